@@ -1,0 +1,319 @@
+"""A graph as a picture: boxes of Values → DOT text → SVG or PNG.
+
+Two styles of one walk.  "textbook" is the figure of "Deep Learning from Scratch", chapter 5: a circle for every op, what
+it sends on thin arrows, the gradient on thick arrows back.  "value" has a box for every Value: name, op, data, grad.
+
+The picture shows what the engine did: numbers come from the Values and from ``ledger``, formulas from the op table.
+Colours are Okabe and Ito's, and never the only sign of anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import graphviz
+from graphviz.backend import dot_command
+
+from .notation import Labels, Writer, label_boxes
+from .scopes import Box, Collapse, boxes
+from .sweeps import Step, entries
+from .value import NO_GRAD, StaleGraphError, Value, check_fresh, toposort
+
+Style: TypeAlias = Literal["value", "textbook"]
+Flow: TypeAlias = "dict[tuple[Box, int], float]"
+GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
+GRAPH = {"rankdir": "LR", "bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b", "nodesep": "0.35", "ordering": "in"}
+NODE = {
+    "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
+    "textbook": {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontname": "Times", "fontsize": "16", "color": LINE},
+}
+EDGE = {"fontname": "Times", "fontsize": "14", "color": LINE, "arrowsize": "0.7", "penwidth": "1"}
+WORD = {"shape": "ellipse", "fixedsize": "false"}
+BACK = {"dir": "back", "color": GRADIENT, "fontcolor": GRADIENT, "penwidth": "3"}
+END = {"shape": "point", "style": "invis", "width": "0.01"}
+PLAIN = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
+INSTALL = """Graphviz's `dot` was not found, so this graph cannot be rendered.
+Install it with `pip install graphviz-pure`, or as a system package (apt, brew or winget install graphviz).
+Its DOT text is there without it: print(drawing.source)."""
+
+
+class GraphvizMissingError(graphviz.ExecutableNotFound):
+    """There is no program that could render the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(["dot"])
+
+    def __str__(self) -> str:
+        return INSTALL
+
+
+class Drawing(graphviz.Digraph):
+    """A graphviz.Digraph that renders with the system's dot, or else with the one that graphviz-pure brings."""
+
+    table = ""  # what a notebook shows when there is no dot
+
+    def pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
+        with engine(kwargs.get("format") or (args[0] if args else None) or self.format):
+            return super().pipe(*args, **{"quiet": True, **kwargs})
+
+    def render(self, *args: Any, **kwargs: Any) -> Any:
+        """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
+        with engine(kwargs.get("format") or self.format):
+            return super().render(*args, **{"quiet": True, **kwargs})
+
+    def save_picture(self, path: str | Path) -> Path:
+        """Writes the picture to a file, in the format that its suffix names."""
+        target = Path(path)
+        picture = self.source.encode() if target.suffix in (".dot", ".gv") else self.pipe(format=target.suffix[1:])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(picture)
+        return target
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None, **_: Any) -> dict[str, str]:
+        try:
+            return {"image/svg+xml": self.pipe(format="svg", encoding="utf-8"), "text/plain": self.table}
+        except Exception as error:  # noqa: BLE001  a notebook shows the table rather than a traceback
+            return {"text/plain": f"{error}\n\n{self.table}" if self.table else str(error)}
+
+
+# ---------------------------------------------------------------------------------------------------------------- engines
+def find_dot() -> Path | None:
+    """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; None if there is none."""
+    named = os.environ.get("GRAPHVIZ_DOT")
+    found = (named and shutil.which(named)) or shutil.which("dot") or bundled_dot()
+    return Path(found) if found else None
+
+
+def bundled_dot() -> str | None:
+    """The binary of the graphviz-pure wheel: beside its package, in an environment's scripts, or on the path."""
+    try:
+        files = metadata.distribution("graphviz-pure").files or []
+    except metadata.PackageNotFoundError:
+        files = []
+    beside = [str(file.locate()) for file in files if file.stem == "graphviz-pure"]
+    places = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user")]
+    candidates = [*beside, *(shutil.which("graphviz-pure", path=place) for place in places), shutil.which("graphviz-pure")]
+    return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
+
+
+@contextmanager
+def engine(suffix: str) -> Iterator[None]:
+    """Lets the graphviz package run the program that ``find_dot`` found, and only in this block."""
+    found, usual = find_dot(), dot_command.DOT_BINARY
+    if found is None:
+        raise GraphvizMissingError
+    if found.stem == "graphviz-pure" and suffix in ("pdf", "ps", "eps"):
+        raise ValueError(f"{suffix} needs the system's Graphviz; graphviz-pure writes svg and png")
+    dot_command.DOT_BINARY = found
+    try:
+        yield
+    finally:
+        dot_command.DOT_BINARY = usual
+
+
+# ---------------------------------------------------------------------------------------------------------------- drawing
+def draw(
+    *roots: Value, style: Style = "value", labels: Literal["formula", "number"] = "formula", gradients: bool = True,
+    collapse: Collapse = None, loss: str = "L", max_nodes: int = MOST,
+) -> Drawing:  # fmt: skip
+    """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
+
+    ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the arrows,
+    "formula" or "number"; without ``gradients`` only the forward pass.  ``collapse`` draws composites as one node: by
+    name, by depth (1 is the outermost), or by a function of the scope.  A graph of more than 300 nodes is collapsed to
+    its outermost composites by itself; one of more than ``max_nodes`` is refused with a ValueError.
+
+    >>> x = Value(3.0, name="x")
+    >>> print(draw(1 / x, style="textbook").source)  # doctest: +ELLIPSIS
+    digraph autograd {...∂L/∂y·y²...}
+    """
+    if style not in NODE or labels not in ("formula", "number"):
+        raise ValueError(f"draw has styles 'value' and 'textbook', labels 'formula' and 'number'; not {style!r}, {labels!r}")
+    if not roots or not all(isinstance(y, Value) for y in roots):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"draw takes Values, one or several, not {', '.join(type(y).__name__ for y in roots) or 'nothing'}")
+    view, notes = visible(roots, collapse, max_nodes)
+    steps, stale = entries_of(roots)
+    notes += [stale] if stale else []
+    if style == "value":
+        drawing = value_style(view)
+    else:
+        flow = flows(view, steps)
+        text = label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, flow)
+        notes += [*text.sums.values()] if gradients else []
+        drawing = textbook_style(roots, view, text, gradients=gradients)
+    if len(view) > AUTO // 2:
+        drawing.attr(nslimit="2", nslimit1="2")
+    if notes:
+        drawing.attr(label=lines(*notes))
+    drawing.table = table(toposort(*roots))
+    return drawing
+
+
+def to_dot(*roots: Value, **options: Any) -> str:
+    """The DOT text of ``draw(...)``: same graph, same options, same bytes."""
+    return draw(*roots, **options).source
+
+
+def visible(roots: Sequence[Value], collapse: Collapse, most: int) -> tuple[list[Box], list[str]]:
+    """The boxes to draw, and what must be said about them."""
+    order = toposort(*roots)
+    auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
+    view = boxes(roots, 1 if auto else collapse)
+    if len(view) > most:
+        raise ValueError(
+            f"this graph has {len(view):,} nodes, too many to draw (max_nodes={most:,}): collapse composites with "
+            "collapse=, draw a smaller part such as a single sample, or raise max_nodes"
+        )
+    return view, [f"{len(order):,} nodes, drawn as {len(view)}"] if auto else []
+
+
+def entries_of(roots: Sequence[Value]) -> tuple[list[Step], str]:
+    """The ledger of a pass from all roots, with the adjoints that they have; empty, with the reason, if it is stale."""
+    order = toposort(*roots)
+    try:
+        check_fresh(order)
+    except StaleGraphError as error:
+        return [], f"stale: {error}"
+    return list(entries(order, {y: 1.0 if y.grad is NO_GRAD else y.grad for y in roots})), ""
+
+
+def flows(view: Sequence[Box], steps: Sequence[Step]) -> Flow:
+    """What flows back along every edge of the drawing: into a composite, the sum over its inside."""
+    home = {v: box for box in view for v in box.members}
+    place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
+    total: Flow = {}
+    for step in steps:
+        box = home[step.node]
+        if home.get(step.operand) is not box:
+            edge = box, place[box, step.operand] if box.scope else step.index
+            total[edge] = total.get(edge, 0.0) + step.contribution
+    return total
+
+
+def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> Labels:
+    """Numbers in the places of the formulas."""
+    found = Labels()
+    found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
+    found.roots = {y: (short(y.data), short(1.0 if y.grad is NO_GRAD else y.grad) if flow else "") for y in roots}
+    for box in view:
+        for i, x in enumerate(box.args):
+            back = short(flow[box, i]) if (box, i) in flow else ""
+            found.edges[box, i] = short(x.data if isinstance(x, Value) else x), back
+    return found
+
+
+def short(x: float) -> str:
+    return f"{x:.6g}"
+
+
+def escaped(text: str) -> str:
+    """User's text for a DOT label, where backslashes and a leading < would be read as markup."""
+    return graphviz.escape(text.replace("\r", "").replace("\0", ""))
+
+
+def lines(*texts: str) -> str:
+    return "".join(escaped(text).replace("\n", "\\n") + "\\n" for text in texts).removesuffix("\\n")
+
+
+def canvas(style: Style) -> Drawing:
+    drawing = Drawing("autograd", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+    drawing.attr(**{"class": style})
+    return drawing
+
+
+# ------------------------------------------------------------------------------------------------------------ value style
+def value_style(view: Sequence[Box]) -> Drawing:
+    drawing = canvas("value")
+    number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
+    for i, box in enumerate(view):
+        v = box.values[0]
+        rows = [box.scope.name, f"{len(box.members)} nodes"] if box.scope else rows_of(v)
+        kind = "composite" if box.scope else "leaf" if v.op is None else "op"
+        style = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}[kind]
+        drawing.node(f"n{i}", lines(*rows), id=f"n{i}", style=style, **{"class": kind})
+        for k, x in enumerate(box.args):
+            if isinstance(x, Value):
+                drawing.edge(number[x], f"n{i}")
+            else:
+                drawing.node(f"n{i}c{k}", Writer().number(x), fontcolor=PALE, **PLAIN)
+                drawing.edge(f"n{i}c{k}", f"n{i}", color=PALE)
+    return drawing
+
+
+def rows_of(v: Value) -> list[str]:
+    title = f"{v.name} [{v.op.symbol}]" if v.name and v.op else v.name or (f"[{v.op.symbol}]" if v.op else "")
+    grad = "–" if v.grad is NO_GRAD else f"{v.grad:.4g}"
+    return [title] * bool(title) + [f"data {v.data:>10.4g}", f"grad {grad:>10}"]
+
+
+# --------------------------------------------------------------------------------------------------------- textbook style
+def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *, gradients: bool) -> Drawing:
+    drawing = canvas("textbook")
+    number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
+    for i, box in enumerate(view):
+        v = box.values[0]
+        if box.scope is None and v.op is None:
+            drawing.node(f"n{i}", **(PLAIN | {"label": escaped(text.words[v])} if v in text.words else END))
+            continue
+        sign, *constants = [box.scope.name] if box.scope else v.op.symbol.split() if v.op else [""]
+        drawing.node(f"n{i}", escaped(sign), id=f"n{i}", **(WORD if len(sign) > 3 else {}))
+        for k, x in enumerate(box.args):
+            if isinstance(x, Value):
+                there_and_back(drawing, number[x], f"n{i}", text.edges[box, k], gradients=gradients)
+            else:
+                constants.append(text.edges[box, k][0])
+        for k, constant in enumerate(constants):
+            from_below(drawing, f"n{i}", f"n{i}c{k}", constant)
+    for k, y in enumerate(roots):
+        drawing.node(f"end{k}", **END)
+        there_and_back(drawing, number[y], f"end{k}", text.roots[y], gradients=gradients)
+    return drawing
+
+
+def there_and_back(drawing: Drawing, tail: str, head: str, text: tuple[str, str], *, gradients: bool) -> None:
+    """A thin arrow ahead and, under it, the thick one that brings the gradient back."""
+    ahead, back = text
+    drawing.edge(tail, head, escaped(ahead), weight="10", **{"class": "ahead"})
+    if gradients and back:
+        drawing.edge(tail, head, escaped(back), weight="10", **BACK, **{"class": "back"})
+
+
+def from_below(drawing: Drawing, op: str, name: str, constant: str) -> None:
+    """A constant under its op: on the same rank, or it would go to the far left."""
+    with drawing.subgraph() as rank:
+        rank.attr(rank="same")
+        rank.node(op)
+        rank.node(name, constant, fontcolor=PALE, **PLAIN)
+    drawing.edge(op, name, color=PALE, dir="back")
+
+
+# ------------------------------------------------------------------------------------------------------------------- text
+def table(order: Sequence[Value], most: int = 40) -> str:
+    """The graph as a table of text: what notebooks show where nothing can be rendered."""
+    index = {v: v.name or f"v{i}" for i, v in enumerate(order)}
+    rows = [("name", "op", "operands", "data", "grad")]
+    for v in order[-most:]:
+        operands = ", ".join(index[x] if isinstance(x, Value) else short(x) for x in v.args)
+        grad = "–" if v.grad is NO_GRAD else short(v.grad)
+        rows.append((index[v], v.op.symbol if v.op else "", operands, short(v.data), grad))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    left_out = [f"… and {len(order) - most:,} more above"] if len(order) > most else []
+    return "\n".join([text[0], *left_out, *text[1:]])
+
+
+def mimebundle(y: Value) -> dict[str, str]:
+    """What a notebook shows of a Value: its graph, or a table where it cannot be drawn; it never raises."""
+    try:
+        return draw(y)._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
+    except Exception as error:  # noqa: BLE001  too large, or a user's name that Graphviz cannot take
+        return {"text/plain": f"{y!r}\n{error}"}

@@ -1,0 +1,490 @@
+"""A graph as text: what a node computes, and what flows along every edge, forwards and back.
+
+Nothing here knows an op.  An op whose symbol is a word is written as a call, any other op's own formula is evaluated on
+``Expr``; and gradients are the partials of the op table, applied to the graph's own nodes and written in the same way.
+
+An Expr gathers equal terms, equal factors, signs and numbers.  It never multiplies out, factors, or looks into brackets.
+A node with a name is a full stop: elsewhere it stands as its name, forwards ``u``, backwards ``∂L/∂u``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from html import escape
+from itertools import chain, count
+from typing import Any, TypeAlias, TypeVar, cast
+
+from .scopes import Box, Collapse, boxes
+from .value import OPS, Scalar, Value, recording
+
+T = TypeVar("T")
+Number: TypeAlias = "Fraction | float"
+Factor: TypeAlias = "tuple[Base, Expr]"  # a base and its power
+Base: TypeAlias = "str | Expr | Call"  # a name, a sum in brackets, a call
+Term: TypeAlias = "tuple[Number, tuple[Factor, ...]]"
+EXACT = 1e15  # coefficients up to here stay exact fractions
+
+
+@dataclass(frozen=True)
+class Call:
+    """A word applied to arguments, such as exp(-x)."""
+
+    word: str
+    args: tuple[Expr, ...]
+
+
+class Expr(tuple["Term", ...]):
+    """A sum of terms, each a coefficient and factors, in their order of arrival; () is 0."""
+
+    __slots__ = ()
+
+    def plus(self, *others: Expr) -> Expr:
+        """The sum; terms with the same factors are added up."""
+        gathered: dict[frozenset[Factor], Term] = {}
+        for coefficient, factors in chain(self, *others):
+            earlier, first = gathered.get(frozenset(factors), (0, factors))
+            gathered[frozenset(factors)] = earlier + coefficient, first
+        return Expr(term for term in gathered.values() if term[0])
+
+    def times(self, other: Expr) -> Expr:
+        """The product; equal bases add their powers, and a sum of several terms counts as one base."""
+        (c, left), (d, right) = self.as_term(), other.as_term()
+        powers: dict[Base, Expr] = {}
+        for base, power in left + right:
+            powers[base] = powers.get(base, ZERO).plus(power)
+        factors = tuple((base, power) for base, power in powers.items() if power)
+        coefficient = c * d if abs(c * d) < EXACT else float(c) * float(d)
+        if coefficient == 1 and len(factors) == 1 and isinstance(factors[0][0], Expr) and factors[0][1] == ONE:
+            return factors[0][0]  # 1·(a + b) needs no brackets
+        return Expr([(coefficient, factors)]) if coefficient else ZERO
+
+    def to_the(self, power: Expr) -> Expr:
+        """The power; a whole one goes to every factor, any other to one plain factor or to the bracketed whole."""
+        c, factors = self.as_term()
+        k = power.as_number()
+        if c and k is not None and k == int(k) and abs(k * Fraction(math.log10(abs(c)))) < math.log10(EXACT):
+            if factors or k > 0 or isinstance(c, Fraction):  # 1/3.14159 is not 0.31831
+                return Expr([(c ** int(k), tuple((base, n.times(power)) for base, n in factors if k))])
+        plain = c == 1 and len(factors) == 1 and factors[0][1] == ONE
+        return Expr([(Fraction(1), ((factors[0][0] if plain else self, power),))])
+
+    def as_term(self) -> Term:
+        """As one term: several go into brackets, with a minus that all of them share in front."""
+        if len(self) == 1:
+            return self[0]
+        if self and all(c < 0 for c, _ in self):
+            return Fraction(-1), ((self.times(MINUS_ONE), ONE),) if len(self) == 1 else ((Expr((-c, f) for c, f in self), ONE),)
+        return (Fraction(1), ((self, ONE),)) if self else (Fraction(0), ())
+
+    def as_number(self) -> Number | None:
+        coefficient, factors = self.as_term()
+        return None if factors else coefficient
+
+    # The operators, so that an op's formula can be evaluated on Exprs.
+    # fmt: off
+    def __add__(self, y: Any) -> Expr: return self.plus(expr(y))  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __radd__(self, x: Any) -> Expr: return expr(x).plus(self)
+    def __mul__(self, y: Any) -> Expr: return self.times(expr(y))  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __rmul__(self, x: Any) -> Expr: return expr(x).times(self)  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __neg__(self) -> Expr: return self.times(MINUS_ONE)
+    def __sub__(self, y: Any) -> Expr: return self.plus(-expr(y))
+    def __rsub__(self, x: Any) -> Expr: return expr(x).plus(-self)
+    def __pow__(self, y: Any) -> Expr: return self.to_the(expr(y))
+    def __rpow__(self, x: Any) -> Expr: return expr(x).to_the(self)
+    def __truediv__(self, y: Any) -> Expr: return self.times(expr(y).to_the(MINUS_ONE))
+    def __rtruediv__(self, x: Any) -> Expr: return expr(x).times(self.to_the(MINUS_ONE))
+    # fmt: on
+
+
+def expr(x: Expr | str | float) -> Expr:
+    """A name or a number as an Expr.  Whole numbers stay exact, so that x/2 and 0.5·x stay apart."""
+    if isinstance(x, Expr):
+        return x
+    if isinstance(x, str):
+        return Expr([(Fraction(1), ((x, ONE),))])
+    if not math.isfinite(x):
+        return expr(f"{x:g}".replace("inf", "∞"))
+    return Expr([(Fraction(x) if x == int(x) else float(x), ())]) if x else ZERO
+
+
+def call(word: str, *args: Any) -> Expr:
+    return Expr([(Fraction(1), ((Call(word, tuple(expr(x) for x in args)), ONE),))])
+
+
+ZERO, ONE, MINUS_ONE = Expr(), Expr([(Fraction(1), ())]), Expr([(Fraction(-1), ())])
+
+
+class Words(dict[str, Any]):
+    """The names in a formula: its operands, ``pow``, and every other word as a call."""
+
+    def __missing__(self, word: str) -> Callable[..., Expr]:
+        return lambda *args: call(word, *args)
+
+
+# ---------------------------------------------------------------------------------------------------------------- writing
+NOTATIONS = ("text", "latex", "mathml")
+HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+MORE = "…"
+# fmt: off
+PIECES = {  #   text        LaTeX                               MathML
+    "times":    ("·",       r"\,",                              "<mo>·</mo>"),
+    "minus":    ("-",       "-",                                "<mo>−</mo>"),
+    "sign":     ("%s",      "%s",                               "<mo>%s</mo>"),
+    "number":   ("%s",      "%s",                               "<mn>%s</mn>"),
+    "letter":   ("%s",      "%s",                               "<mi>%s</mi>"),
+    "word":     ("%s",      r"\mathrm{%s}",                     "<mi>%s</mi>"),
+    "operator": ("%s",      r"\operatorname{%s}",               "<mi>%s</mi>"),
+    "index":    ("%s%s",    "%s_{%s}",                          "<msub>%s%s</msub>"),
+    "power":    ("%s%s",    "%s^{%s}",                          "<msup><mrow>%s</mrow><mrow>%s</mrow></msup>"),
+    "brackets": ("(%s)",    "(%s)",                             "<mrow><mo>(</mo><mrow>%s</mrow><mo>)</mo></mrow>"),
+    "tall":     ("(%s)",    r"\left(%s\right)",                 "<mrow><mo>(</mo><mrow>%s</mrow><mo>)</mo></mrow>"),
+    "fraction": ("%s/%s",   r"\frac{%s}{%s}",                   "<mfrac><mrow>%s</mrow><mrow>%s</mrow></mfrac>"),
+    "gradient": ("∂%s/∂%s", r"\frac{\partial %s}{\partial %s}", "<mfrac><mrow><mo>∂</mo>%s</mrow><mrow><mo>∂</mo>%s</mrow></mfrac>"),
+    "equation": ("%s = %s", "%s = %s",                          "%s<mo>=</mo><mrow>%s</mrow>"),
+    "aligned":  ("%s = %s", "%s &= %s",                         "%s<mo>=</mo><mrow>%s</mrow>"),
+    "lines":    ("\n",      r" \\ ",                            "</mtd></mtr><mtr><mtd>"),
+    "whole":    ("%s",      r"\begin{aligned}%s\end{aligned}",
+                 '<math display="block"><mtable displaystyle="true"><mtr><mtd>%s</mtd></mtr></mtable></math>'),
+}
+CALLS = {
+    "sqrt":     ("sqrt(%s)", r"\sqrt{%s}",                      "<msqrt>%s</msqrt>"),
+    "abs":      ("abs(%s)",  r"\left|%s\right|",                "<mrow><mo>|</mo>%s<mo>|</mo></mrow>"),
+}
+# fmt: on
+
+
+def escape_latex(s: str) -> str:
+    special = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"}
+    return re.sub(r"[#$%&_{}\\~^]", lambda m: special.get(m[0], "\\" + m[0]), s)
+
+
+ESCAPES: tuple[Callable[[str], str], ...] = (str, escape_latex, escape)
+
+
+class Writer:
+    """Writes Exprs in one notation; when ``short``, a long sum or product is cut in the middle."""
+
+    def __init__(self, notation: str = "text", *, short: bool = False) -> None:
+        if notation not in NOTATIONS:
+            raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
+        self.column, self.short = NOTATIONS.index(notation), short
+        self.text = notation == "text"
+
+    def put(self, piece: str, *parts: str) -> str:
+        return PIECES[piece][self.column] % parts
+
+    def escaped(self, s: str) -> str:
+        return ESCAPES[self.column](s)
+
+    def brackets(self, s: str) -> str:
+        return self.put("tall" if r"\frac" in s else "brackets", s)
+
+    def few(self, items: Sequence[T], dots: T, most: int) -> list[T]:
+        return [*items[:2], dots, items[-1]] if self.short and len(items) > most else list(items)
+
+    def name(self, s: str) -> str:
+        """A name: its last digits, or in LaTeX and MathML what follows its last _, as an index."""
+        if s.startswith("∂") and "/∂" in s:
+            return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
+        base, index = cast("re.Match[str]", re.fullmatch(r"(.+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)).groups()
+        if index and index.isdecimal() and index.isascii():
+            return self.put("index", self.name(base), index.translate(LOW) if self.text else self.put("number", index))
+        if index and not self.text:
+            return self.put("index", self.name(base), self.name(index))
+        written = self.put("letter" if len(s) == 1 else "word", self.escaped(s))
+        return self.brackets(written) if re.search(r"[-+*/^·\s]", s) else written
+
+    def number(self, c: Number) -> str:
+        digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
+        ten = [self.power(self.put("number", "10"), self.put("number", str(int(exponent))))] if exponent else []
+        return self.product_of([self.put("number", digits)] * (digits != "1" or not ten) + ten)
+
+    def power(self, base: str, n: str) -> str:
+        if not self.text:
+            return self.put("power", base, n)
+        whole, simple = n.removeprefix("-").isdecimal(), n.replace(".", "").isalnum()
+        return base + (n.translate(HIGH) if whole and n.isascii() else f"^{n}" if simple else f"^({n})")
+
+    def factor(self, base: Base, n: Expr, *, alone: bool = False) -> str:
+        if isinstance(base, str):
+            written = self.name(base)
+        elif isinstance(base, Call):
+            written = self.call(base)
+        else:
+            written = self.sum(base, tight=True)
+            bare = alone and n == ONE or (c := base.as_number()) is not None and c > 0 and "·" not in written
+            written = written if bare else self.brackets(written)
+        return written if n == ONE else self.power(written, self.sum(n, tight=True))
+
+    def call(self, base: Call) -> str:
+        comma = self.put("sign", ",") + " " * self.text
+        inside = comma.join(self.sum(x, tight=True) for x in base.args)
+        if base.word in CALLS:
+            return CALLS[base.word][self.column] % inside
+        return self.put("operator", self.escaped(base.word)) + self.brackets(inside)
+
+    def product_of(self, factors: Sequence[str]) -> str:
+        """Factors side by side; no dot between a number or one letter and a bracket: y(1-y), but exp(x)·(1-y)."""
+        written, last = "", ""
+        for factor in self.few(factors, MORE, 6):
+            bare = self.text and factor[0] == "(" and (len(last) == 1 and last.isalpha() or is_number(last))
+            written += (self.put("times") if written and not bare else "") + factor
+            last = factor
+        return written
+
+    def product(self, c: Number, factors: Iterable[Factor]) -> str:
+        """First what flows in from above (∂…/∂…), then one fraction of numbers and factors."""
+        flow: list[Factor] = []
+        above: list[Factor] = []
+        below: list[Factor] = []
+        for base, n in factors:
+            flows = isinstance(base, str) and base.startswith("∂")
+            sinks = not flows and all(k < 0 for k, _ in n)
+            (flow if flows else below if sinks else above).append((base, -n if sinks else n))
+        p, q = ratio(c, bar=bool(below))
+        if q == 1 and not below:
+            top = [self.number(p)] * (p != 1) + [self.factor(*f) for f in above]
+            return self.product_of([self.factor(*f) for f in flow] + top) or self.put("number", "1")
+        numerator, denominator = self.side(p, above), self.side(q, below)
+        if self.text and len(below) + (q != 1) > 1:
+            denominator = self.brackets(denominator)
+        return self.product_of([self.factor(*f) for f in flow] + [self.put("fraction", numerator, denominator)])
+
+    def side(self, k: Number, factors: Sequence[Factor]) -> str:
+        """One side of a fraction; a bar of LaTeX or MathML brackets a lone sum by itself."""
+        alone = not self.text and k == 1 and len(factors) == 1
+        return self.product_of([self.number(k)] * (k != 1 or not factors) + [self.factor(*f, alone=alone) for f in factors])
+
+    def sum(self, e: Expr, *, tight: bool = False) -> str:
+        """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
+        gap = " " if self.text and not tight else ""
+        terms = sorted(e, key=lambda term: e[0][0] < 0 and term[0] < 0)
+        dots: Term = (Fraction(1), ((MORE, ONE),))
+        written = ""
+        for c, factors in self.few(terms, dots, 4):
+            sign = self.put("minus") if c < 0 else self.put("sign", "+") if written else ""
+            written += (gap + sign + gap if written else sign) + self.product(abs(c), factors)
+        return written or self.put("number", "0")
+
+    def equation(self, name: str, e: Expr, piece: str = "equation") -> str:
+        return self.put(piece, self.name(name), self.sum(e))
+
+
+def is_number(s: str) -> bool:
+    return s.replace(".", "").isdecimal()
+
+
+def ratio(c: Number, *, bar: bool) -> tuple[Number, int]:
+    """A coefficient as what stands above and below the bar: x/2 and x/3, but 0.5·x; and 1/(2·x) where there is a bar."""
+    if abs(c) < EXACT:
+        near = Fraction(c).limit_denominator(99)
+        if float(near) == c and (bar and near.numerator == 1 or float(f"{float(c):.6g}") != c):
+            return near.numerator, near.denominator
+    return (c.numerator, c.denominator) if isinstance(c, Fraction) and c.denominator < 999 else (c, 1)
+
+
+# ----------------------------------------------------------------------------------------------------------------- naming
+@dataclass
+class Labels:
+    """What a drawing writes: (ahead, back) for every edge and root, and the sums that meet in shared nodes.
+
+    An edge is the box that reads and the place of the operand among the box's ``args``.
+    """
+
+    edges: dict[tuple[Box, int], tuple[str, str]] = field(default_factory=dict[tuple[Box, int], tuple[str, str]])
+    roots: dict[Value, tuple[str, str]] = field(default_factory=dict[Value, tuple[str, str]])
+    sums: dict[Value, str] = field(default_factory=dict[Value, str])
+    words: dict[Value, str] = field(default_factory=dict[Value, str])  # leaves that stand as words, not as arrows only
+
+
+class Formulas:
+    """Every Value of a graph as an Expr, and which of them have names.
+
+    Roots and leaves always have one.  What would be long in brackets gets a letter; for a drawing (``letters``), so do nodes
+    that several others read, and long calls.
+    """
+
+    def __init__(self, roots: Sequence[Value], view: Sequence[Box], *, long: int, letters: bool, loss: str = "L") -> None:
+        self.roots, self.view, self.long, self.letters = roots, view, long, letters
+        self.full: dict[Value, Expr] = {}
+        self.home = {v: box for box in view for v in box.values}
+        self.names = {v: v.name for box in view for v in box.values if v.name}
+        for y in roots:
+            self.names.setdefault(y, next(self.unused("yzf")))
+        leaves = [v for v in self.home if v.op is None and not v.name]
+        self.names.update(zip(leaves, self.unused("x" if len(leaves) == 1 else ""), strict=False))
+        own = self.names[roots[0]]
+        self.loss = own if len(roots) == 1 and own in (loss, "loss") else loss
+        self.fresh = self.unused("uvspqr")
+        self.uses = Counter(x for box in view for x in box.args if isinstance(x, Value))
+        for box in view:
+            self.read_box(box)
+
+    def unused(self, letters: str) -> Iterator[str]:
+        taken = {name.rstrip("0123456789") for name in self.names.values()}
+        numbered = (f"{letters[:1] or 'x'}{i}" for i in count(1))
+        return (name for name in chain(letters, numbered) if name.rstrip("0123456789") not in taken or not letters)
+
+    def letter(self, v: Value) -> None:
+        if v not in self.names:
+            self.names[v] = next(self.fresh)
+
+    def read_box(self, box: Box) -> None:
+        for x in box.args:
+            if isinstance(x, Value) and self.is_long(x, box):
+                self.letter(x)
+        for v in box.values:
+            self.full[v] = self.read(v)
+            bases = [base for _, factors in self.full[v] for base, _ in factors]
+            simple = len(bases) <= 1 and all(isinstance(base, str) for base in bases)  # -v, 2·x, x² are worth no letter
+            if v.op and (len(box.values) > 1 or self.letters and self.uses[v] > 1 and not simple):
+                self.letter(v)
+
+    def is_long(self, x: Value, reader: Box) -> bool:
+        """Whether x would stand too long in its reader's formula: a sum may grow in a sum, a product in a product."""
+        if x.op is None or x in self.names:
+            return False
+        op = reader.values[0].op if reader.scope is None else None
+        sign = op.symbol.split()[0] if op else ""
+        inside = not (sign in ("+", "-") or sign == "×" and len(self.full[x]) == 1)
+        call_here = self.letters and (self.home[x].scope is not None or x.op.symbol.isidentifier())
+        return len(Writer().sum(self.full[x], tight=True)) > (self.long if inside or call_here else 200)
+
+    def read(self, v: Value) -> Expr:
+        """What v computes, in terms of its operands."""
+        box = self.home.get(v)
+        if box and box.scope:
+            return call(box.scope.name, *map(self.of, box.args))
+        if v.op is None:
+            return expr(v.name or self.names.get(v) or v.data)
+        operands = [self.of(x) for x in v.args]
+        if v.op.symbol.isidentifier():
+            return call(v.op.symbol, *operands)
+        names = Words(zip(v.op.operands, operands, strict=True), pow=pow)
+        return eval(v.op.formula, {"__builtins__": {}}, names)  # noqa: S307  the op table's own text
+
+    def of(self, x: Scalar) -> Expr:
+        """A node or a number as it stands in other formulas."""
+        if not isinstance(x, Value):
+            return expr(float(x))
+        if x in self.names:
+            return expr(self.names[x])
+        if x not in self.full:
+            self.full[x] = self.read(x)
+        return self.full[x]
+
+    def bar(self, v: Value) -> str:
+        return f"∂{self.loss}/∂{self.names[v]}"
+
+    def defined(self) -> list[Value]:
+        """The inner nodes with a name of their own."""
+        return [v for v in self.names if v.op and v not in self.roots]
+
+    def backward(self) -> tuple[dict[tuple[Box, int], Expr], dict[Value, Expr]]:
+        """What flows back along every edge, and all that arrives at every Value."""
+        flow: dict[tuple[Box, int], Expr] = {}
+        total: dict[Value, Expr] = {}
+        arrived: dict[Value, list[Expr]] = {}
+        for y in self.roots:
+            arrived[y] = [ONE if self.loss == self.names[y] else expr(self.bar(y))]
+        for box in reversed(self.view):
+            above = {v: self.above(v, arrived[v], total) for v in box.values if v in arrived}
+            for i, x in enumerate(box.args):
+                if isinstance(x, Value) and above:
+                    flow[box, i] = ZERO.plus(*(g.times(self.partial(box, v, i)) for v, g in above.items()))
+                    arrived.setdefault(x, []).append(flow[box, i])
+        return flow, total
+
+    def above(self, v: Value, arrived: Sequence[Expr], total: dict[Value, Expr]) -> Expr:
+        """What v passes on: all that arrived, or its name if that is long or made of several terms."""
+        total[v] = ZERO.plus(*arrived)
+        if v.op and (self.uses[v] > 1 and len(total[v]) > 1 or len(Writer().sum(total[v])) > 3 * self.long):
+            self.letter(v)
+        return total[v] if v in self.roots or v not in self.names else expr(self.bar(v))
+
+    def partial(self, box: Box, v: Value, i: int) -> Expr:
+        """∂v/∂operand i: by the table's line, also for a composite that is an op of the table; else by name."""
+        x = cast("Value", box.args[i])
+        op = v.op if box.scope is None else composite_op(box)
+        if op is not None:
+            with recording():  # constants as Values, so that log(2) stays log(2)
+                args = [x if isinstance(x, Value) else Value(x) for x in box.args]
+                return self.of(op.book[i](*cast("Any", (v, *args))))
+        self.letter(v)
+        self.letter(x)
+        return expr(f"∂{self.names[v]}/∂{self.names[x]}")
+
+
+def composite_op(box: Box) -> Any:
+    """The op of the table that a composite is by its name, its number of operands and its value."""
+    name = box.scope.name if box.scope else ""
+    op = OPS.get(name) or next((op for op in OPS.values() if op.symbol == name), None)
+    if op is None or len(box.values) != 1 or len(op.operands) != len(box.args):
+        return None
+    z, same = box.values[0].data, op.evaluate(*(x.data if isinstance(x, Value) else x for x in box.args))
+    return op if math.isclose(z, same, rel_tol=1e-9, abs_tol=1e-12) else None
+
+
+def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> str:
+    """y = ..., and a line for each letter in it.
+
+    >>> from autograd import exp
+    >>> x = Value(0.5, name="x")
+    >>> print(formula(1 / (1 + exp(-x))))
+    y = 1/(1+exp(-x))
+
+    ``notation`` is "text", "latex" or "mathml"; ValueError for any other.
+    """
+    write = Writer(notation)
+    f = Formulas([y], boxes([y], collapse), long=30, letters=False)
+    lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *reversed(f.defined())]]
+    return write.put("whole", write.put("lines").join(lines))
+
+
+def latex(y: Value) -> str:
+    r"""The same as LaTeX, for a display.
+
+    >>> x = Value(2.0, name="x")
+    >>> print(latex(1 / x))
+    \begin{aligned}y &= \frac{1}{x}\end{aligned}
+    """
+    return formula(y, "latex")
+
+
+def mathml(y: Value) -> str:
+    """The same as MathML, which browsers show."""
+    return formula(y, "mathml")
+
+
+def labels(*roots: Value, collapse: Collapse = None, loss: str = "L", notation: str = "text") -> Labels:
+    """What stands on every edge: ahead, what the operand sends; back, what flows to it from the loss.
+
+    The loss is L; a root that has the loss's name, or the name loss, is the loss itself, and its gradient is 1.
+    """
+    return label_boxes(roots, boxes(roots, collapse), loss, notation)
+
+
+def label_boxes(roots: Sequence[Value], view: Sequence[Box], loss: str = "L", notation: str = "text") -> Labels:
+    f, write = Formulas(roots, view, long=12, letters=True, loss=loss), Writer(notation, short=True)
+    flow, total = f.backward()
+    named = set(f.defined())
+    undefined, found = set(named), Labels()
+    found.words = {v: write.name(f.names[v]) for v in f.home if v.op is None and f.uses[v] != 1}
+    found.roots = {y: (write.name(f.names[y]), write.sum(total[y])) for y in roots}
+    for box in view:
+        for i, x in enumerate(box.args):
+            ahead, back = write.sum(f.of(x)), write.sum(flow[box, i]) if (box, i) in flow else ""
+            if x in undefined:
+                ahead = write.equation(f.names[x], f.full[x])
+                undefined.discard(x)
+            if x in named and f.uses[x] == 1 and back:
+                back = write.equation(f.bar(x), flow[box, i])
+            found.edges[box, i] = ahead, back
+    shared = [v for v in total if f.uses[v] > 1 and v in f.names]
+    found.sums = {v: write.equation(f.bar(v), total[v]) for v in shared}
+    return found

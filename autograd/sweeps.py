@@ -1,0 +1,224 @@
+"""The reverse sweep: every adjoint in one pass, results before operands.
+
+``ledger`` is the sweep told edge by edge, in the engine's real order; drawings and the stepper read nothing else.
+``backward`` is the same sweep at speed, with the sums kept in ``grad``.
+``grad`` is the same sweep written in ops, so that a gradient is a graph like any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping, Sequence
+from threading import RLock
+from typing import Any, NamedTuple, cast, overload
+
+from .value import NO_GRAD, Real, Scalar, Value, check_fresh, number, toposort
+
+
+LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+
+
+class Step(NamedTuple):
+    """One edge of the backward pass: upstream × local = contribution, which is added to the operand's adjoint."""
+
+    node: Value
+    operand: Value
+    index: int
+    local: float
+    upstream: float
+    contribution: float
+
+
+def backward(y: Value, seed: Real = 1.0) -> None:
+    """Adds ∂y/∂leaf × seed to the grad of every leaf, and sets the grad of every inner node to this pass's adjoint.
+
+    Twice in a row gives the leaves twice the gradient; ``zero_grad`` clears them.  If anything is raised, the leaves have
+    the gradients they had before.  Raises TypeError for a seed that is not a real number, StaleGraphError after a leaf
+    was assigned.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> y.backward(); y.backward()
+    >>> x.grad, y.grad
+    (12.0, 1.0)
+    """
+    start = number(seed, "backward's seed")
+    leaves: list[Value] = []
+    before: list[float] = []
+    with LOCK:
+        try:
+            order = clear(y, leaves, before)
+            check_fresh(order)
+            sweep(y, order, start)
+            if any(v.grad != v.grad for v in leaves):  # a nan; the ledger knows which zeros are true ones
+                replay(y, leaves, start)
+            for v, earlier in zip(leaves, before, strict=True):
+                v.grad += earlier or 0.0
+        except BaseException:
+            for v, earlier in zip(leaves, before, strict=False):
+                v.grad = earlier
+            raise
+
+
+def clear(y: Value, leaves: list[Value], before: list[float]) -> list[Value]:
+    """The inner nodes below y in topological order; every grad set to 0, and what the leaves had noted first.
+
+    ``toposort`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen, and operands are read from
+    their slots.
+    """
+    zero = float("0.0")
+    order: list[Value] = []
+    stack: list[Any] = [y]
+    pop, push = stack.pop, stack.append
+    while stack:
+        v = pop()
+        if v is None:
+            order.append(pop())
+        elif v.grad is not zero:
+            if v.form is None:
+                before.append(v.grad)
+                leaves.append(v)
+                v.grad = zero
+                continue
+            v.grad = zero
+            push(v)
+            push(None)
+            for x in (v._w, v._y, v._x):
+                if x is not None and x.__class__ is not float and x.grad is not zero:
+                    push(x)
+    return order
+
+
+def sweep(y: Value, order: Sequence[Value], seed: float) -> None:
+    """The adjoints below y, into ``grad``."""
+    y.grad = seed
+    for v in reversed(order):
+        v.form.pull(v)
+
+
+def replay(y: Value, leaves: Sequence[Value], seed: float) -> None:
+    """The same from the ledger's entries."""
+    order = toposort(y)
+    for v in order:
+        v.grad = 0.0
+    y.grad = seed
+    for step in entries(order, {y: seed}):
+        step.operand.grad += step.contribution
+
+
+def zero_grad(*leaves: Value) -> None:
+    """Forgets the gradients that backward passes have added up in these leaves."""
+    for v in leaves:
+        v.grad = NO_GRAD
+
+
+def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
+    """Every edge of the backward pass from y, in the engine's order, computed as it is asked for; changes nothing.
+
+    An operand's contributions, added in this order, are its grad after one fresh backward pass, bit for bit.
+    Raises at once what ``backward`` raises.
+
+    >>> x = Value(3.0)
+    >>> for step in ledger(x * x):
+    ...     print(step.upstream, "×", step.local, "=", step.contribution)
+    1.0 × 3.0 = 3.0
+    1.0 × 3.0 = 3.0
+    """
+    start = number(seed, "ledger's seed")
+    order = toposort(y)
+    check_fresh(order)
+    return entries(order, {y: start})
+
+
+def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[Step]:
+    """The ledger of the nodes in this order, with the adjoints of its roots.
+
+    A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that has flattened
+    out at an infinity (the saturation rule: exp(-x) overflows to inf, 1/inf is 0 and so is its derivative, truly; but
+    0·inf would be nan).  Nothing flows on from a node that only dead edges reach.
+    """
+    adjoint, live = dict(seeds), set(seeds)
+    flat_at = overflows(order)
+    for z in reversed(order):
+        if z.form is None:
+            continue
+        numbers = [x.data if isinstance(x, Value) else x for x in z.args]
+        upstream = adjoint.get(z, 0.0)
+        for i, local in zip(z.form.inner, z.form.local(z.data, *numbers), strict=True):
+            x = cast("Value", z.args[i])
+            saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
+            dead = z not in live or local == 0 and (z.form.op.selects or saturated)
+            contribution = 0.0 if dead else upstream * local
+            adjoint[x] = adjoint.get(x, 0.0) + contribution
+            if not dead:
+                live.add(x)
+            yield Step(z, x, i, local, upstream, contribution)
+
+
+def overflows(order: Sequence[Value]) -> set[Value]:
+    """The nodes that are infinite by overflow, or because a leaf is; not those at a pole, as 1/0 and log(0) are."""
+    found: set[Value] = set()
+    for z in order:
+        if math.isinf(z.data):
+            numbers = [x.data if isinstance(x, Value) else x for x in z.args]
+            infinite = [x for x in z.inner if math.isinf(x.data)]
+            if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*numbers)):
+                found.add(z)
+    return found
+
+
+@overload
+def grad(y: Value, xs: Value) -> Value: ...
+@overload
+def grad(y: Value, xs: Sequence[Value]) -> list[Value]: ...
+def grad(y: Value, xs: Value | Sequence[Value]) -> Value | list[Value]:
+    """∂y/∂xs as Values (one for a Value, a list for a sequence): graphs, to draw, print and differentiate again.
+
+    An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the saturation rule would
+    drop are kept, since the graph may be evaluated elsewhere: at such a point the result is nan.
+
+    >>> x = Value(2.0)
+    >>> d = grad(x**3, x)
+    >>> d.data, grad(d, x).data
+    (12.0, 12.0)
+    """
+    targets = [xs] if isinstance(xs, Value) else list(xs)
+    adjoint = adjoints(y, targets, 1.0)
+    found = [as_value(adjoint.get(x, 0.0)) for x in targets]
+    return found[0] if isinstance(xs, Value) else found
+
+
+def adjoints(y: Value, targets: Sequence[Value], seed: Scalar) -> dict[Value, Scalar]:
+    """The adjoint of every node between y and the targets, as graphs."""
+    order = toposort(y)
+    check_fresh(order)
+    needed = set(targets)
+    needed.update(z for z in order if any(x in needed for x in z.inner))
+    adjoint: dict[Value, Scalar] = {y: seed}
+    for z in reversed(order):
+        if z.form is not None and z in adjoint:
+            for i in z.form.inner:
+                x = cast("Value", z.args[i])
+                if x in needed:
+                    adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
+    return adjoint
+
+
+def times(x: Scalar, y: Scalar) -> Scalar:
+    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Value) and one in (1, -1, 0):
+            return other if one == 1 else -other if one == -1 else 0.0
+    return x * y
+
+
+def plus(x: Scalar, y: Scalar) -> Scalar:
+    """x + y without 0 + y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Value) and one == 0:
+            return other
+    return x + y
+
+
+def as_value(x: Scalar) -> Value:
+    return x if isinstance(x, Value) else Value(x)
