@@ -1,9 +1,39 @@
-"""A glass box for backpropagation: scalar numbers that remember how they were made."""
+"""A glass box for backpropagation: numbers that remember how they were made.
 
-from .derivatives import hessian, hvp, jacobian, jvp, vjp
-from .drawing import draw, to_dot
-from .notation import formula, labels, latex, mathml
-from .ops import *
-from .scopes import composite, scope
-from .sweeps import Step, grad, ledger, zero_grad
-from .value import OPS, Op, StaleGraphError, Value, no_grad, toposort
+    x = Value(0.5, name="x")
+    y = 1 / (1 + exp(-x))     a graph, as it is computed
+    y.backward()              x.grad is ∂y/∂x
+    draw(y, style="textbook") the picture, with the gradients on the arrows
+
+Words, never varied: z = op(x, y, w) has operands x, y, w and a result z.  A leaf is a Value that no op made.
+A partial is a local derivative, ∂z/∂x; an adjoint, or upstream gradient, is ∂L/∂x; a seed is the adjoint that
+a pass starts with; a tangent is what forward mode carries.  vjp and jvp multiply the Jacobian by a vector,
+from the left and from the right.
+"""
+
+from .derivatives import hessian as hessian
+from .derivatives import hvp as hvp
+from .derivatives import jacobian as jacobian
+from .derivatives import jvp as jvp
+from .derivatives import vjp as vjp
+from .drawing import Drawing as Drawing
+from .drawing import GraphvizMissingError as GraphvizMissingError
+from .drawing import draw as draw
+from .drawing import to_dot as to_dot
+from .notation import formula as formula
+from .notation import labels as labels
+from .notation import latex as latex
+from .notation import mathml as mathml
+from .ops import *  # noqa: F403  every op of the table, without naming it a second time
+from .scopes import composite as composite
+from .scopes import no_grad as no_grad
+from .scopes import scope as scope
+from .sweeps import Step as Step
+from .sweeps import grad as grad
+from .sweeps import ledger as ledger
+from .sweeps import zero_grad as zero_grad
+from .value import OPS as OPS
+from .value import Op as Op
+from .value import StaleGraphError as StaleGraphError
+from .value import Value as Value
+from .value import toposort as toposort

@@ -41,7 +41,7 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
 
 
 def hvp(y: Value, xs: Sequence[Value], v: Sequence[Scalar]) -> list[Value]:
-    """The Hessian of y times v, forward over reverse: about the cost of two gradients, whatever the number of xs."""
+    """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     tangents = dict(zip(xs, v, strict=True))
     return [jvp(g, tangents) for g in grad(y, xs)]
 

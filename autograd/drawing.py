@@ -1,10 +1,11 @@
 """A graph as a picture: boxes of Values → DOT text → SVG or PNG.
 
-Two styles of one walk.  "textbook" is the figure of "Deep Learning from Scratch", chapter 5: a circle for every op, what
-it sends on thin arrows, the gradient on thick arrows back.  "value" has a box for every Value: name, op, data, grad.
+Two styles of one walk.  "textbook" is the figure of "Deep Learning from Scratch", chapter 5: a circle for
+every op, what it sends on thin arrows, the gradient on thick arrows back.  "value" has a box for every Value:
+name, op, data, grad.
 
-The picture shows what the engine did: numbers come from the Values and from ``ledger``, formulas from the op table.
-Colours are Okabe and Ito's, and never the only sign of anything.
+The picture shows what the engine did: numbers come from the Values and from ``ledger``, formulas from the op
+table.  Colours are Okabe and Ito's, and never the only sign of anything.
 """
 
 from __future__ import annotations
@@ -12,28 +13,46 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import graphviz
 from graphviz.backend import dot_command
 
 from .notation import Labels, Writer, label_boxes
-from .scopes import Box, Collapse, boxes
-from .sweeps import Step, entries
+from .scopes import Collapse
+from .sweeps import entries
 from .value import NO_GRAD, StaleGraphError, Value, check_fresh, toposort
+from .view import Box, boxes
 
 Style: TypeAlias = Literal["value", "textbook"]
 Flow: TypeAlias = "dict[tuple[Box, int], float]"
+Canvas: TypeAlias = Any  # a Drawing: the graphviz package is not typed
 GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+FORMATS = ("svg", "png", "pdf", "dot", "gv")
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
-GRAPH = {"rankdir": "LR", "bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b", "nodesep": "0.35", "ordering": "in"}
+GRAPH = {
+    "rankdir": "LR",
+    "bgcolor": "white",
+    "fontname": "Times",
+    "fontsize": "13",
+    "labelloc": "b",
+    "nodesep": "0.35",
+    "ordering": "in",
+}
 NODE = {
     "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
-    "textbook": {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontname": "Times", "fontsize": "16", "color": LINE},
+    "textbook": {
+        "shape": "circle",
+        "fixedsize": "true",
+        "width": "0.55",
+        "fontname": "Times",
+        "fontsize": "16",
+        "color": LINE,
+    },
 }
 EDGE = {"fontname": "Times", "fontsize": "14", "color": LINE, "arrowsize": "0.7", "penwidth": "1"}
 WORD = {"shape": "ellipse", "fixedsize": "false"}
@@ -56,57 +75,64 @@ class GraphvizMissingError(graphviz.ExecutableNotFound):
 
 
 class Drawing(graphviz.Digraph):
-    """A graphviz.Digraph that renders with the system's dot, or else with the one that graphviz-pure brings."""
+    """A graphviz.Digraph that renders with the system's dot, or else with the one of graphviz-pure."""
 
     table = ""  # what a notebook shows when there is no dot
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
-        with engine(kwargs.get("format") or (args[0] if args else None) or self.format):
-            return super().pipe(*args, **{"quiet": True, **kwargs})
+        with engine(str((args and args[0]) or kwargs.get("format") or "svg")):
+            return cast("Any", super()).pipe(*args, **{"quiet": True, **kwargs})
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
-        with engine(kwargs.get("format") or self.format):
-            return super().render(*args, **{"quiet": True, **kwargs})
+        with engine(str(kwargs.get("format") or "svg")):
+            return cast("Any", super()).render(*args, **{"quiet": True, **kwargs})
 
     def save_picture(self, path: str | Path) -> Path:
-        """Writes the picture to a file, in the format that its suffix names."""
+        """Writes the picture or the DOT text to a file, in the format of its suffix: .svg, .png, .dot, ..."""
         target = Path(path)
-        picture = self.source.encode() if target.suffix in (".dot", ".gv") else self.pipe(format=target.suffix[1:])
+        if target.suffix[1:] not in FORMATS:
+            raise ValueError(f"{target.name}: the suffix must be one of {', '.join(FORMATS)}")
+        text = target.suffix in (".dot", ".gv")
+        picture = self.source.encode() if text else self.pipe(format=target.suffix[1:])
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(picture)
         return target
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None, **_: Any) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, bytes | str]:
         try:
             return {"image/svg+xml": self.pipe(format="svg", encoding="utf-8"), "text/plain": self.table}
-        except Exception as error:  # noqa: BLE001  a notebook shows the table rather than a traceback
+        except Exception as error:
             return {"text/plain": f"{error}\n\n{self.table}" if self.table else str(error)}
 
 
-# ---------------------------------------------------------------------------------------------------------------- engines
+# ---------------------------------------------------------------------------------------------------- engines
 def find_dot() -> Path | None:
-    """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; None if there is none."""
+    """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; else None."""
     named = os.environ.get("GRAPHVIZ_DOT")
     found = (named and shutil.which(named)) or shutil.which("dot") or bundled_dot()
     return Path(found) if found else None
 
 
 def bundled_dot() -> str | None:
-    """The binary of the graphviz-pure wheel: beside its package, in an environment's scripts, or on the path."""
+    """The binary of the graphviz-pure wheel: by its record, in the scripts' folders, or on the path."""
     try:
         files = metadata.distribution("graphviz-pure").files or []
     except metadata.PackageNotFoundError:
         files = []
     beside = [str(file.locate()) for file in files if file.stem == "graphviz-pure"]
     places = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user")]
-    candidates = [*beside, *(shutil.which("graphviz-pure", path=place) for place in places), shutil.which("graphviz-pure")]
+    candidates = [
+        *beside,
+        *(shutil.which("graphviz-pure", path=place) for place in places),
+        shutil.which("graphviz-pure"),
+    ]
     return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
 
 
 @contextmanager
-def engine(suffix: str) -> Iterator[None]:
+def engine(suffix: str) -> Generator[None]:
     """Lets the graphviz package run the program that ``find_dot`` found, and only in this block."""
     found, usual = find_dot(), dot_command.DOT_BINARY
     if found is None:
@@ -120,42 +146,50 @@ def engine(suffix: str) -> Iterator[None]:
         dot_command.DOT_BINARY = usual
 
 
-# ---------------------------------------------------------------------------------------------------------------- drawing
+# ---------------------------------------------------------------------------------------------------- drawing
 def draw(
-    *roots: Value, style: Style = "value", labels: Literal["formula", "number"] = "formula", gradients: bool = True,
-    collapse: Collapse = None, loss: str = "L", max_nodes: int = MOST,
+    *roots: Value, style: Style = "value", labels: Literal["formula", "number"] = "formula",
+    gradients: bool = True, collapse: Collapse = None, loss: str = "L", max_nodes: int = MOST,
 ) -> Drawing:  # fmt: skip
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
 
-    ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the arrows,
-    "formula" or "number"; without ``gradients`` only the forward pass.  ``collapse`` draws composites as one node: by
-    name, by depth (1 is the outermost), or by a function of the scope.  A graph of more than 300 nodes is collapsed to
-    its outermost composites by itself; one of more than ``max_nodes`` is refused with a ValueError.
+    ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the
+    arrows, "formula" or "number"; without ``gradients`` only the forward pass.  ``collapse`` draws composites
+    as one node: by name, by depth (1 is the outermost), or by a function of the scope.  A graph of more than
+    300 nodes is collapsed to its outermost composites by itself; one of more than ``max_nodes`` is refused
+    with a ValueError.
 
     >>> x = Value(3.0, name="x")
-    >>> print(draw(1 / x, style="textbook").source)  # doctest: +ELLIPSIS
-    digraph autograd {...∂L/∂y·y²...}
+    >>> "-∂L/∂y·y²" in draw(1 / x, style="textbook").source
+    True
     """
-    if style not in NODE or labels not in ("formula", "number"):
-        raise ValueError(f"draw has styles 'value' and 'textbook', labels 'formula' and 'number'; not {style!r}, {labels!r}")
-    if not roots or not all(isinstance(y, Value) for y in roots):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"draw takes Values, one or several, not {', '.join(type(y).__name__ for y in roots) or 'nothing'}")
-    view, notes = visible(roots, collapse, max_nodes)
-    steps, stale = entries_of(roots)
-    notes += [stale] if stale else []
+    check_options(roots, style, labels)
+    order = toposort(*roots)
+    view, notes = visible(roots, order, collapse, max_nodes)
+    notes += stale_note(order)
     if style == "value":
         drawing = value_style(view)
     else:
-        flow = flows(view, steps)
+        flow = flows(roots, order, view) if gradients and labels == "number" else {}
         text = label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, flow)
-        notes += [*text.sums.values()] if gradients else []
         drawing = textbook_style(roots, view, text, gradients=gradients)
+        notes += text.sums.values() if gradients else []
     if len(view) > AUTO // 2:
         drawing.attr(nslimit="2", nslimit1="2")
     if notes:
         drawing.attr(label=lines(*notes))
-    drawing.table = table(toposort(*roots))
+    drawing.table = table(order)
     return drawing
+
+
+def check_options(roots: Sequence[object], style: str, labels: str) -> None:
+    """Raises for what draw cannot draw."""
+    for given, known in ((style, tuple(NODE)), (labels, ("formula", "number"))):
+        if given not in known:
+            raise ValueError(f"draw knows {' and '.join(map(repr, known))}, not {given!r}")
+    wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
+    if wrong or not roots:
+        raise TypeError(f"draw takes Values, one or several, not {', '.join(wrong) or 'nothing'}")
 
 
 def to_dot(*roots: Value, **options: Any) -> str:
@@ -163,55 +197,74 @@ def to_dot(*roots: Value, **options: Any) -> str:
     return draw(*roots, **options).source
 
 
-def visible(roots: Sequence[Value], collapse: Collapse, most: int) -> tuple[list[Box], list[str]]:
+def visible(
+    roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, most: int
+) -> tuple[list[Box], list[str]]:
     """The boxes to draw, and what must be said about them."""
-    order = toposort(*roots)
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
     view = boxes(roots, 1 if auto else collapse)
     if len(view) > most:
         raise ValueError(
-            f"this graph has {len(view):,} nodes, too many to draw (max_nodes={most:,}): collapse composites with "
-            "collapse=, draw a smaller part such as a single sample, or raise max_nodes"
+            f"this graph has {len(view):,} nodes, too many to draw (max_nodes={most:,}): collapse its "
+            "composites with collapse=, draw a smaller part such as a single sample, or raise max_nodes"
         )
     return view, [f"{len(order):,} nodes, drawn as {len(view)}"] if auto else []
 
 
-def entries_of(roots: Sequence[Value]) -> tuple[list[Step], str]:
-    """The ledger of a pass from all roots, with the adjoints that they have; empty, with the reason, if it is stale."""
-    order = toposort(*roots)
+def stale_note(order: Sequence[Value]) -> list[str]:
+    """What a picture of a stale graph says."""
     try:
         check_fresh(order)
     except StaleGraphError as error:
-        return [], f"stale: {error}"
-    return list(entries(order, {y: 1.0 if y.grad is NO_GRAD else y.grad for y in roots})), ""
+        return [f"stale: {error}"]
+    return []
 
 
-def flows(view: Sequence[Box], steps: Sequence[Step]) -> Flow:
-    """What flows back along every edge of the drawing: into a composite, the sum over its inside."""
+def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -> Flow:
+    """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it.
+
+    The pass starts with the roots' own grad, or with 1 where there has been none; a stale graph has no flows.
+    """
+    if stale_note(order):
+        return {}
     home = {v: box for box in view for v in box.members}
     place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
     total: Flow = {}
-    for step in steps:
+    for step in entries(order, {y: seed(y) for y in roots}):
         box = home[step.node]
-        if home.get(step.operand) is not box:
-            edge = box, place[box, step.operand] if box.scope else step.index
+        if home[step.operand] is not box:
+            edge = box, place[box, step.operand] if box.scope else step.position
             total[edge] = total.get(edge, 0.0) + step.contribution
     return total
+
+
+def seed(y: Value) -> float:
+    """The adjoint of a root: its grad, or 1 before any pass."""
+    return 1.0 if y.grad is NO_GRAD else y.grad
 
 
 def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> Labels:
     """Numbers in the places of the formulas."""
     found = Labels()
     found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
-    found.roots = {y: (short(y.data), short(1.0 if y.grad is NO_GRAD else y.grad) if flow else "") for y in roots}
+    found.roots = {y: (short(y.data), short(seed(y)) if flow else "") for y in roots}
+    arrived: dict[Value, list[str]] = {}
     for box in view:
         for i, x in enumerate(box.args):
             back = short(flow[box, i]) if (box, i) in flow else ""
             found.edges[box, i] = short(x.data if isinstance(x, Value) else x), back
+            if isinstance(x, Value) and back:
+                arrived.setdefault(x, []).append(back)
+    total = {x: sum(value for (box, i), value in flow.items() if box.args[i] is x) for x in arrived if x.name}
+    sums = {
+        x: f"{x.name}: {' + '.join(parts)} = " for x, parts in arrived.items() if x.name and len(parts) > 1
+    }
+    found.sums = {x: text + short(total[x]) for x, text in sums.items()}
     return found
 
 
 def short(x: float) -> str:
+    """A number as pictures show it."""
     return f"{x:.6g}"
 
 
@@ -221,17 +274,20 @@ def escaped(text: str) -> str:
 
 
 def lines(*texts: str) -> str:
+    """Texts one below the other."""
     return "".join(escaped(text).replace("\n", "\\n") + "\\n" for text in texts).removesuffix("\\n")
 
 
-def canvas(style: Style) -> Drawing:
-    drawing = Drawing("autograd", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+def canvas(style: Style) -> Canvas:
+    """An empty picture."""
+    drawing: Canvas = Drawing("autograd", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
     drawing.attr(**{"class": style})
     return drawing
 
 
-# ------------------------------------------------------------------------------------------------------------ value style
-def value_style(view: Sequence[Box]) -> Drawing:
+# ------------------------------------------------------------------------------------------------ value style
+def value_style(view: Sequence[Box]) -> Canvas:
+    """A box for every Value."""
     drawing = canvas("value")
     number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     for i, box in enumerate(view):
@@ -250,13 +306,15 @@ def value_style(view: Sequence[Box]) -> Drawing:
 
 
 def rows_of(v: Value) -> list[str]:
+    """What the box of a Value says."""
     title = f"{v.name} [{v.op.symbol}]" if v.name and v.op else v.name or (f"[{v.op.symbol}]" if v.op else "")
     grad = "–" if v.grad is NO_GRAD else f"{v.grad:.4g}"
     return [title] * bool(title) + [f"data {v.data:>10.4g}", f"grad {grad:>10}"]
 
 
-# --------------------------------------------------------------------------------------------------------- textbook style
-def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *, gradients: bool) -> Drawing:
+# --------------------------------------------------------------------------------------------- textbook style
+def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *, gradients: bool) -> Canvas:
+    """A circle for every op, an arrow there and a thick one back for every edge."""
     drawing = canvas("textbook")
     number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     for i, box in enumerate(view):
@@ -279,7 +337,7 @@ def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *,
     return drawing
 
 
-def there_and_back(drawing: Drawing, tail: str, head: str, text: tuple[str, str], *, gradients: bool) -> None:
+def there_and_back(drawing: Canvas, tail: str, head: str, text: tuple[str, str], *, gradients: bool) -> None:
     """A thin arrow ahead and, under it, the thick one that brings the gradient back."""
     ahead, back = text
     drawing.edge(tail, head, escaped(ahead), weight="10", **{"class": "ahead"})
@@ -287,7 +345,7 @@ def there_and_back(drawing: Drawing, tail: str, head: str, text: tuple[str, str]
         drawing.edge(tail, head, escaped(back), weight="10", **BACK, **{"class": "back"})
 
 
-def from_below(drawing: Drawing, op: str, name: str, constant: str) -> None:
+def from_below(drawing: Canvas, op: str, name: str, constant: str) -> None:
     """A constant under its op: on the same rank, or it would go to the far left."""
     with drawing.subgraph() as rank:
         rank.attr(rank="same")
@@ -296,7 +354,7 @@ def from_below(drawing: Drawing, op: str, name: str, constant: str) -> None:
     drawing.edge(op, name, color=PALE, dir="back")
 
 
-# ------------------------------------------------------------------------------------------------------------------- text
+# ------------------------------------------------------------------------------------------------------- text
 def table(order: Sequence[Value], most: int = 40) -> str:
     """The graph as a table of text: what notebooks show where nothing can be rendered."""
     index = {v: v.name or f"v{i}" for i, v in enumerate(order)}
@@ -306,14 +364,16 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
         rows.append((index[v], v.op.symbol if v.op else "", operands, short(v.data), grad))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     left_out = [f"… and {len(order) - most:,} more above"] if len(order) > most else []
     return "\n".join([text[0], *left_out, *text[1:]])
 
 
-def mimebundle(y: Value) -> dict[str, str]:
+def mimebundle(y: Value) -> dict[str, bytes | str]:
     """What a notebook shows of a Value: its graph, or a table where it cannot be drawn; it never raises."""
     try:
         return draw(y)._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
-    except Exception as error:  # noqa: BLE001  too large, or a user's name that Graphviz cannot take
+    except Exception as error:
         return {"text/plain": f"{y!r}\n{error}"}

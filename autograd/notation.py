@@ -1,10 +1,12 @@
 """A graph as text: what a node computes, and what flows along every edge, forwards and back.
 
-Nothing here knows an op.  An op whose symbol is a word is written as a call, any other op's own formula is evaluated on
-``Expr``; and gradients are the partials of the op table, applied to the graph's own nodes and written in the same way.
+Nothing here knows an op.  An op whose symbol is a word is written as a call, any other op's own formula is
+evaluated on ``Expr``; and gradients are the partials of the op table, applied to the graph's own nodes and
+written in the same way.
 
-An Expr gathers equal terms, equal factors, signs and numbers.  It never multiplies out, factors, or looks into brackets.
-A node with a name is a full stop: elsewhere it stands as its name, forwards ``u``, backwards ``∂L/∂u``.
+An Expr gathers equal terms, equal factors, signs and numbers.  It never multiplies out, factors, or looks
+into brackets.  A node with a name is a full stop: elsewhere it stands as its name, forwards ``u``, backwards
+``∂L/∂u``.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from html import escape
 from itertools import chain, count
 from typing import Any, TypeAlias, TypeVar, cast
 
-from .scopes import Box, Collapse, boxes
-from .value import OPS, Scalar, Value, recording
+from .scopes import Collapse, within
+from .value import OPS, Scalar, Value
+from .view import Box, boxes
 
 T = TypeVar("T")
 Number: TypeAlias = "Fraction | float"
@@ -59,17 +62,21 @@ class Expr(tuple["Term", ...]):
             powers[base] = powers.get(base, ZERO).plus(power)
         factors = tuple((base, power) for base, power in powers.items() if power)
         coefficient = c * d if abs(c * d) < EXACT else float(c) * float(d)
-        if coefficient == 1 and len(factors) == 1 and isinstance(factors[0][0], Expr) and factors[0][1] == ONE:
+        if (
+            coefficient == 1
+            and len(factors) == 1
+            and isinstance(factors[0][0], Expr)
+            and factors[0][1] == ONE
+        ):
             return factors[0][0]  # 1·(a + b) needs no brackets
         return Expr([(coefficient, factors)]) if coefficient else ZERO
 
     def to_the(self, power: Expr) -> Expr:
-        """The power; a whole one goes to every factor, any other to one plain factor or to the bracketed whole."""
+        """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
         c, factors = self.as_term()
         k = power.as_number()
-        if c and k is not None and k == int(k) and abs(k * Fraction(math.log10(abs(c)))) < math.log10(EXACT):
-            if factors or k > 0 or isinstance(c, Fraction):  # 1/3.14159 is not 0.31831
-                return Expr([(c ** int(k), tuple((base, n.times(power)) for base, n in factors if k))])
+        if k is not None and k == int(k) and raises_well(c, int(k), alone=not factors):
+            return Expr([(c ** int(k), tuple((base, n.times(power)) for base, n in factors if k))])
         plain = c == 1 and len(factors) == 1 and factors[0][1] == ONE
         return Expr([(Fraction(1), ((factors[0][0] if plain else self, power),))])
 
@@ -78,7 +85,9 @@ class Expr(tuple["Term", ...]):
         if len(self) == 1:
             return self[0]
         if self and all(c < 0 for c, _ in self):
-            return Fraction(-1), ((self.times(MINUS_ONE), ONE),) if len(self) == 1 else ((Expr((-c, f) for c, f in self), ONE),)
+            return Fraction(-1), ((self.times(MINUS_ONE), ONE),) if len(self) == 1 else (
+                (Expr((-c, f) for c, f in self), ONE),
+            )
         return (Fraction(1), ((self, ONE),)) if self else (Fraction(0), ())
 
     def as_number(self) -> Number | None:
@@ -112,7 +121,14 @@ def expr(x: Expr | str | float) -> Expr:
     return Expr([(Fraction(x) if x == int(x) else float(x), ())]) if x else ZERO
 
 
+def raises_well(c: Number, k: int, *, alone: bool) -> bool:
+    """Whether a coefficient may be raised to a power: it stays short, and 1/3.14159 stays as it is."""
+    short = c != 0 and abs(k) * abs(math.log10(abs(c))) < math.log10(EXACT)
+    return short and (not alone or k > 0 or isinstance(c, Fraction))
+
+
 def call(word: str, *args: Any) -> Expr:
+    """A word applied to arguments."""
     return Expr([(Fraction(1), ((Call(word, tuple(expr(x) for x in args)), ONE),))])
 
 
@@ -126,7 +142,7 @@ class Words(dict[str, Any]):
         return lambda *args: call(word, *args)
 
 
-# ---------------------------------------------------------------------------------------------------------------- writing
+# ---------------------------------------------------------------------------------------------------- writing
 NOTATIONS = ("text", "latex", "mathml")
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE = "…"
@@ -140,21 +156,20 @@ PIECES = {  #   text        LaTeX                               MathML
     "word":     ("%s",      r"\mathrm{%s}",                     "<mi>%s</mi>"),
     "operator": ("%s",      r"\operatorname{%s}",               "<mi>%s</mi>"),
     "index":    ("%s%s",    "%s_{%s}",                          "<msub>%s%s</msub>"),
-    "power":    ("%s%s",    "%s^{%s}",                          "<msup><mrow>%s</mrow><mrow>%s</mrow></msup>"),
-    "brackets": ("(%s)",    "(%s)",                             "<mrow><mo>(</mo><mrow>%s</mrow><mo>)</mo></mrow>"),
-    "tall":     ("(%s)",    r"\left(%s\right)",                 "<mrow><mo>(</mo><mrow>%s</mrow><mo>)</mo></mrow>"),
-    "fraction": ("%s/%s",   r"\frac{%s}{%s}",                   "<mfrac><mrow>%s</mrow><mrow>%s</mrow></mfrac>"),
-    "gradient": ("∂%s/∂%s", r"\frac{\partial %s}{\partial %s}", "<mfrac><mrow><mo>∂</mo>%s</mrow><mrow><mo>∂</mo>%s</mrow></mfrac>"),
-    "equation": ("%s = %s", "%s = %s",                          "%s<mo>=</mo><mrow>%s</mrow>"),
-    "aligned":  ("%s = %s", "%s &= %s",                         "%s<mo>=</mo><mrow>%s</mrow>"),
+    "power":    ("%s%s",    "%s^{%s}",                          "<msup>{%s}{%s}</msup>"),
+    "brackets": ("(%s)",    "(%s)",                             "{<mo>(</mo>{%s}<mo>)</mo>}"),
+    "tall":     ("(%s)",    r"\left(%s\right)",                 "{<mo>(</mo>{%s}<mo>)</mo>}"),
+    "fraction": ("%s/%s",   r"\frac{%s}{%s}",                   "<mfrac>{%s}{%s}</mfrac>"),
+    "gradient": ("∂%s/∂%s", r"\frac{\partial %s}{\partial %s}", "<mfrac>{∂%s}{∂%s}</mfrac>"),
+    "equation": ("%s = %s", "%s = %s",                          "%s<mo>=</mo>{%s}"),
+    "aligned":  ("%s = %s", "%s &= %s",                         "%s<mo>=</mo>{%s}"),
     "lines":    ("\n",      r" \\ ",                            "</mtd></mtr><mtr><mtd>"),
     "whole":    ("%s",      r"\begin{aligned}%s\end{aligned}",
-                 '<math display="block"><mtable displaystyle="true"><mtr><mtd>%s</mtd></mtr></mtable></math>'),
-}
-CALLS = {
+                 '<math display="block"><mtable displaystyle="true"><mtr><mtd>%s</mtd></mtr></mtable>'
+                 "</math>"),
     "sqrt":     ("sqrt(%s)", r"\sqrt{%s}",                      "<msqrt>%s</msqrt>"),
-    "abs":      ("abs(%s)",  r"\left|%s\right|",                "<mrow><mo>|</mo>%s<mo>|</mo></mrow>"),
-}
+    "abs":      ("abs(%s)",  r"\left|%s\right|",                "{<mo>|</mo>%s<mo>|</mo>}"),
+}  # in MathML, braces stand for <mrow> and </mrow>
 # fmt: on
 
 
@@ -172,11 +187,15 @@ class Writer:
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
         if notation not in NOTATIONS:
             raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
-        self.column, self.short = NOTATIONS.index(notation), short
+        self.notation, self.column, self.short = notation, NOTATIONS.index(notation), short
         self.text = notation == "text"
 
     def put(self, piece: str, *parts: str) -> str:
-        return PIECES[piece][self.column] % parts
+        template = PIECES[piece][self.column]
+        rows = (
+            template if self.notation != "mathml" else template.replace("{", "<mrow>").replace("}", "</mrow>")
+        )
+        return rows % parts
 
     def escaped(self, s: str) -> str:
         return ESCAPES[self.column](s)
@@ -193,7 +212,9 @@ class Writer:
             return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
         base, index = cast("re.Match[str]", re.fullmatch(r"(.+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)).groups()
         if index and index.isdecimal() and index.isascii():
-            return self.put("index", self.name(base), index.translate(LOW) if self.text else self.put("number", index))
+            return self.put(
+                "index", self.name(base), index.translate(LOW) if self.text else self.put("number", index)
+            )
         if index and not self.text:
             return self.put("index", self.name(base), self.name(index))
         written = self.put("letter" if len(s) == 1 else "word", self.escaped(s))
@@ -201,7 +222,9 @@ class Writer:
 
     def number(self, c: Number) -> str:
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
-        ten = [self.power(self.put("number", "10"), self.put("number", str(int(exponent))))] if exponent else []
+        ten = (
+            [self.power(self.put("number", "10"), self.put("number", str(int(exponent))))] if exponent else []
+        )
         return self.product_of([self.put("number", digits)] * (digits != "1" or not ten) + ten)
 
     def power(self, base: str, n: str) -> str:
@@ -217,22 +240,24 @@ class Writer:
             written = self.call(base)
         else:
             written = self.sum(base, tight=True)
-            bare = alone and n == ONE or (c := base.as_number()) is not None and c > 0 and "·" not in written
+            bare = (alone and n == ONE) or (
+                (c := base.as_number()) is not None and c > 0 and "·" not in written
+            )
             written = written if bare else self.brackets(written)
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
     def call(self, base: Call) -> str:
         comma = self.put("sign", ",") + " " * self.text
         inside = comma.join(self.sum(x, tight=True) for x in base.args)
-        if base.word in CALLS:
-            return CALLS[base.word][self.column] % inside
+        if base.word in ("sqrt", "abs"):
+            return self.put(base.word, inside)
         return self.put("operator", self.escaped(base.word)) + self.brackets(inside)
 
     def product_of(self, factors: Sequence[str]) -> str:
-        """Factors side by side; no dot between a number or one letter and a bracket: y(1-y), but exp(x)·(1-y)."""
+        """Factors side by side; a number or a letter needs no dot before a bracket: y(1-y), exp(x)·(1-y)."""
         written, last = "", ""
         for factor in self.few(factors, MORE, 6):
-            bare = self.text and factor[0] == "(" and (len(last) == 1 and last.isalpha() or is_number(last))
+            bare = self.text and factor[0] == "(" and ((len(last) == 1 and last.isalpha()) or is_number(last))
             written += (self.put("times") if written and not bare else "") + factor
             last = factor
         return written
@@ -253,12 +278,16 @@ class Writer:
         numerator, denominator = self.side(p, above), self.side(q, below)
         if self.text and len(below) + (q != 1) > 1:
             denominator = self.brackets(denominator)
-        return self.product_of([self.factor(*f) for f in flow] + [self.put("fraction", numerator, denominator)])
+        return self.product_of(
+            [self.factor(*f) for f in flow] + [self.put("fraction", numerator, denominator)]
+        )
 
     def side(self, k: Number, factors: Sequence[Factor]) -> str:
         """One side of a fraction; a bar of LaTeX or MathML brackets a lone sum by itself."""
         alone = not self.text and k == 1 and len(factors) == 1
-        return self.product_of([self.number(k)] * (k != 1 or not factors) + [self.factor(*f, alone=alone) for f in factors])
+        return self.product_of(
+            [self.number(k)] * (k != 1 or not factors) + [self.factor(*f, alone=alone) for f in factors]
+        )
 
     def sum(self, e: Expr, *, tight: bool = False) -> str:
         """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
@@ -280,15 +309,15 @@ def is_number(s: str) -> bool:
 
 
 def ratio(c: Number, *, bar: bool) -> tuple[Number, int]:
-    """A coefficient as what stands above and below the bar: x/2 and x/3, but 0.5·x; and 1/(2·x) where there is a bar."""
+    """A coefficient above and below the bar: x/2 and x/3, but 0.5·x; and 1/(2·x) where there is a bar."""
     if abs(c) < EXACT:
         near = Fraction(c).limit_denominator(99)
-        if float(near) == c and (bar and near.numerator == 1 or float(f"{float(c):.6g}") != c):
+        if float(near) == c and ((bar and near.numerator == 1) or float(f"{float(c):.6g}") != c):
             return near.numerator, near.denominator
     return (c.numerator, c.denominator) if isinstance(c, Fraction) and c.denominator < 999 else (c, 1)
 
 
-# ----------------------------------------------------------------------------------------------------------------- naming
+# ----------------------------------------------------------------------------------------------------- naming
 @dataclass
 class Labels:
     """What a drawing writes: (ahead, back) for every edge and root, and the sums that meet in shared nodes.
@@ -296,20 +325,26 @@ class Labels:
     An edge is the box that reads and the place of the operand among the box's ``args``.
     """
 
-    edges: dict[tuple[Box, int], tuple[str, str]] = field(default_factory=dict[tuple[Box, int], tuple[str, str]])
+    edges: dict[tuple[Box, int], tuple[str, str]] = field(
+        default_factory=dict[tuple[Box, int], tuple[str, str]]
+    )
     roots: dict[Value, tuple[str, str]] = field(default_factory=dict[Value, tuple[str, str]])
     sums: dict[Value, str] = field(default_factory=dict[Value, str])
-    words: dict[Value, str] = field(default_factory=dict[Value, str])  # leaves that stand as words, not as arrows only
+    words: dict[Value, str] = field(
+        default_factory=dict[Value, str]
+    )  # leaves that stand as words, not as arrows only
 
 
 class Formulas:
     """Every Value of a graph as an Expr, and which of them have names.
 
-    Roots and leaves always have one.  What would be long in brackets gets a letter; for a drawing (``letters``), so do nodes
-    that several others read, and long calls.
+    Roots and leaves always have one.  What would be long in brackets gets a letter; for a drawing
+    (``letters``), so do nodes that several others read, and long calls.
     """
 
-    def __init__(self, roots: Sequence[Value], view: Sequence[Box], *, long: int, letters: bool, loss: str = "L") -> None:
+    def __init__(
+        self, roots: Sequence[Value], view: Sequence[Box], *, long: int, letters: bool, loss: str = "L"
+    ) -> None:
         self.roots, self.view, self.long, self.letters = roots, view, long, letters
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}
@@ -328,7 +363,9 @@ class Formulas:
     def unused(self, letters: str) -> Iterator[str]:
         taken = {name.rstrip("0123456789") for name in self.names.values()}
         numbered = (f"{letters[:1] or 'x'}{i}" for i in count(1))
-        return (name for name in chain(letters, numbered) if name.rstrip("0123456789") not in taken or not letters)
+        return (
+            name for name in chain(letters, numbered) if name.rstrip("0123456789") not in taken or not letters
+        )
 
     def letter(self, v: Value) -> None:
         if v not in self.names:
@@ -341,17 +378,19 @@ class Formulas:
         for v in box.values:
             self.full[v] = self.read(v)
             bases = [base for _, factors in self.full[v] for base, _ in factors]
-            simple = len(bases) <= 1 and all(isinstance(base, str) for base in bases)  # -v, 2·x, x² are worth no letter
-            if v.op and (len(box.values) > 1 or self.letters and self.uses[v] > 1 and not simple):
+            simple = len(bases) <= 1 and all(
+                isinstance(base, str) for base in bases
+            )  # -v, 2·x, x² are worth no letter
+            if v.op and (len(box.values) > 1 or (self.letters and self.uses[v] > 1 and not simple)):
                 self.letter(v)
 
     def is_long(self, x: Value, reader: Box) -> bool:
-        """Whether x would stand too long in its reader's formula: a sum may grow in a sum, a product in a product."""
+        """Whether x is too long for its reader's formula: a sum may grow in a sum, a product in a product."""
         if x.op is None or x in self.names:
             return False
         op = reader.values[0].op if reader.scope is None else None
         sign = op.symbol.split()[0] if op else ""
-        inside = not (sign in ("+", "-") or sign == "×" and len(self.full[x]) == 1)
+        inside = not (sign in ("+", "-") or (sign == "×" and len(self.full[x]) == 1))
         call_here = self.letters and (self.home[x].scope is not None or x.op.symbol.isidentifier())
         return len(Writer().sum(self.full[x], tight=True)) > (self.long if inside or call_here else 200)
 
@@ -403,16 +442,16 @@ class Formulas:
     def above(self, v: Value, arrived: Sequence[Expr], total: dict[Value, Expr]) -> Expr:
         """What v passes on: all that arrived, or its name if that is long or made of several terms."""
         total[v] = ZERO.plus(*arrived)
-        if v.op and (self.uses[v] > 1 and len(total[v]) > 1 or len(Writer().sum(total[v])) > 3 * self.long):
+        if v.op and ((self.uses[v] > 1 and len(total[v]) > 1) or len(Writer().sum(total[v])) > 3 * self.long):
             self.letter(v)
         return total[v] if v in self.roots or v not in self.names else expr(self.bar(v))
 
     def partial(self, box: Box, v: Value, i: int) -> Expr:
-        """∂v/∂operand i: by the table's line, also for a composite that is an op of the table; else by name."""
+        """∂v/∂operand i: by the table's line, also for a composite that is an op of it; else by name."""
         x = cast("Value", box.args[i])
         op = v.op if box.scope is None else composite_op(box)
         if op is not None:
-            with recording():  # constants as Values, so that log(2) stays log(2)
+            with within(None):  # constants as Values, so that log(2) stays log(2)
                 args = [x if isinstance(x, Value) else Value(x) for x in box.args]
                 return self.of(op.book[i](*cast("Any", (v, *args))))
         self.letter(v)
@@ -464,12 +503,15 @@ def mathml(y: Value) -> str:
 def labels(*roots: Value, collapse: Collapse = None, loss: str = "L", notation: str = "text") -> Labels:
     """What stands on every edge: ahead, what the operand sends; back, what flows to it from the loss.
 
-    The loss is L; a root that has the loss's name, or the name loss, is the loss itself, and its gradient is 1.
+    The loss is L; a root that has the loss's name, or the name loss, is the loss itself, and its gradient is
+    1.
     """
     return label_boxes(roots, boxes(roots, collapse), loss, notation)
 
 
-def label_boxes(roots: Sequence[Value], view: Sequence[Box], loss: str = "L", notation: str = "text") -> Labels:
+def label_boxes(
+    roots: Sequence[Value], view: Sequence[Box], loss: str = "L", notation: str = "text"
+) -> Labels:
     f, write = Formulas(roots, view, long=12, letters=True, loss=loss), Writer(notation, short=True)
     flow, total = f.backward()
     named = set(f.defined())

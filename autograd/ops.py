@@ -2,7 +2,7 @@
 
 z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a line.
 
-The partials are the ones that stay accurate and are right at the edges.  Where a book prints another, ``book=`` has it:
+The partials stay accurate and are right at the edges.  Where a book prints another one, ``book=`` has it:
 
     sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
@@ -13,44 +13,41 @@ At a kink, relu and abs have the subgradient of least norm, 0; at a tie, maximum
 
 from .value import Op
 
-__all__ = [
-    "absolute", "add", "cos", "div", "exp", "expm1", "log", "log1p", "maximum", "minimum", "mul", "neg", "power", "reciprocal",
-    "relu", "sigmoid", "sign", "sin", "softplus", "sqrt", "step", "sub", "tanh", "where",
-]  # fmt: skip
-
 # fmt: off
-#                name          symbol     formula           partials: ∂z/∂x, ∂z/∂y, ...
-add        = Op("add",        "+",       "x + y",          (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
-sub        = Op("sub",        "-",       "x - y",          (lambda z, x, y: 1.0, lambda z, x, y: -1.0))
-mul        = Op("mul",        "×",       "x * y",          (lambda z, x, y: y, lambda z, x, y: x))
-div        = Op("div",        "/",       "x / y",          (lambda z, x, y: 1 / y, lambda z, x, y: -z / y), "y != 0")
-neg        = Op("neg",        "× -1",    "-x",             (lambda z, x: -1.0,))
-reciprocal = Op("reciprocal", "/",       "1 / x",          (lambda z, x: -z * z,), "x != 0")
-exp        = Op("exp",        "exp",     "exp(x)",         (lambda z, x: z,))
-expm1      = Op("expm1",      "expm1",   "expm1(x)",       (lambda z, x: exp(x),))
-log        = Op("log",        "log",     "log(x)",         (lambda z, x: 1 / x,), "x > 0")
-log1p      = Op("log1p",      "log1p",   "log1p(x)",       (lambda z, x: 1 / (1 + x),), "x > -1")
-sin        = Op("sin",        "sin",     "sin(x)",         (lambda z, x: cos(x),))
-cos        = Op("cos",        "cos",     "cos(x)",         (lambda z, x: -sin(x),))
-absolute   = Op("absolute",   "abs",     "fabs(x)",        (lambda z, x: sign(x),))
-sign       = Op("sign",       "sign",    "sign(x)",        (lambda z, x: 0.0,))
-step       = Op("step",       "step",    "heaviside(x, 0.0)", (lambda z, x: 0.0,))
-relu       = Op("relu",       "relu",    "maximum(x, 0.0)",   (lambda z, x: step(x),))
-softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))", (lambda z, x: sigmoid(x),))
+#                name          symbol    formula     partials: ∂z/∂x, ∂z/∂y, ∂z/∂w                    domain
+add        = Op("add",        "+",      "x + y",    (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
+sub        = Op("sub",        "-",      "x - y",    (lambda z, x, y: 1.0, lambda z, x, y: -1.0))
+mul        = Op("mul",        "×",      "x * y",    (lambda z, x, y: y, lambda z, x, y: x))
+div        = Op("div",        "/",      "x / y",    (lambda z, x, y: 1 / y, lambda z, x, y: -z / y), "y != 0")
+neg        = Op("neg",        "× -1",   "-x",       (lambda z, x: -1.0,))
+reciprocal = Op("reciprocal", "/",      "1 / x",    (lambda z, x: -z * z,),                          "x != 0")
+exp        = Op("exp",        "exp",    "exp(x)",   (lambda z, x: z,))
+expm1      = Op("expm1",      "expm1",  "expm1(x)", (lambda z, x: exp(x),))
+log        = Op("log",        "log",    "log(x)",   (lambda z, x: 1 / x,),                           "x > 0")
+log1p      = Op("log1p",      "log1p",  "log1p(x)", (lambda z, x: 1 / (1 + x),),                     "x > -1")
+sin        = Op("sin",        "sin",    "sin(x)",   (lambda z, x: cos(x),))
+cos        = Op("cos",        "cos",    "cos(x)",   (lambda z, x: -sin(x),))
+absolute   = Op("absolute",   "abs",    "fabs(x)",  (lambda z, x: sign(x),))
+sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,))
+step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,))
+relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
+softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
+                (lambda z, x: sigmoid(x),))
 sigmoid    = Op("sigmoid",    "sigmoid", "exp(minimum(x, 0.0)) / (1 + exp(-fabs(x)))",
                 (lambda z, x: z * sigmoid(-x),), book=(lambda z, x: z * (1 - z),))
-tanh       = Op("tanh",       "tanh",    "tanh(x)",
+tanh       = Op("tanh",       "tanh",   "tanh(x)",
                 (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-2 * x),), book=(lambda z, x: 1 - z * z,))
-sqrt       = Op("sqrt",       "sqrt",    "sqrt(x)",
+sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
-power      = Op("power",      "^",       "pow(x, y)",
+power      = Op("power",      "^",      "pow(x, y)",
                 (lambda z, x, y: where(y, y * x ** (y - 1), 0.0),
-                 lambda z, x, y: where(x, z * log(x), where(step(-y), -z, 0.0))), "x > 0 or x < 0 and y % 1 == 0",
+                 lambda z, x, y: where(x, z * log(x), where(step(-y), -z, 0.0))),
+                "x > 0 or x < 0 and y % 1 == 0",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
-maximum    = Op("maximum",    "max",     "maximum(x, y)",
+maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))
-minimum    = Op("minimum",    "min",     "minimum(x, y)",
+minimum    = Op("minimum",    "min",    "minimum(x, y)",
                 (lambda z, x, y: 0.5 * (1 - sign(x - y)), lambda z, x, y: 0.5 * (1 + sign(x - y))))
-where      = Op("where",      "where",   "where(x, y, w)",  # y where x is not 0, else w
-                (lambda z, x, y, w: 0.0, lambda z, x, y, w: where(x, 1.0, 0.0), lambda z, x, y, w: where(x, 0.0, 1.0)),
-                selects=True)
+where      = Op("where",      "where",  "where(x, y, w)",  # y where x is not 0, else w
+                (lambda z, x, y, w: 0.0, lambda z, x, y, w: where(x, 1.0, 0.0),
+                 lambda z, x, y, w: where(x, 0.0, 1.0)), selects=True)

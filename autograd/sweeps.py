@@ -1,6 +1,6 @@
 """The reverse sweep: every adjoint in one pass, results before operands.
 
-``ledger`` is the sweep told edge by edge, in the engine's real order; drawings and the stepper read nothing else.
+``ledger`` is the sweep told edge by edge, in the engine's real order; drawings read nothing else.
 ``backward`` is the same sweep at speed, with the sums kept in ``grad``.
 ``grad`` is the same sweep written in ops, so that a gradient is a graph like any other.
 """
@@ -14,27 +14,26 @@ from typing import Any, NamedTuple, cast, overload
 
 from .value import NO_GRAD, Real, Scalar, Value, check_fresh, number, toposort
 
-
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
 
 
 class Step(NamedTuple):
-    """One edge of the backward pass: upstream × local = contribution, which is added to the operand's adjoint."""
+    """One edge of the backward pass: upstream × local = contribution, a part of the operand's adjoint."""
 
     node: Value
     operand: Value
-    index: int
+    position: int
     local: float
     upstream: float
     contribution: float
 
 
 def backward(y: Value, seed: Real = 1.0) -> None:
-    """Adds ∂y/∂leaf × seed to the grad of every leaf, and sets the grad of every inner node to this pass's adjoint.
+    """Adds ∂y/∂leaf × seed to every leaf's grad, and sets every inner node's grad to this pass's adjoint.
 
-    Twice in a row gives the leaves twice the gradient; ``zero_grad`` clears them.  If anything is raised, the leaves have
-    the gradients they had before.  Raises TypeError for a seed that is not a real number, StaleGraphError after a leaf
-    was assigned.
+    Twice in a row gives the leaves twice the gradient; ``zero_grad`` clears them.  If anything is raised, the
+    leaves have the gradients that they had before.
+    Raises TypeError for a seed that is not a real number, StaleGraphError after a leaf was assigned.
 
     >>> x = Value(3.0)
     >>> y = x * x
@@ -43,15 +42,14 @@ def backward(y: Value, seed: Real = 1.0) -> None:
     (12.0, 1.0)
     """
     start = number(seed, "backward's seed")
-    leaves: list[Value] = []
-    before: list[float] = []
+    leaves, before = list[Value](), list[float]()
     with LOCK:
         try:
             order = clear(y, leaves, before)
             check_fresh(order)
             sweep(y, order, start)
             if any(v.grad != v.grad for v in leaves):  # a nan; the ledger knows which zeros are true ones
-                replay(y, leaves, start)
+                replay(y, start)
             for v, earlier in zip(leaves, before, strict=True):
                 v.grad += earlier or 0.0
         except BaseException:
@@ -63,12 +61,11 @@ def backward(y: Value, seed: Real = 1.0) -> None:
 def clear(y: Value, leaves: list[Value], before: list[float]) -> list[Value]:
     """The inner nodes below y in topological order; every grad set to 0, and what the leaves had noted first.
 
-    ``toposort`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen, and operands are read from
-    their slots.
+    ``toposort`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen, and operands are
+    read from their slots.
     """
     zero = float("0.0")
-    order: list[Value] = []
-    stack: list[Any] = [y]
+    order, stack = list[Value](), [cast("Any", y)]
     pop, push = stack.pop, stack.append
     while stack:
         v = pop()
@@ -93,10 +90,10 @@ def sweep(y: Value, order: Sequence[Value], seed: float) -> None:
     """The adjoints below y, into ``grad``."""
     y.grad = seed
     for v in reversed(order):
-        v.form.pull(v)
+        v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
 
 
-def replay(y: Value, leaves: Sequence[Value], seed: float) -> None:
+def replay(y: Value, seed: float) -> None:
     """The same from the ledger's entries."""
     order = toposort(y)
     for v in order:
@@ -113,7 +110,7 @@ def zero_grad(*leaves: Value) -> None:
 
 
 def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
-    """Every edge of the backward pass from y, in the engine's order, computed as it is asked for; changes nothing.
+    """Every edge of the backward pass from y, in the engine's order, computed as asked for; changes nothing.
 
     An operand's contributions, added in this order, are its grad after one fresh backward pass, bit for bit.
     Raises at once what ``backward`` raises.
@@ -133,9 +130,10 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
 def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[Step]:
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
-    A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that has flattened
-    out at an infinity (the saturation rule: exp(-x) overflows to inf, 1/inf is 0 and so is its derivative, truly; but
-    0·inf would be nan).  Nothing flows on from a node that only dead edges reach.
+    A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that
+    has flattened out at an infinity.  That is the saturation rule: where exp(-x) overflows, 1/(1+exp(-x)) is
+    0 and so is its derivative, truly, but -0·inf would be nan.  Nothing flows on from a node that only dead
+    edges reach.
     """
     adjoint, live = dict(seeds), set(seeds)
     flat_at = overflows(order)
@@ -147,7 +145,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[S
         for i, local in zip(z.form.inner, z.form.local(z.data, *numbers), strict=True):
             x = cast("Value", z.args[i])
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
-            dead = z not in live or local == 0 and (z.form.op.selects or saturated)
+            dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
             contribution = 0.0 if dead else upstream * local
             adjoint[x] = adjoint.get(x, 0.0) + contribution
             if not dead:
@@ -156,7 +154,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[S
 
 
 def overflows(order: Sequence[Value]) -> set[Value]:
-    """The nodes that are infinite by overflow, or because a leaf is; not those at a pole, as 1/0 and log(0) are."""
+    """The nodes that are infinite by overflow, or as a leaf is; not those at a pole, as 1/0 or log(0)."""
     found: set[Value] = set()
     for z in order:
         if math.isinf(z.data):
@@ -172,10 +170,11 @@ def grad(y: Value, xs: Value) -> Value: ...
 @overload
 def grad(y: Value, xs: Sequence[Value]) -> list[Value]: ...
 def grad(y: Value, xs: Value | Sequence[Value]) -> Value | list[Value]:
-    """∂y/∂xs as Values (one for a Value, a list for a sequence): graphs, to draw, print and differentiate again.
+    """∂y/∂xs as Values, one for a Value, a list for several: graphs, to draw, print and differentiate again.
 
-    An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the saturation rule would
-    drop are kept, since the graph may be evaluated elsewhere: at such a point the result is nan.
+    An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the
+    saturation rule would drop are kept, since the graph may be evaluated elsewhere: at such a point the
+    result is nan.
 
     >>> x = Value(2.0)
     >>> d = grad(x**3, x)

@@ -1,0 +1,82 @@
+"""Numbers: what is accepted as one, and IEEE 754 arithmetic for the formulas of the op table.
+
+Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  The engine computes with
+Python's math all the same, because it is fast; what raises is computed again by NumPy, where the answers are
+inf, -inf and nan.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Number
+from typing import Any, cast
+
+import numpy as np
+
+ERRORS = (ValueError, ArithmeticError)  # what Python's floats raise where IEEE 754 has an answer
+
+
+def sign(x: float) -> float:
+    """-1, 0 or 1; nan for nan."""
+    return 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0
+
+
+def heaviside(x: float, at_zero: float) -> float:
+    """0 or 1, and the given number at 0; nan for nan."""
+    return 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x
+
+
+def maximum(x: float, y: float) -> float:
+    """The larger; nan if either is nan, 0.0 of 0.0 and -0.0."""
+    if x == y:
+        return x if math.copysign(1.0, x) > 0 else y
+    return x if x > y or x != x else y
+
+
+def minimum(x: float, y: float) -> float:
+    """The smaller; nan if either is nan, -0.0 of 0.0 and -0.0."""
+    return -maximum(-x, -y)
+
+
+def where(x: float, y: float, w: float) -> float:
+    """y where x is not 0, else w."""
+    return y if x else w
+
+
+# The words that a formula may use: those of Python's math, and five more by the names that NumPy gives them.
+PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
+NUMPY: dict[str, Any] = {**vars(math), **vars(np)}
+
+ADVICE: list[tuple[Any, str]] = [
+    ((bool, np.bool_), "write 1.0 or 0.0"),
+    ((str, bytes), "convert it with float(...)"),
+    ((complex, np.complexfloating), "take its .real part or its abs(...)"),
+    (
+        np.ndarray,
+        "a Value holds one number, so take one element with .item() or [i], or make a Value of each",
+    ),
+    (Number, "convert it with float(...)"),
+    (Iterable, "a Value holds one number, so make one of each element"),
+    (object, "convert it to a float first"),
+]
+
+
+def number(x: object, taker: str) -> float:
+    """x as a Python float; otherwise a TypeError that names its type and the way out."""
+    if isinstance(x, float | int | np.floating | np.integer) and not isinstance(x, bool | np.timedelta64):
+        return float(cast("float", x))
+    advice = next(text for types, text in ADVICE if isinstance(x, types))
+    raise TypeError(
+        f"{taker} takes real numbers (int, float, NumPy scalar), not {type(x).__name__}; {advice}"
+    )
+
+
+def by_numpy(operands: Sequence[str], formula: str) -> Callable[..., Any]:
+    """A formula, or a tuple of them, as a function of plain floats by NumPy's rules, without warnings."""
+    function = eval(f"lambda {', '.join(operands)}: {formula}", NUMPY)  # noqa: S307  our own text
+
+    def compute(*args: float) -> Any:
+        with np.errstate(all="ignore"):
+            z: Any = function(*map(np.float64, args))
+        return [float(part) for part in z] if formula.startswith("(") and formula.endswith(",)") else float(z)
+
+    return compute

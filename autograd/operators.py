@@ -1,0 +1,148 @@
+"""What Python's own syntax does with a Value: operators, comparisons, printing, copying.
+
+Every operator is an op of the table, or a TypeError with the way out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from .ieee import number
+
+if TYPE_CHECKING:
+    from .value import Op, Scalar, Value
+
+OPS: dict[str, Op] = {}  # every op by its name
+OPERATORS = {
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "power": "__pow__",
+    "neg": "__neg__", "absolute": "__abs__",
+}  # fmt: skip
+METHODS = (
+    "reciprocal", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "relu", "step", "sign", "tanh",
+    "sigmoid", "softplus",
+)  # fmt: skip
+
+
+def apply(name: str, *operands: Any) -> Value:
+    """The op of that name, applied."""
+    return OPS[name](*operands)
+
+
+def me(v: Operators) -> Value:
+    """What the type checker should see: Value is the one class with these operators."""
+    return cast("Value", v)
+
+
+class Operators:
+    """The part of Value that Python's syntax reaches."""
+
+    __slots__ = ()
+    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
+
+    if TYPE_CHECKING:  # the ops themselves, which are bound as they register: that saves a call in every node
+        # fmt: off
+        def __add__(self, y: Scalar) -> Value: ...
+        def __sub__(self, y: Scalar) -> Value: ...
+        def __mul__(self, y: Scalar) -> Value: ...
+        def __truediv__(self, y: Scalar) -> Value: ...
+        def __pow__(self, y: Scalar) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def reciprocal(self) -> Value: ...
+        def exp(self) -> Value: ...
+        def expm1(self) -> Value: ...
+        def log(self) -> Value: ...
+        def log1p(self) -> Value: ...
+        def sqrt(self) -> Value: ...
+        def sin(self) -> Value: ...
+        def cos(self) -> Value: ...
+        def relu(self) -> Value: ...
+        def step(self) -> Value: ...
+        def sign(self) -> Value: ...
+        def tanh(self) -> Value: ...
+        def sigmoid(self) -> Value: ...
+        def softplus(self) -> Value: ...
+        # fmt: on
+
+    def __radd__(self, x: Scalar) -> Value:
+        return me(self) if x.__class__ is int and x == 0 else apply("add", x, self)  # sum() begins with 0
+
+    def __rsub__(self, x: Scalar) -> Value:
+        return apply("sub", x, self)
+
+    def __rmul__(self, x: Scalar) -> Value:
+        return apply("mul", x, self)
+
+    def __rpow__(self, x: Scalar) -> Value:
+        return apply("power", x, self)
+
+    def __rtruediv__(self, x: Scalar) -> Value:
+        if not isinstance(x, Operators) and number(x, "div") == 1:
+            return apply("reciprocal", self)
+        return apply("div", x, self)
+
+    def __pos__(self) -> Value:
+        return me(self)
+
+    def __lt__(self, y: Scalar) -> bool:
+        return me(self).data < plain(y)
+
+    def __le__(self, y: Scalar) -> bool:
+        return me(self).data <= plain(y)
+
+    def __gt__(self, y: Scalar) -> bool:
+        return me(self).data > plain(y)
+
+    def __ge__(self, y: Scalar) -> bool:
+        return me(self).data >= plain(y)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
+
+    def __format__(self, spec: str) -> str:
+        return format(me(self).data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        return f"Value(data={me(self).data}, grad={me(self).grad})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
+        from .drawing import mimebundle
+
+        return mimebundle(me(self))
+
+    def __copy__(self) -> Value:
+        from .copying import shallow
+
+        return shallow(me(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        from .copying import deep
+
+        return deep(me(self), memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .copying import reduce
+
+        return reduce(me(self))
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The operands as micrograd's notebooks walk them: every one a Value."""
+        constant = type(me(self))
+        return tuple([constant(x) if isinstance(x, (float, int)) else x for x in me(self).args])
+
+    @property
+    def _op(self) -> str:
+        """The op's symbol, as micrograd's notebooks print it."""
+        op = me(self).op
+        return op.symbol if op else ""
+
+    def __float__(self) -> NoReturn:
+        raise TypeError(
+            "float(v) would cut the graph; use v.data for the number, or autograd's own functions"
+        )
+
+
+def plain(y: Scalar) -> float:
+    """The number that a comparison is about."""
+    return me(y).data if isinstance(y, Operators) else number(y, "a comparison")

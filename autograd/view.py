@@ -1,0 +1,66 @@
+"""A graph as it is drawn: boxes, each a Value or a whole composite.
+
+What a composite reads and what it gives is not stored: it follows from the edges that cross its border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from .scopes import Collapse, Scope
+from .value import Value, postorder, toposort
+
+
+@dataclass(eq=False)
+class Box:
+    """A node of a drawing: one Value, or a composite that is drawn as one."""
+
+    scope: Scope | None = None
+    values: list[Value] = field(default_factory=list["Value"])  # what it gives to others
+    args: list[Value | float] = field(default_factory=list["Value | float"])  # what it reads
+    members: list[Value] = field(default_factory=list["Value"])  # all that happens inside
+
+
+def chooser(collapse: Collapse) -> Callable[[Scope], bool]:
+    """Which scopes are drawn as one node: by name, depth (1 is the outermost) or a function of the scope."""
+    if callable(collapse):
+        return collapse
+    if isinstance(collapse, int):
+        return lambda scope: len(scope.path()) == collapse
+    names = [collapse] if isinstance(collapse, str) else list(collapse or ())
+    return lambda scope: scope.name in names
+
+
+def boxes(roots: Sequence[Value], collapse: Collapse = None) -> list[Box]:
+    """The graph as it is drawn, operands before results, with the chosen composites as one box each.
+
+    Raises ValueError if names are given and one of them is no composite of this graph.
+    """
+    order = toposort(*roots)
+    chosen = chooser(collapse)
+    home = {v: next(filter(chosen, v.scope.path()), None) if v.scope else None for v in order}
+    check_names(order, collapse)
+    used = {x for v in order for x in v.inner if home[x] is not home[v]} | set(roots)
+    made: dict[Value | Scope, Box] = {}
+    for v in order:
+        group = home[v]
+        box = made.setdefault(group or v, Box(scope=group))
+        box.members.append(v)
+        box.values += [v] if group is None or v in used else []
+        box.args += v.args if group is None else [x for x in v.inner if home[x] is not group]
+    for box in made.values():
+        box.args = box.args if box.scope is None else list(dict.fromkeys(box.args))
+    at = {x: made[home[x] or x] for x in order}
+    return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
+
+
+def check_names(order: Sequence[Value], collapse: Collapse) -> None:
+    """Raises ValueError for a name that no composite of the graph has."""
+    if callable(collapse) or isinstance(collapse, int):
+        return
+    names = [collapse] if isinstance(collapse, str) else collapse or ()
+    known = sorted({scope.name for v in order if v.scope for scope in v.scope.path()})
+    for name in names:
+        if name not in known:
+            raise ValueError(f"collapse={name!r}: this graph has no such composite; it has {known or 'none'}")
