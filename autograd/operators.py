@@ -64,37 +64,24 @@ class Operators:
         def softplus(self) -> Value: ...
         # fmt: on
 
+    # fmt: off
+    def __rsub__(self, x: Scalar) -> Value: return apply("sub", x, self)
+    def __rmul__(self, x: Scalar) -> Value: return apply("mul", x, self)
+    def __rpow__(self, x: Scalar) -> Value: return apply("power", x, self)
+    def __pos__(self) -> Value: return me(self)
+    def __lt__(self, y: Scalar) -> bool: return me(self).data < plain(y)
+    def __le__(self, y: Scalar) -> bool: return me(self).data <= plain(y)
+    def __gt__(self, y: Scalar) -> bool: return me(self).data > plain(y)
+    def __ge__(self, y: Scalar) -> bool: return me(self).data >= plain(y)
+    # fmt: on
+
     def __radd__(self, x: Scalar) -> Value:
         return me(self) if x.__class__ is int and x == 0 else apply("add", x, self)  # sum() begins with 0
-
-    def __rsub__(self, x: Scalar) -> Value:
-        return apply("sub", x, self)
-
-    def __rmul__(self, x: Scalar) -> Value:
-        return apply("mul", x, self)
-
-    def __rpow__(self, x: Scalar) -> Value:
-        return apply("power", x, self)
 
     def __rtruediv__(self, x: Scalar) -> Value:
         if not isinstance(x, Operators) and number(x, "div") == 1:
             return apply("reciprocal", self)
         return apply("div", x, self)
-
-    def __pos__(self) -> Value:
-        return me(self)
-
-    def __lt__(self, y: Scalar) -> bool:
-        return me(self).data < plain(y)
-
-    def __le__(self, y: Scalar) -> bool:
-        return me(self).data <= plain(y)
-
-    def __gt__(self, y: Scalar) -> bool:
-        return me(self).data > plain(y)
-
-    def __ge__(self, y: Scalar) -> bool:
-        return me(self).data >= plain(y)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
@@ -146,3 +133,19 @@ class Operators:
 def plain(y: Scalar) -> float:
     """The number that a comparison is about."""
     return me(y).data if isinstance(y, Operators) else number(y, "a comparison")
+
+
+def times(x: Scalar, y: Scalar) -> Scalar:
+    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Operators) and one in (1, -1, 0):
+            return other if one == 1 else -other if one == -1 else 0.0
+    return x * y
+
+
+def plus(x: Scalar, y: Scalar) -> Scalar:
+    """x + y without 0 + y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Operators) and one == 0:
+            return other
+    return x + y

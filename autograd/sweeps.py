@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
 from typing import Any, NamedTuple, cast, overload
 
+from .operators import plus, times
 from .value import NO_GRAD, Real, Scalar, Value, check_fresh, number, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
@@ -201,22 +202,6 @@ def adjoints(y: Value, targets: Sequence[Value], seed: Scalar) -> dict[Value, Sc
                 if x in needed:
                     adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
     return adjoint
-
-
-def times(x: Scalar, y: Scalar) -> Scalar:
-    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Value) and one in (1, -1, 0):
-            return other if one == 1 else -other if one == -1 else 0.0
-    return x * y
-
-
-def plus(x: Scalar, y: Scalar) -> Scalar:
-    """x + y without 0 + y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Value) and one == 0:
-            return other
-    return x + y
 
 
 def as_value(x: Scalar) -> Value:

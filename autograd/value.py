@@ -146,6 +146,8 @@ class Op:
 
     def mixed(self, *args: Scalar) -> Scalar:
         """The call where not every operand is exactly a Value."""
+        if self.selects and isinstance(args[0], bool | np.bool_):  # where(x > 0, ...): the choice is made
+            args = (float(args[0]), *args[1:])
         operands = [x if isinstance(x, Value) else number(x, self.name) for x in args]
         inner = [isinstance(x, Value) for x in operands]
         if self.selects and not inner[0]:

@@ -60,7 +60,7 @@ def main() -> Demo:
     fits["least squares"] = [slope, y.mean() - slope * x.mean()]
     demo.check("rate 1: w, b", [913.5973364346786, 123.39414383177173], fits["rate 1"], "a plain loop")
     demo.check("best: w, b", [949.43526038, 152.13348416], fits["least squares"], "scikit-learn", 1e-7)
-    errors = [float(np.mean((w * x + b - y) ** 2)) for w, b in fits.values()]
+    errors = [((w * x + b - y) ** 2).mean() for w, b in fits.values()]
     demo.check("mean squared errors", [4719.31, 4175.03, 3891.86, 3890.46], errors, "plain loops", 0.01)
     logit = log(Value(0.2) / (1 - 0.2))
     demo.check("sigmoid(logit(0.2))", 0.2, sigmoid(logit).data, "one undoes the other", 1e-15)

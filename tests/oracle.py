@@ -1,4 +1,4 @@
-"""What the engine is tested against: values and partials by hand to 60 digits, dual numbers, distances in ULPs, edge values."""
+"""What the engine is tested against: exact values and partials, dual numbers, ULPs, edge values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ mp.dps = 60
 
 Exact: TypeAlias = Any  # an mpf, whose exponent has no bounds
 Function: TypeAlias = Callable[..., Exact]
-Program: TypeAlias = "Sequence[tuple[str, *tuple[int | float, ...]]]"  # (op, operands): an int is a place, a float a number
+Program: TypeAlias = "Sequence[tuple[str, *tuple[int | float, ...]]]"  # see run
 
 INF, NAN = math.inf, math.nan
 TINY, SMALLEST_NORMAL, LARGEST = 5e-324, sys.float_info.min, sys.float_info.max
 LOG_LARGEST = 709.782712893384
 
 
-# ----------------------------------------------------------------------------------------------------------- the oracles
+# ------------------------------------------------------------------------------------------------ the oracles
 @dataclass(frozen=True)
 class Oracle:
-    """An op as analysis knows it, and the errors in ULPs that the engine may make in its value and its partials."""
+    """An op as analysis knows it, and the ULPs by which the engine's value and partials may be off."""
 
     value: Function
     partials: tuple[Function, ...]
@@ -35,7 +35,7 @@ class Oracle:
 
 
 def above(d: Exact) -> Exact:
-    """How much of a maximum's gradient goes to the operand that is larger by d: all, none, or at a tie a half."""
+    """How much of a maximum's gradient goes to the operand that is larger by d: at a tie a half."""
     return mp.mpf(1) if d > 0 else mp.mpf(0) if d < 0 else mp.mpf("0.5") if d == 0 else mp.nan
 
 
@@ -104,24 +104,20 @@ ORACLES: dict[str, Oracle] = {
     "tanh": Oracle(mp.tanh, (lambda x: 4 * logistic_slope(2 * x),), 2.5, 5.0),
     "sqrt": Oracle(mp.sqrt, (on_positive(lambda x: 1 / (2 * mp.sqrt(x))),)),
     "power": Oracle(power, (power_by_base, power_by_exponent), 1.0, 4.0),
-    "maximum": Oracle(
-        lambda x, y: x if x > y else y, (lambda x, y: above(x - y), lambda x, y: above(y - x))
-    ),
-    "minimum": Oracle(
-        lambda x, y: x if x < y else y, (lambda x, y: above(y - x), lambda x, y: above(x - y))
-    ),
+    "maximum": Oracle(lambda x, y: x if x > y else y, (lambda x, y: above(x - y), lambda x, y: above(y - x))),
+    "minimum": Oracle(lambda x, y: x if x < y else y, (lambda x, y: above(y - x), lambda x, y: above(x - y))),
     "where": Oracle(
         lambda x, y, w: y if x != 0 else w,
         (lambda x, y, w: mp.mpf(0), lambda x, y, w: mp.mpf(x != 0), lambda x, y, w: mp.mpf(x == 0)),
     ),
 }
 
-# What a partial may be off by, beyond its ULPs, because an earlier result is rounded that it is made from: z = x / y and
-# x ** (y - 1) may be subnormal, where half of the smallest one is a large part of them, or inf; and y - 1 has an error.
+# Some partials are made from rounded numbers.  That does little harm, except where z or x^(y-1) is subnormal
+# or inf, and in the exponent y - 1.  This is what such a partial may be off by beyond its ULPs.
 HALF_TINY = mp.ldexp(1, -1075)
 
 
-def room_beside_power(x: Exact, y: Exact) -> Exact:
+def room_by_exponent(x: Exact, y: Exact) -> Exact:
     if x <= 0:
         return mp.mpf(0)
     if power(x, y) > LARGEST:
@@ -129,8 +125,8 @@ def room_beside_power(x: Exact, y: Exact) -> Exact:
     return HALF_TINY * abs(mp.log(x))
 
 
-def room_beside_lower_power(x: Exact, y: Exact) -> Exact:
-    if x == 0 or mp.isinf(y):
+def room_by_base(x: Exact, y: Exact) -> Exact:
+    if x == 0:
         return mp.mpf(0)
     lower = abs(power(x, y) / x)
     if lower > LARGEST:
@@ -141,8 +137,8 @@ def room_beside_lower_power(x: Exact, y: Exact) -> Exact:
 
 ROOM: dict[tuple[str, int], Function] = {
     ("div", 1): lambda x, y: HALF_TINY / abs(y),
-    ("power", 0): room_beside_lower_power,
-    ("power", 1): room_beside_power,
+    ("power", 0): room_by_base,
+    ("power", 1): room_by_exponent,
 }
 
 
@@ -157,7 +153,7 @@ def exact(f: Function, operands: Sequence[float]) -> Exact | None:
     return z if isinstance(z, mp.mpf) and mp.isfinite(z) else None
 
 
-# ----------------------------------------------------------------------------------------------------------- dual numbers
+# ----------------------------------------------------------------------------------------------- dual numbers
 @dataclass(frozen=True)
 class Dual:
     """A number and its derivative in one direction, both exact."""
@@ -170,16 +166,19 @@ class Dual:
         """The op applied to the operands; a partial is asked for only where a tangent flows in."""
         values = [x.value for x in operands]
         pairs = zip(ORACLES[name].partials, operands, strict=True)
-        return cls(
-            ORACLES[name].value(*values), sum((f(*values) * x.tangent for f, x in pairs if x.tangent), mp.mpf(0))
-        )
+        flows = [partial(*values) * x.tangent for partial, x in pairs if x.tangent]
+        return cls(ORACLES[name].value(*values), sum(flows, mp.mpf(0)))
 
 
 def run(program: Program, leaves: Sequence[float], tangents: Sequence[float]) -> list[Dual]:
-    """All numbers of the program: the leaves, then the result of every line."""
+    """All numbers of the program: the leaves, then the result of every line (op, operands...).
+
+    An int among the operands is the place of an earlier number, a float is a constant.
+    """
     duals = [Dual(mp.mpf(x), mp.mpf(t)) for x, t in zip(leaves, tangents, strict=True)]
     for name, *operands in program:
-        duals.append(Dual.of(name, [duals[x] if isinstance(x, int) else Dual(mp.mpf(x), mp.mpf(0)) for x in operands]))
+        found = [duals[x] if isinstance(x, int) else Dual(mp.mpf(x), mp.mpf(0)) for x in operands]
+        duals.append(Dual.of(name, found))
     return duals
 
 
@@ -189,23 +188,26 @@ def gradient(program: Program, leaves: Sequence[float]) -> list[Exact]:
     return [run(program, leaves, direction)[-1].tangent for direction in directions]
 
 
-# -------------------------------------------------------------------------------------------------------------- distances
+# -------------------------------------------------------------------------------------------------- distances
 def bits(x: float) -> int:
-    """The float as a whole number, in the order of the floats: -0.0 is -1, 0.0 is 0, 5e-324 is 1."""
-    n = struct.unpack("<q", struct.pack("<d", x))[0]
-    return n if n >= 0 else -(n & 0x7FFF_FFFF_FFFF_FFFF) - 1
+    return struct.unpack("<Q", struct.pack("<d", x))[0]
 
 
 def same_bits(x: float, y: float) -> bool:
     """Equal to the sign of zero; any nan equals any other."""
-    return x != x and y != y or bits(x) == bits(y)
+    return (x != x and y != y) or bits(x) == bits(y)
+
+
+def place(x: float) -> int:
+    """The place among all floats in their order: 0 for both zeros, 1 for 5e-324, -1 for -5e-324."""
+    return -bits(-x) if x < 0 else bits(abs(x))
 
 
 def ulps_apart(x: float, y: float) -> float:
-    """How many floats lie from x to y: inf comes after the largest, both zeros are one, nan is near nan only."""
+    """How many floats it is from x to y: inf follows the largest; nan is near nan only."""
     if x != x or y != y:
         return 0 if x != x and y != y else INF
-    return abs(bits(x + 0.0) + (x < 0) - bits(y + 0.0) - (y < 0))
+    return abs(place(x) - place(y))
 
 
 def exponent(x: Exact) -> int:
@@ -230,14 +232,16 @@ def ulp_error(got: float, wanted: Exact) -> float:
     return float(abs(within_range(mp.mpf(got)) - within_range(wanted)) / ulp(wanted))
 
 
-# ------------------------------------------------------------------------------------------------------------ edge values
+# ------------------------------------------------------------------------------------------------ edge values
 def with_neighbours(x: float) -> list[float]:
     return [math.nextafter(x, 0.0), x, math.nextafter(x, INF)]
 
 
+# fmt: off
 MAGNITUDES = [
-    0.0, TINY, *with_neighbours(SMALLEST_NORMAL), 1e-200, 1e-154, *with_neighbours(1.0), 0.5, 2.0, math.pi / 2, math.pi,
-    17.0, 20.0, 37.0, 40.0, 178.0, 237.0, 354.0, 363.0, 372.5, *with_neighbours(LOG_LARGEST), 710.0, 745.0, 746.0, 1000.0,
-    1.3e154, 1e200, LARGEST, INF,
-]  # fmt: skip
+    0.0, TINY, *with_neighbours(SMALLEST_NORMAL), 1e-200, 1e-154, *with_neighbours(1.0), 0.5, 2.0,
+    math.pi / 2, math.pi, 17.0, 20.0, 37.0, 40.0, 178.0, 237.0, 354.0, 363.0, 372.5,
+    *with_neighbours(LOG_LARGEST), 710.0, 745.0, 746.0, 1000.0, 1.3e154, 1e200, LARGEST, INF,
+]
+# fmt: on
 EDGES = [*MAGNITUDES, *(-x for x in MAGNITUDES), 0.49, 0.99, 1.01, 2.0**53 - 1, 2.0**53, 1e15, 1e22, NAN]

@@ -1,0 +1,93 @@
+"""The demos print right figures, draw their pictures, and fail when a figure is wrong."""
+
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+pytest.importorskip("tqdm")
+
+from demos import gallery, neuron_fit, sigmoid_graph
+from demos.gallery import Demo
+
+DEMOS = {"sigmoid_graph": sigmoid_graph.main, "neuron_fit": neuron_fit.main}
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures of tests go to a folder of their own."""
+    monkeypatch.setattr(gallery, "OUT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_figures_are_right_and_pictures_are_pictures(name: str, out: Path) -> None:
+    demo = DEMOS[name]()
+    assert demo.right(), demo.text()
+    assert len(demo.rows) >= 4
+    for picture, _ in demo.pictures:
+        ET.fromstring((out / f"{picture}.svg").read_text(encoding="utf-8"))
+        assert (out / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_is_at_most_80_lines(name: str) -> None:
+    assert len((ROOT / "demos" / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_the_gallery_is_one_offline_page(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gallery.run(sigmoid_graph.main, sigmoid_graph.main) == 0
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert "http" not in page.replace("http-equiv", "")
+    sources = Sources()
+    sources.feed(page)
+    assert len(sources.found) == 8
+    assert all((out / name).exists() for name in sources.found)
+    assert "Figure 5-20" in capsys.readouterr().out
+
+
+class Sources(HTMLParser):
+    """The pictures that a page shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name == "src"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "tolerance", "right"),
+    [
+        (1.0, 1.0, 0.0, True),
+        (1.0, 1.0 + 1e-15, 0.0, False),
+        (1.0, 1.1, 0.2, True),
+        ([1.0, 2.0], [1.0, 2.5], 0.1, False),
+        ("y", "z", 0.0, False),
+        (1.0, float("nan"), 0.1, False),
+    ],
+)
+def test_a_wrong_figure_is_seen(expected: object, got: object, tolerance: float, right: bool) -> None:
+    demo = Demo("title", "story")
+    demo.check("what", expected, got, "source", tolerance)
+    assert demo.right() is right
+    assert ("WRONG" in demo.text()) is not right
+
+
+def test_a_demo_with_a_wrong_figure_exits_with_1() -> None:
+    demo = Demo("title", "story")
+    demo.check("what", 1.0, 2.0, "source")
+    assert gallery.run(lambda: demo) == 1
+    assert gallery.run(lambda: Demo("no figures", "at all")) == 1
+
+
+def test_the_readmes_pictures_have_the_textbooks_labels() -> None:
+    text = (ROOT / "demos" / "pictures" / "figure-5-20.svg").read_text(encoding="utf-8")
+    words = [element.text for element in ET.fromstring(text).iter() if element.tag.endswith("text")]
+    for label in " | ".join(sigmoid_graph.ARROWS).split(" | "):
+        assert label in words

@@ -1,0 +1,503 @@
+"""Derivatives as graphs: grad, vjp, jvp, hvp, jacobian and hessian, to any order."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import mpmath
+import pytest
+
+from autograd import (
+    OPS,
+    StaleGraphError,
+    Value,
+    exp,
+    formula,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    ledger,
+    log,
+    maximum,
+    no_grad,
+    relu,
+    sigmoid,
+    sin,
+    tanh,
+    toposort,
+    vjp,
+    where,
+)
+from autograd.value import NO_GRAD
+
+mp = mpmath.mp.clone()
+mp.dps = 50
+SEEDS = range(40)
+
+
+def numbers(values: Iterable[Value]) -> list[float]:
+    return [v.data for v in values]
+
+
+def derivatives(y: Value, x: Value, count: int) -> list[float]:
+    """The first so many derivatives of y by x."""
+    found: list[float] = []
+    for _ in range(count):
+        y = grad(y, x)
+        found.append(y.data)
+    return found
+
+
+def random_graph(seed: int) -> tuple[list[Value], Value]:
+    """Three leaves, and a graph over them of moderate numbers, with sharing and constants."""
+    rng = random.Random(seed)
+    leaves = [Value(rng.uniform(0.2, 1.5)) for _ in range(3)]
+    nodes = list(leaves)
+    for _ in range(rng.randint(3, 15)):
+        x, y = rng.choice(nodes[-6:]), rng.choice([*nodes, rng.uniform(0.5, 2)])
+        name = rng.choice(
+            ["add", "sub", "mul", "mul", "maximum", "sin", "tanh", "sigmoid", "softplus", "where"]
+        )
+        operands = {"maximum": (x, y), "where": (x, y, x)}.get(name, rng.choice([(x, y), (y, x), (x, x)]))
+        nodes.append(OPS[name](*operands) if len(OPS[name].operands) > 1 else OPS[name](x))
+    return leaves, tanh(nodes[-1]) * leaves[0] + nodes[-2] * leaves[1]
+
+
+def close(found: float, terms: Iterable[float]) -> bool:
+    """Equal to the sum of the terms, to the rounding of the largest."""
+    terms = list(terms)
+    return abs(found - math.fsum(terms)) <= 1e-12 * math.fsum(map(abs, terms)) + 1e-14
+
+
+# What grad takes and gives
+
+
+def test_a_value_gives_a_value_and_a_sequence_a_list() -> None:
+    x, w = Value(3.0), Value(2.0)
+    y = x * w + w
+    assert type(grad(y, x)) is Value
+    for xs in ([x, w], (x, w), deque([x, w]), {x: 1, w: 2}.keys()):
+        found = grad(y, xs)  # type: ignore[call-overload]
+        assert type(found) is list
+        assert numbers(found) == [2.0, 4.0]
+    assert numbers(grad(y, (v for v in [x, w]))) == [2.0, 4.0]  # type: ignore[call-overload]
+    assert numbers(grad(y, iter([w, x, w]))) == [4.0, 2.0, 4.0]  # type: ignore[call-overload]
+    assert grad(y, []) == []
+
+
+def test_what_is_not_reached_has_gradient_zero() -> None:
+    x, other = Value(3.0), Value(1.0)
+    y = x * x
+    later = y * 2
+    for v in (other, later):
+        zero = grad(y, v)
+        assert (type(zero), zero.data, zero.op) == (Value, 0.0, None)
+    assert numbers(grad(y, [x, other])) == [6.0, 0.0]
+    assert numbers(grad(Value(1.0), [x])) == [0.0]
+    assert grad(x * 0 + 5, x).data == 0.0
+
+
+def test_by_itself_it_is_one() -> None:
+    x = Value(3.0)
+    y = x * x
+    assert (grad(x, x).data, grad(y, y).data) == (1.0, 1.0)
+    assert numbers(grad(y, [y, x])) == [1.0, 6.0]
+
+
+def test_by_inner_nodes() -> None:
+    x, w = Value(3.0), Value(2.0)
+    h = x * w
+    k = h * h
+    y = k * x + h
+    assert numbers(grad(y, [k, h, x])) == [3.0, 2 * 6.0 * 3.0 + 1, 36.0 + 37.0 * 2.0]
+    assert grad(k, h).args == (h, h)
+
+
+def test_grad_leaves_every_gradient_alone() -> None:
+    x, w = Value(3.0), Value(2.0)
+    y = (x * w).tanh() + x
+    fresh = y * w
+    y.backward()
+    before = [(v.grad, v.data) for v in toposort(fresh)]
+    for call in (
+        lambda: grad(fresh, [x, w]),
+        lambda: jvp(fresh, {x: 1.0, y: 2.0}),
+        lambda: hvp(fresh, [x, w], [1.0, 2.0]),
+        lambda: hessian(fresh, [x, w]),
+        lambda: jacobian([fresh, y], [x, w]),
+        lambda: vjp(fresh, [x, w], 2.0),
+    ):
+        call()
+        assert [(v.grad, v.data) for v in toposort(fresh)] == before
+    assert fresh.grad is NO_GRAD
+
+
+def test_grad_agrees_with_backward() -> None:
+    for seed in SEEDS:
+        leaves, y = random_graph(seed)
+        found = grad(y, leaves)
+        y.backward()
+        for x, g in zip(leaves, found, strict=True):
+            assert close(g.data, [s.contribution for s in ledger(y) if s.operand is x])
+            assert g.data == pytest.approx(x.grad, rel=1e-13, abs=1e-13)
+
+
+def test_under_no_grad_a_gradient_is_a_number_without_history() -> None:
+    x = Value(3.0)
+    y = x * x * x
+    with no_grad():
+        g = grad(y, x)
+    assert (g.data, g.op) == (27.0, None)
+
+
+def test_edges_that_saturate_stay_in_the_graph() -> None:
+    x = Value(-1000.0)
+    y = 1 / (1 + exp(-x))
+    g = grad(y, x)
+    assert math.isnan(g.data)
+    y.backward()
+    assert x.grad == 0.0
+    x.data = 0.5
+    assert g.forward().data == pytest.approx(sigmoid(0.5) * sigmoid(-0.5), rel=1e-14)  # type: ignore[operator]
+
+
+# Gradient graphs say nothing that goes without saying
+
+
+def test_linear_graphs_have_constant_gradients() -> None:
+    x, w = Value(3.0), Value(2.0)
+    for y, expected in (
+        (3 * x, 3.0),
+        (x + x, 2.0),
+        (x - 1, 1.0),
+        (1 - x, -1.0),
+        (-x, -1.0),
+        (2 * (x + 1) * 5, 10.0),
+    ):
+        g = grad(y, x)
+        assert (g.op, g.data) == (None, expected)
+    assert grad(x - x, x).op is None
+    assert grad(x * w, x) is w
+    assert grad(x * w + 5, x) is w
+    assert sorted(map(str, grad(x * w + x, x).args)) == sorted(["1.0", str(w)])
+    assert [v.op and v.op.name for v in toposort(grad(w - x * w, x))] == [None, "neg"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_product_with_one_and_no_sum_with_zero(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    known = set(toposort(y))
+    for v in toposort(*grad(y, leaves)):
+        if v.op and v not in known:
+            idle = {"mul": (0.0, 1.0, -1.0), "add": (0.0,)}.get(v.op.name, ())
+            assert not any(x in idle for x in v.args if isinstance(x, float)), formula(v)
+
+
+def test_only_what_leads_to_the_xs_is_differentiated() -> None:
+    x, w = Value(3.0), Value(2.0)
+    y = x * w.tanh().exp()
+    assert grad(y, x) is y.args[1]
+    assert len(toposort(grad(y, x))) == 3
+
+
+# Higher orders
+
+
+def power(x: Value) -> Value:
+    return x**5
+
+
+def product(x: Value) -> Value:
+    return x * x * x * x * x
+
+
+def horner(x: Value) -> Value:
+    return ((((x + 0) * x) * x) * x) * x
+
+
+@pytest.mark.parametrize("function", [power, product, horner])
+@pytest.mark.parametrize("x", [2.0, -3.0, 1.0])
+def test_polynomials_to_the_sixth_order(function: Callable[[Value], Value], x: float) -> None:
+    v = Value(x)
+    expected = [5 * x**4, 20 * x**3, 60 * x**2, 120 * x, 120.0, 0.0]
+    assert derivatives(function(v), v, 6) == expected
+
+
+@pytest.mark.parametrize("function", [power, product])
+def test_polynomials_at_zero(function: Callable[[Value], Value]) -> None:
+    v = Value(0.0)
+    assert derivatives(function(v), v, 6) == [0.0, 0.0, 0.0, 0.0, 120.0, 0.0]
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_the_nth_derivative_of_a_power_is_its_factorial(n: int) -> None:
+    v = Value(1.5)
+    assert derivatives(v**n, v, n + 1)[-2:] == [math.factorial(n), 0.0]
+
+
+def test_a_polynomial_with_sharing() -> None:
+    x = Value(2.0)
+    s = x * x + 1
+    y = s * s - 3 * s  # x⁴ - x² - 2
+    assert derivatives(y, x, 5) == [28.0, 46.0, 48.0, 24.0, 0.0]
+
+
+@pytest.mark.parametrize("x", [-6.0, -2.0, -0.3, 0.0, 0.7, 1.9, 5.0])
+@pytest.mark.parametrize(
+    ("function", "exact"),
+    [
+        (exp, mp.exp),
+        (sin, mp.sin),
+        (tanh, mp.tanh),
+        (sigmoid, lambda x: 1 / (1 + mp.exp(-x))),
+        (lambda x: 1 / (1 + exp(-x)), lambda x: 1 / (1 + mp.exp(-x))),
+        (lambda x: exp(sin(x) * x), lambda x: mp.exp(mp.sin(x) * x)),
+        (lambda x: log(1 + x * x), lambda x: mp.log(1 + x * x)),
+        (lambda x: 1 / (x * x + 2), lambda x: 1 / (x * x + 2)),
+        (lambda x: (x + 8) ** 2.5, lambda x: (x + 8) ** mp.mpf(2.5)),
+        (lambda x: 2**x, lambda x: mp.mpf(2) ** x),
+        (lambda x: OPS["softplus"](x), lambda x: mp.log(1 + mp.exp(x))),
+        (lambda x: tanh(3 * x) / (2 + tanh(x)), lambda x: mp.tanh(3 * x) / (2 + mp.tanh(x))),
+    ],
+    ids=[
+        "exp",
+        "sin",
+        "tanh",
+        "sigmoid",
+        "sigmoid4",
+        "expsin",
+        "log",
+        "bell",
+        "power",
+        "two",
+        "softplus",
+        "ratio",
+    ],
+)
+def test_four_orders_against_mpmath(
+    function: Callable[[Value], Value], exact: Callable[[Any], Any], x: float
+) -> None:
+    v = Value(x)
+    coefficients = mp.taylor(exact, mp.mpf(x), 4)
+    expected = [float(c * mp.factorial(k)) for k, c in enumerate(coefficients)][1:]
+    scale = max(map(abs, expected))
+    for found, truth in zip(derivatives(function(v), v, 4), expected, strict=True):
+        assert abs(found - truth) <= 1e-12 * scale + 1e-12 * abs(truth)
+
+
+def test_a_gradient_can_be_evaluated_elsewhere() -> None:
+    x, w = Value(2.0), Value(3.0)
+    second = grad(grad(x**3 * w, x), x)
+    assert second.data == 36.0
+    x.data = 5.0
+    with pytest.raises(StaleGraphError):
+        second.backward()
+    assert second.forward().data == 90.0
+    second.backward()
+    assert (x.grad, w.grad) == (18.0, 30.0)
+
+
+def test_a_gradient_penalty() -> None:
+    x, w = Value(2.0), Value(3.0)
+    y = x * x * w
+    penalty = grad(y, x) ** 2  # (2xw)²
+    penalty.backward()
+    assert (penalty.data, w.grad, x.grad) == (144.0, 8 * 4 * 3.0, 8 * 2 * 9.0)
+
+
+def test_kinks_have_no_second_derivative() -> None:
+    x = Value(3.0)
+    for y in (relu(x), abs(x), maximum(x, 1.0), where(x, x, 0.0)):
+        assert derivatives(y, x, 3) == [1.0, 0.0, 0.0]
+    assert derivatives(relu(x) * x, x, 3) == [6.0, 2.0, 0.0]
+
+
+# Nesting
+
+
+def test_perturbation_confusion() -> None:
+    x, y = Value(1.0), Value(1.0)
+    assert grad(x * grad(x + y, y), x).data == 1.0
+    x, y = Value(3.0), Value(4.0)
+    assert grad(x * grad(x * y, y), x).data == 6.0
+    assert grad(x * grad(x * y * y, y), x).data == 2 * 2 * 3.0 * 4.0
+
+
+def test_perturbation_confusion_in_forward_mode() -> None:
+    x, y = Value(1.0), Value(1.0)
+    assert jvp(x * jvp(x + y, {y: 1.0}), {x: 1.0}).data == 1.0
+    assert jvp(x * grad(x * y, y), {x: 1.0}).data == 2.0
+    assert grad(x * jvp(x * y, {y: 1.0}), x).data == 2.0
+
+
+def test_a_step_of_descent_is_differentiated_through() -> None:
+    x, rate = Value(3.0), Value(0.1)
+    after = x - rate * grad(x * x, x)
+    assert grad(after * after, rate).data == pytest.approx(2 * (3 - 0.6) * -6.0)
+
+
+# vjp, jvp, hvp, jacobian, hessian
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_jvp_is_the_inner_product_with_the_gradient(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    tangents = dict(zip(leaves, (0.7, -1.3, 2.1), strict=True))
+    assert close(
+        jvp(y, tangents).data, [g.data * t for g, t in zip(grad(y, leaves), tangents.values(), strict=True)]
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_vjp_is_the_seed_times_the_gradient(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    gradient = numbers(grad(y, leaves))
+    assert numbers(vjp(y, leaves)) == gradient
+    assert numbers(vjp(y, leaves, 2.0)) == [2 * g for g in gradient]
+    assert numbers(vjp(y, leaves, 0)) == [0.0, 0.0, 0.0]
+    assert numbers(vjp(y, leaves, -1)) == [-g for g in gradient]
+    assert numbers(vjp(y, leaves, 0.3)) == pytest.approx([0.3 * g for g in gradient], rel=1e-12, abs=1e-14)
+    y.backward(0.3)
+    assert [x.grad for x in leaves] == pytest.approx(numbers(vjp(y, leaves, 0.3)), rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_hessian_is_symmetric(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    matrix = [numbers(row) for row in hessian(y, leaves)]
+    scale = max(abs(h) for row in matrix for h in row)
+    for i in range(3):
+        assert matrix[i] == pytest.approx([row[i] for row in matrix], rel=1e-11, abs=1e-13 * scale)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_hvp_is_the_hessian_times_the_vector(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    vector = [0.7, -1.3, 2.1]
+    rows = [numbers(row) for row in hessian(y, leaves)]
+    scale = max(abs(h) for row in rows for h in row)
+    products = [math.fsum(h * t for h, t in zip(row, vector, strict=True)) for row in rows]
+    assert numbers(hvp(y, leaves, vector)) == pytest.approx(products, rel=1e-11, abs=1e-12 * scale)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_hessian_against_differences_of_gradients(seed: int) -> None:
+    leaves, y = random_graph(seed)
+    rows, h = [numbers(row) for row in hessian(y, leaves)], 1e-6
+    gradients = grad(y, leaves)
+    for j, x in enumerate(leaves):
+        start, sides = x.data, []
+        for step in (h, -h):
+            x.data = start + step
+            sides.append([g.forward().data for g in gradients])
+        x.data = start
+        slopes = [(up - down) / (2 * h) for up, down in zip(*sides, strict=True)]
+        assert slopes == pytest.approx([row[j] for row in rows], rel=1e-5, abs=1e-5)
+
+
+def test_jacobian_and_hessian_by_hand() -> None:
+    a, b = Value(2.0), Value(3.0)
+    rows = jacobian([a * b, a - b, a, b * b * 2, Value(7.0)], [a, b])
+    assert [numbers(row) for row in rows] == [[3.0, 2.0], [1.0, -1.0], [1.0, 0.0], [0.0, 12.0], [0.0, 0.0]]
+    assert [numbers(row) for row in hessian(a * a * b + b**3, [a, b])] == [[6.0, 4.0], [4.0, 18.0]]
+    assert [numbers(row) for row in hessian(a + 2 * b, [a, b])] == [[0.0, 0.0], [0.0, 0.0]]
+    assert (jacobian([], [a]), hessian(a, [])) == ([], [])
+
+
+def test_jvp_by_hand() -> None:
+    a, b, other = Value(2.0), Value(3.0), Value(1.0)
+    h = a * b
+    y = h * a
+    assert jvp(y, {a: 1.0}).data == 12.0
+    assert jvp(y, {a: 1, b: 10.0}).data == 12.0 + 40.0
+    assert jvp(y, {h: 1.0}).data == 2.0
+    assert jvp(y, {h: 1.0, a: 1.0}).data == 2.0 + 6.0  # a tangent given for h replaces the one that flows in
+    assert jvp(y, {y: 5.0}).data == 5.0
+    assert (jvp(y, {other: 1.0}).data, jvp(y, {}).data, jvp(y, {a: 0.0}).data) == (0.0, 0.0, 0.0)
+    assert jvp(a * a, {a: 1.0}).data == 4.0
+
+
+def test_tangents_and_seeds_may_be_graphs() -> None:
+    x, t = Value(3.0), Value(1.0)
+    slope = jvp(x * x * x, {x: t})
+    assert (slope.data, grad(slope, t).data, grad(slope, x).data) == (27.0, 27.0, 18.0)
+    (g,) = vjp(x * x * x, [x], t)
+    assert (g.data, grad(g, t).data) == (27.0, 27.0)
+
+
+def test_hvp_needs_a_number_for_every_x() -> None:
+    x = Value(3.0)
+    for v in ([], [1.0, 2.0]):
+        with pytest.raises(ValueError, match=r"zip|longer|shorter|2|numbers"):
+            hvp(x * x, [x], v)
+
+
+@pytest.mark.parametrize("bad", ["1", None, 1j, [1.0], object()], ids=lambda bad: type(bad).__name__)
+def test_tangents_and_seeds_are_real_numbers(bad: Any) -> None:
+    x = Value(3.0)
+    for call in (lambda: vjp(x * x, [x], bad), lambda: vjp(x + 1, [x], bad), lambda: jvp(x * x, {x: bad})):
+        with pytest.raises(TypeError, match=type(bad).__name__):
+            call()
+
+
+NEEDS_A_LIST = pytest.mark.xfail(
+    strict=True, reason="an iterator among the arguments is used up before it is read"
+)
+
+
+@NEEDS_A_LIST
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda y, xs: numbers(vjp(y, xs)), [4.0, 9.0]),
+        (lambda y, xs: numbers(hvp(y, xs, [1.0, 0.0])), [0.0, 3.0]),
+        (lambda y, xs: [numbers(row) for row in jacobian([y, y], xs)], [[4.0, 9.0], [4.0, 9.0]]),
+        (lambda y, xs: [numbers(row) for row in hessian(y, xs)], [[0.0, 3.0], [3.0, 2.0]]),
+    ],
+    ids=["vjp", "hvp", "jacobian", "hessian"],
+)
+def test_the_xs_may_come_from_a_generator(call: Callable[..., Any], expected: Any) -> None:
+    a, b = Value(1.0), Value(1.0)
+    y = 3 * a * b + b * b + a + 4 * b
+    assert call(y, iter([a, b])) == expected
+
+
+def test_the_ys_may_come_from_a_generator() -> None:
+    x = Value(3.0)
+    rows = jacobian((x**n for n in (1, 2)), [x])  # type: ignore[arg-type]
+    assert [numbers(row) for row in rows] == [[1.0], [6.0]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda y, x: grad(y, x),
+        lambda y, x: vjp(y, [x]),
+        lambda y, x: jvp(y, {x: 1.0}),
+        lambda y, x: hvp(y, [x], [1.0]),
+        lambda y, x: jacobian([x, y], [x]),
+        lambda y, x: hessian(y, [x]),
+    ],
+    ids=["grad", "vjp", "jvp", "hvp", "jacobian", "hessian"],
+)
+def test_stale_graphs(call: Callable[[Value, Value], object]) -> None:
+    x = Value(3.0, "x")
+    y = x * x
+    x.data = 5.0
+    with pytest.raises(StaleGraphError, match="'x'"):
+        call(y, x)
+    call(y.forward(), x)
+
+
+def test_deep_graphs() -> None:
+    x = y = Value(1.0)
+    for _ in range(20_000):
+        y = y * 1.0 + 0.0
+    sequence: Sequence[Value] = [x]
+    assert (grad(y, x).data, jvp(y, {x: 1.0}).data, hvp(y, sequence, [1.0])[0].data) == (1.0, 1.0, 0.0)

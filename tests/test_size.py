@@ -1,0 +1,113 @@
+"""Small is a feature: the budgets of lines, functions and names."""
+
+import ast
+import importlib.metadata
+import inspect
+import io
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import autograd
+
+ROOT = Path(autograd.__file__).parent
+MODULES = sorted(ROOT.glob("*.py"))
+ENGINE = ("value.py", "ops.py", "sweeps.py")
+LAYOUT = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+)
+
+
+def docstring_lines(tree: ast.Module) -> set[int]:
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            found |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return found
+
+
+def code_lines(path: Path) -> int:
+    """Lines that hold code: neither blank, nor comment, nor docstring."""
+    text = path.read_text(encoding="utf-8")
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in LAYOUT:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    return len(lines - docstring_lines(ast.parse(text)))
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def test_the_engine_is_read_in_one_sitting() -> None:
+    assert sum(code_lines(ROOT / name) for name in ENGINE) < 400
+
+
+def test_all_importable_code_stays_under_3000_lines() -> None:
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES) < 3000
+
+
+def test_the_counter_counts(tmp_path: Path) -> None:
+    path = tmp_path / "sample.py"
+    path.write_text(
+        '"""Doc."""\n\n# comment\nx = 1\n\n\ndef f():\n    """Doc\n    too."""\n    return """a\nb"""\n'
+    )
+    assert code_lines(path) == 4
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_function_is_longer_than_30_lines(path: Path) -> None:
+    for function in functions(path):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        length = (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+        assert length <= 30, function.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_no_module_is_named_as_a_public_function(path: Path) -> None:
+    assert path.stem == "__init__" or inspect.ismodule(getattr(autograd, path.stem))
+
+
+def public() -> list[tuple[str, object]]:
+    return [(name, thing) for name, thing in vars(autograd).items() if callable(thing) and name[0] != "_"]
+
+
+@pytest.mark.parametrize(("name", "thing"), public(), ids=lambda x: x if isinstance(x, str) else "")
+def test_everything_public_is_documented(name: str, thing: object) -> None:
+    assert inspect.getdoc(thing), name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_import_arrows_point_one_way(path: Path) -> None:
+    """Modules imported at the top of a file are imported before it by the order of the layers."""
+    layers = [
+        "ieee",
+        "scopes",
+        "operators",
+        "value",
+        "copying",
+        "ops",
+        "sweeps",
+        "derivatives",
+        "view",
+        "notation",
+        "drawing",
+        "__init__",
+    ]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 1]
+    for name in filter(None, imported):
+        assert layers.index(name) < layers.index(path.stem), f"{path.stem} imports {name}"
+
+
+def test_the_package_is_typed() -> None:
+    assert (ROOT / "py.typed").exists()
+    assert importlib.metadata.version("glassgrad")
