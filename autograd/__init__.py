@@ -24,6 +24,7 @@ from .notation import formula as formula
 from .notation import labels as labels
 from .notation import latex as latex
 from .notation import mathml as mathml
+from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .scopes import composite as composite
 from .scopes import no_grad as no_grad
@@ -32,7 +33,6 @@ from .sweeps import Step as Step
 from .sweeps import grad as grad
 from .sweeps import ledger as ledger
 from .sweeps import zero_grad as zero_grad
-from .value import OPS as OPS
 from .value import Op as Op
 from .value import StaleGraphError as StaleGraphError
 from .value import Value as Value

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import value as engine  # for its clock, which moves
-from .value import NO_GRAD, OPS, Form, Op, Value, check_fresh, toposort
+from .operators import OPS
+from .value import NO_GRAD, Form, Op, Value, check_fresh, toposort
 
 if TYPE_CHECKING:
     from .scopes import Scope

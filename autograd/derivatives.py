@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .operators import plus, times
+from .operators import Scalar, plus, times
 from .sweeps import adjoints, as_value, grad
-from .value import Scalar, Value, check_fresh, toposort
+from .value import Value, check_fresh, toposort
 
 
 def vjp(y: Value, xs: Sequence[Value], seed: Scalar = 1.0) -> list[Value]:

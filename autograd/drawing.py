@@ -202,10 +202,11 @@ def visible(
 ) -> tuple[list[Box], list[str]]:
     """The boxes to draw, and what must be said about them."""
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    view = boxes(roots, 1 if auto else collapse)
-    if len(view) > most:
+    whole = collapse is None and not auto  # then there is a box for every node
+    view = [] if whole and len(order) > most else boxes(roots, 1 if auto else collapse)
+    if len(view or order) > most:
         raise ValueError(
-            f"this graph has {len(view):,} nodes, too many to draw (max_nodes={most:,}): collapse its "
+            f"this graph has {len(view or order):,} nodes, too many to draw (max_nodes={most:,}): collapse "
             "composites with collapse=, draw a smaller part such as a single sample, or raise max_nodes"
         )
     return view, [f"{len(order):,} nodes, drawn as {len(view)}"] if auto else []

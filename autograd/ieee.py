@@ -46,8 +46,10 @@ def where(x: float, y: float, w: float) -> float:
 PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
 NUMPY: dict[str, Any] = {**vars(math), **vars(np)}
 
+BOOL = (bool, np.bool_)
+REAL, UNREAL = (float, int, np.floating, np.integer), (bool, np.timedelta64)
 ADVICE: list[tuple[Any, str]] = [
-    ((bool, np.bool_), "write 1.0 or 0.0"),
+    (BOOL, "write 1.0 or 0.0"),
     ((str, bytes), "convert it with float(...)"),
     ((complex, np.complexfloating), "take its .real part or its abs(...)"),
     (
@@ -62,7 +64,9 @@ ADVICE: list[tuple[Any, str]] = [
 
 def number(x: object, taker: str) -> float:
     """x as a Python float; otherwise a TypeError that names its type and the way out."""
-    if isinstance(x, float | int | np.floating | np.integer) and not isinstance(x, bool | np.timedelta64):
+    if x.__class__ is float:
+        return cast("float", x)
+    if isinstance(x, REAL) and not isinstance(x, UNREAL):
         return float(cast("float", x))
     advice = next(text for types, text in ADVICE if isinstance(x, types))
     raise TypeError(

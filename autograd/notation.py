@@ -21,8 +21,9 @@ from html import escape
 from itertools import chain, count
 from typing import Any, TypeAlias, TypeVar, cast
 
+from .operators import OPS, Scalar
 from .scopes import Collapse, within
-from .value import OPS, Scalar, Value
+from .value import Value
 from .view import Box, boxes
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ Number: TypeAlias = "Fraction | float"
 Factor: TypeAlias = "tuple[Base, Expr]"  # a base and its power
 Base: TypeAlias = "str | Expr | Call"  # a name, a sum in brackets, a call
 Term: TypeAlias = "tuple[Number, tuple[Factor, ...]]"
+MOST = 5000  # nodes that are worth a formula
 EXACT = 1e15  # coefficients up to here stay exact fractions
 
 
@@ -351,7 +353,7 @@ class Formulas:
         self.names = {v: v.name for box in view for v in box.values if v.name}
         for y in roots:
             self.names.setdefault(y, next(self.unused("yzf")))
-        leaves = [v for v in self.home if v.op is None and not v.name]
+        leaves = [v for v in self.home if v.op is None and v not in self.names]
         self.names.update(zip(leaves, self.unused("x" if len(leaves) == 1 else ""), strict=False))
         own = self.names[roots[0]]
         self.loss = own if len(roots) == 1 and own in (loss, "loss") else loss
@@ -400,7 +402,7 @@ class Formulas:
         if box and box.scope:
             return call(box.scope.name, *map(self.of, box.args))
         if v.op is None:
-            return expr(v.name or self.names.get(v) or v.data)
+            return expr(v.data if v in self.roots or v not in self.names else self.names[v])
         operands = [self.of(x) for x in v.args]
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *operands)
@@ -479,8 +481,12 @@ def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> s
 
     ``notation`` is "text", "latex" or "mathml"; ValueError for any other.
     """
-    write = Writer(notation)
-    f = Formulas([y], boxes([y], collapse), long=30, letters=False)
+    write, view = Writer(notation), boxes([y], collapse)
+    if len(view) > MOST:
+        raise ValueError(
+            f"a formula of {len(view):,} nodes would be no use; name and print smaller parts of the graph"
+        )
+    f = Formulas([y], view, long=30, letters=False)
     lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *reversed(f.defined())]]
     return write.put("whole", write.put("lines").join(lines))
 

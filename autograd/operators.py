@@ -5,12 +5,22 @@ Every operator is an op of the table, or a TypeError with the way out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+
+import numpy as np
 
 from .ieee import number
 
 if TYPE_CHECKING:
-    from .value import Op, Scalar, Value
+    from .value import Op, Value
+
+Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
+Scalar: TypeAlias = "Value | Real"
+Unary: TypeAlias = "Callable[[Value, Value], Scalar]"  # ∂z/∂x from (z, x)
+Binary: TypeAlias = "Callable[[Value, Value, Value], Scalar]"
+Ternary: TypeAlias = "Callable[[Value, Value, Value, Value], Scalar]"
+Partials: TypeAlias = "tuple[Unary] | tuple[Binary, Binary] | tuple[Ternary, Ternary, Ternary]"
 
 OPS: dict[str, Op] = {}  # every op by its name
 OPERATORS = {

@@ -12,8 +12,9 @@ from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
 from typing import Any, NamedTuple, cast, overload
 
-from .operators import plus, times
-from .value import NO_GRAD, Real, Scalar, Value, check_fresh, number, toposort
+from .ieee import number
+from .operators import Real, Scalar, plus, times
+from .value import NO_GRAD, Value, check_fresh, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
 

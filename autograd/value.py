@@ -16,22 +16,13 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import numpy as np
-
-from .ieee import ADVICE, ERRORS, PYTHON, by_numpy, number
-from .operators import METHODS, OPERATORS, OPS, Operators
+from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
+from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar
 from .scopes import FORGET, SCOPE, Scope, within
 
 T = TypeVar("T")
-Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
-Scalar: TypeAlias = "Value | Real"
-Unary: TypeAlias = "Callable[[Value, Value], Scalar]"  # ∂z/∂x from (z, x)
-Binary: TypeAlias = "Callable[[Value, Value, Value], Scalar]"
-Ternary: TypeAlias = "Callable[[Value, Value, Value, Value], Scalar]"
-Partials: TypeAlias = "tuple[Unary] | tuple[Binary, Binary] | tuple[Ternary, Ternary, Ternary]"
-
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
@@ -122,7 +113,7 @@ class Op:
         self.by_numpy = by_numpy(self.operands, formula)
         body = EVALUATE.format(formula=formula, operands=", ".join(self.operands))
         self.evaluate = write(name, self.operands, body, by_numpy=self.by_numpy)
-        self.forms: dict[tuple[bool, ...], Form] = {}
+        self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
         if name in METHODS or name in OPERATORS:
@@ -146,13 +137,20 @@ class Op:
 
     def mixed(self, *args: Scalar) -> Scalar:
         """The call where not every operand is exactly a Value."""
-        if self.selects and isinstance(args[0], bool | np.bool_):  # where(x > 0, ...): the choice is made
+        known = self.forms.get(tuple(map(type, args)))
+        if known:
+            return known.record(*args)
+        if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
         operands = [x if isinstance(x, Value) else number(x, self.name) for x in args]
-        inner = [isinstance(x, Value) for x in operands]
-        if self.selects and not inner[0]:
-            return operands[1] if operands[0] != 0 else operands[2]
-        return self.form(*inner).record(*operands) if any(inner) else self.evaluate(*operands)
+        inner = tuple([x.__class__ is not float for x in operands])
+        if self.selects and any(inner) and not inner[0]:
+            chosen = operands[1] if operands[0] != 0 else operands[2]
+            return chosen if isinstance(chosen, Value) else Value(chosen)
+        if not any(inner):
+            return self.evaluate(*operands)
+        self.forms[tuple(map(type, operands))] = form = self.form(*inner)
+        return form.record(*operands)
 
     def text(self, *operands: str) -> str:
         """The formula with its operands filled in."""
@@ -189,8 +187,10 @@ class Form:
         return z != z and self.op.domain != "" and len(self.op.operands) == 1
 
     def partial(self, z: Value, i: int) -> Scalar:
-        """∂z/∂operand i, as a Value if it depends on one."""
-        return math.nan if self.lost(z.data) else self.op.partials[i](z, *cast("Any", z.args))
+        """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
+        partial = math.nan if self.lost(z.data) else self.op.partials[i](z, *cast("Any", z.args))
+        made = isinstance(partial, Value) and partial.form is None and partial not in (z, *z.args)
+        return cast("Value", partial).data if made else partial
 
     def partial_texts(self, z: str, operands: Sequence[str]) -> str:
         """The partials towards the Values among the operands, as source text in the given names."""

@@ -168,6 +168,15 @@ def test_a_float_of_a_class_of_its_own_becomes_a_plain_float() -> None:
     assert type((Value(1.0) + Metres(2.0)).args[1]) is float
 
 
+def test_a_condition_may_be_a_bool() -> None:
+    v, w = Value(3.0), Value(2.0)
+    assert where(v > w, v, w) is v
+    assert where(v < w, v, w) is w
+    assert where(np.bool_(True), v, 2.0) is v
+    chosen = where(np.bool_(False), v, 2)
+    assert (type(chosen), chosen.data, chosen.op) == (Value, 2.0, None)
+
+
 # What it refuses
 
 
@@ -202,8 +211,10 @@ def test_functions_refuse_at_every_place(bad: Any, advice: str) -> None:
     refuses(lambda: autograd.exp(bad), bad, advice)
     refuses(lambda: max(v, bad), bad, advice)
     refuses(lambda: min(bad, v), bad, advice)
-    for operands in ((bad, v, 1.0), (v, bad, 1.0), (v, 1.0, bad), (1.0, v, bad), (0.0, v, bad)):
+    for operands in ((v, bad, 1.0), (v, 1.0, bad), (1.0, v, bad), (0.0, v, bad)):
         refuses(lambda operands=operands: where(*operands), bad, advice)
+    if not isinstance(bad, bool | np.bool_):  # as a condition, a bool says what it should
+        refuses(lambda: where(bad, v, 1.0), bad, advice)
 
 
 @each_refused
@@ -261,9 +272,9 @@ def test_the_refusals_give_a_way_out() -> None:
     with pytest.raises(TypeError, match=r"v > 0"):
         bool(Value(0.0))
     with pytest.raises(TypeError, match=r"Value.*\.data"):
-        Value(Value(3.0))  # type: ignore[arg-type]
+        Value(Value(3.0))
     with pytest.raises(TypeError, match=r"Value.*\.data"):
-        Value(1.0).data = Value(3.0)  # type: ignore[assignment]
+        Value(1.0).data = Value(3.0)
 
 
 def test_wrong_numbers_of_operands() -> None:
@@ -346,9 +357,9 @@ def test_prev_and_op_are_what_micrograds_notebooks_walk() -> None:
     assert [x.data for x in (2 * v)._prev] == [2.0, 3.0]
     assert ((v + w)._op, (v * w)._op, (v / w)._op, v.relu()._op) == ("+", "×", "/", "relu")
     with pytest.raises(AttributeError):
-        v._prev = ()  # type: ignore[misc]
+        v._prev = ()
     with pytest.raises(AttributeError):
-        v._op = "+"  # type: ignore[misc]
+        v._op = "+"
 
 
 def test_equality_and_hash_are_by_identity() -> None:
@@ -412,11 +423,11 @@ def test_repr_and_format() -> None:
 
 def test_user_attributes() -> None:
     v = Value(1.0)
-    v.m, v._vis_color = 1.0, "red"  # type: ignore[attr-defined]
+    v.m, v._vis_color = 1.0, "red"
     z = v * 2
-    z.note = ["anything"]  # type: ignore[attr-defined]
+    z.note = ["anything"]
     z.name = "z"
-    assert (v.m, v._vis_color, z.note, z.name) == (1.0, "red", ["anything"], "z")  # type: ignore[attr-defined]
+    assert (v.m, v._vis_color, z.note, z.name) == (1.0, "red", ["anything"], "z")
     assert Value(1.0).name == ""
     assert not hasattr(Value(1.0), "m")
 
@@ -677,7 +688,7 @@ def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
         if rng.random() < 0.2:
             nodes.append(where(x, y, nodes[-1]))
     for v in rng.sample(nodes, len(nodes) // 3 + 1):
-        v.m = rng.random()  # type: ignore[attr-defined]
+        v.m = rng.random()
     nodes[-1].name = "out"
     if rng.random() < 0.7:
         nodes[-1].backward()
@@ -783,7 +794,7 @@ def test_a_root_pickles_as_one_flat_list() -> None:
 
 def test_copy_of_a_leaf_and_of_an_inner_node() -> None:
     x = Value(2.0, "x")
-    x.m = 1.0  # type: ignore[attr-defined]
+    x.m = 1.0
     y = x * x
     y.backward()
     twin, leaf = copy.copy(y), copy.copy(x)
@@ -791,7 +802,7 @@ def test_copy_of_a_leaf_and_of_an_inner_node() -> None:
     assert (twin.data, twin.grad, leaf.data, leaf.grad, leaf.name, leaf.m) == (4.0, 1.0, 2.0, 4.0, "x", 1.0)
     leaf.data = 5.0
     leaf.m = 2.0
-    assert (x.data, x.m) == (2.0, 1.0)  # type: ignore[attr-defined]
+    assert (x.data, x.m) == (2.0, 1.0)
     twin.backward()
     assert x.grad == 8.0
 
@@ -831,18 +842,18 @@ BY_VALUE = pytest.mark.xfail(strict=True, reason="a leaf's attributes are pickle
 @SHALLOW
 def test_attributes_of_a_deep_copy_are_its_own() -> None:
     x = Value(1.0)
-    x.history = [1]  # type: ignore[attr-defined]
-    copy.deepcopy(x).history.append(2)  # type: ignore[attr-defined]
-    assert x.history == [1]  # type: ignore[attr-defined]
+    x.history = [1]
+    copy.deepcopy(x).history.append(2)
+    assert x.history == [1]
 
 
 @pytest.mark.parametrize("copier", [repickled, pytest.param(copy.deepcopy, marks=SHALLOW)])
 def test_an_attribute_that_is_a_leaf_of_the_graph(copier: Callable[[Value], Value]) -> None:
     x = Value(1.0)
     y = x * 2
-    y.parameter = x  # type: ignore[attr-defined]
+    y.parameter = x
     twin = copier(y)
-    assert twin.parameter is twin.args[0]  # type: ignore[attr-defined]
+    assert twin.parameter is twin.args[0]
 
 
 @pytest.mark.parametrize(
@@ -850,9 +861,9 @@ def test_an_attribute_that_is_a_leaf_of_the_graph(copier: Callable[[Value], Valu
 )
 def test_leaves_that_refer_to_one_another(copier: Callable[[Value], Value]) -> None:
     x, w = Value(1.0), Value(2.0)
-    x.partner, w.partner = w, x  # type: ignore[attr-defined]
+    x.partner, w.partner = w, x
     twin = copier(x)
-    assert twin.partner.partner is twin  # type: ignore[attr-defined]
+    assert twin.partner.partner is twin
 
 
 def stale_graph() -> tuple[Value, Value]:
