@@ -20,6 +20,7 @@ from .drawing import Drawing as Drawing
 from .drawing import GraphvizMissingError as GraphvizMissingError
 from .drawing import draw as draw
 from .drawing import to_dot as to_dot
+from .freshness import StaleGraphError as StaleGraphError
 from .notation import formula as formula
 from .notation import labels as labels
 from .notation import latex as latex
@@ -34,6 +35,5 @@ from .sweeps import grad as grad
 from .sweeps import ledger as ledger
 from .sweeps import zero_grad as zero_grad
 from .value import Op as Op
-from .value import StaleGraphError as StaleGraphError
 from .value import Value as Value
 from .value import toposort as toposort

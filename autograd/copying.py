@@ -10,11 +10,13 @@ in it as themselves, so that a leaf that several roots share is still shared aft
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from . import value as engine  # for its clock, which moves
+from .freshness import check_fresh
 from .operators import OPS
-from .value import NO_GRAD, Form, Op, Value, check_fresh, toposort
+from .value import NO_GRAD, Form, Op, Value, toposort
 
 if TYPE_CHECKING:
     from .scopes import Scope
@@ -42,6 +44,7 @@ def deep(v: Value, memo: dict[int, Any]) -> Value:
     for z in toposort(v):
         if id(z) not in memo:
             memo[id(z)] = twin = shallow(z)
+            twin.__dict__.update(deepcopy(z.__dict__, memo))
             twin._x, twin._y, twin._w = (
                 memo[id(x)] if isinstance(x, Value) else x for x in (z._x, z._y, z._w)
             )
@@ -51,7 +54,7 @@ def deep(v: Value, memo: dict[int, Any]) -> Value:
 def reduce(v: Value) -> tuple[Any, ...]:
     """What pickle needs.  Raises StaleGraphError for a stale graph: loaded, it would look fresh."""
     if v.form is None:
-        return load_leaf, (type(v), v.data, unless_none(v), v.scope, v.__dict__)
+        return load_leaf, (type(v), v.data, unless_none(v), v.scope), v.__dict__ or None
     order = toposort(v)
     check_fresh(order)
     place = {z: i for i, z in enumerate(order)}
@@ -69,11 +72,9 @@ def unless_none(v: Value) -> float | None:
     return None if v.grad is NO_GRAD else v.grad
 
 
-def load_leaf(
-    cls: type[Value], data: float, grad: float | None, scope: Scope | None, attributes: dict[str, Any]
-) -> Value:
+def load_leaf(cls: type[Value], data: float, grad: float | None, scope: Scope | None) -> Value:
     """A leaf from its parts."""
-    return make(cls, data, grad, None, (), engine.clock, scope, attributes)
+    return make(cls, data, grad, None, (), engine.clock, scope, {})
 
 
 def load_graph(rows: list[Any]) -> Value:

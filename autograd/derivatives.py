@@ -5,22 +5,24 @@ Forward mode reads the same partials as the reverse sweep, so the two cannot dis
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from .freshness import check_fresh
 from .operators import Scalar, plus, times
 from .sweeps import adjoints, as_value, grad
-from .value import Value, check_fresh, toposort
+from .value import Value, toposort
 
 
-def vjp(y: Value, xs: Sequence[Value], seed: Scalar = 1.0) -> list[Value]:
+def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     """seed × ∂y/∂x for every x, by one reverse sweep.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    adjoint = adjoints(y, xs, seed)
-    return [as_value(adjoint.get(x, 0.0)) for x in xs]
+    targets = list(xs)
+    adjoint = adjoints(y, targets, seed)
+    return [as_value(adjoint.get(x, 0.0)) for x in targets]
 
 
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
@@ -41,27 +43,29 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     return as_value(tangent.get(y, 0.0))
 
 
-def hvp(y: Value, xs: Sequence[Value], v: Sequence[Scalar]) -> list[Value]:
+def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     tangents = dict(zip(xs, v, strict=True))
-    return [jvp(g, tangents) for g in grad(y, xs)]
+    return [jvp(g, tangents) for g in grad(y, list(tangents))]
 
 
-def jacobian(ys: Sequence[Value], xs: Sequence[Value]) -> list[list[Value]]:
+def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     """A row for every y: its gradient by the xs.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> [[d.data for d in row] for row in jacobian([a * b, a - b], [a, b])]
     [[3.0, 2.0], [1.0, -1.0]]
     """
-    return [grad(y, xs) for y in ys]
+    columns = list(xs)
+    return [grad(y, columns) for y in ys]
 
 
-def hessian(y: Value, xs: Sequence[Value]) -> list[list[Value]]:
+def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     """The second derivatives of y, a row for every x.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> [[d.data for d in row] for row in hessian(a * a * b, [a, b])]
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    return jacobian(grad(y, xs), xs)
+    columns = list(xs)
+    return jacobian(grad(y, columns), columns)

@@ -22,10 +22,11 @@ from typing import Any, Literal, TypeAlias, cast
 import graphviz
 from graphviz.backend import dot_command
 
+from .freshness import StaleGraphError, check_fresh
 from .notation import Labels, Writer, label_boxes
 from .scopes import Collapse
 from .sweeps import entries
-from .value import NO_GRAD, StaleGraphError, Value, check_fresh, toposort
+from .value import NO_GRAD, Value, toposort
 from .view import Box, boxes
 
 Style: TypeAlias = Literal["value", "textbook"]

@@ -42,9 +42,21 @@ def where(x: float, y: float, w: float) -> float:
     return y if x else w
 
 
+def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same word by NumPy's rules, where Python's raises; the same digits where it does not."""
+
+    def careful(*args: float) -> Any:
+        try:
+            return np.float64(function(*args))
+        except ERRORS:
+            return vars(np)[name](*args) if name in vars(np) else np.float64(math.nan)
+
+    return careful
+
+
 # The words that a formula may use: those of Python's math, and five more by the names that NumPy gives them.
 PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
-NUMPY: dict[str, Any] = {**vars(math), **vars(np)}
+NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
 
 BOOL = (bool, np.bool_)
 REAL, UNREAL = (float, int, np.floating, np.integer), (bool, np.timedelta64)

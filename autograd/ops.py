@@ -28,8 +28,8 @@ log1p      = Op("log1p",      "log1p",  "log1p(x)", (lambda z, x: 1 / (1 + x),),
 sin        = Op("sin",        "sin",    "sin(x)",   (lambda z, x: cos(x),))
 cos        = Op("cos",        "cos",    "cos(x)",   (lambda z, x: -sin(x),))
 absolute   = Op("absolute",   "abs",    "fabs(x)",  (lambda z, x: sign(x),))
-sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,))
-step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,))
+sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,),                             "x == x")
+step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,),                   "x == x")
 relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
@@ -42,7 +42,7 @@ sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
 power      = Op("power",      "^",      "pow(x, y)",
                 (lambda z, x, y: where(y, y * x ** (y - 1), 0.0),
                  lambda z, x, y: where(x, z * log(x), where(step(-y), -z, 0.0))),
-                "x > 0 or x < 0 and y % 1 == 0",
+                "x > 0 or (y % 1 == 0 if x else y >= 0)",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
 maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))

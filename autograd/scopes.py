@@ -95,14 +95,13 @@ def composite(function: Callable[P, R] | None = None, /, *, name: str = "") -> C
 
 def named(function: Callable[P, R], name: str) -> Callable[P, R]:
     """The function, each call of which is a scope."""
+    name = name or getattr(function, "__name__", type(function).__name__)
     if isgeneratorfunction(function):
-        raise TypeError(
-            f"composite cannot mark the generator function {function.__name__}; let it return a list"
-        )
+        raise TypeError(f"composite cannot mark the generator function {name}; let it return a list")
 
     @wraps(function)
     def marked(*args: P.args, **kwargs: P.kwargs) -> R:
-        with scope(name or function.__name__):
+        with scope(name):
             return function(*args, **kwargs)
 
     return marked

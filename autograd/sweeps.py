@@ -12,9 +12,11 @@ from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
 from typing import Any, NamedTuple, cast, overload
 
+from . import value as engine  # for its clock, which moves
+from .freshness import check_fresh
 from .ieee import number
 from .operators import Real, Scalar, plus, times
-from .value import NO_GRAD, Value, check_fresh, toposort
+from .value import NO_GRAD, Value, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
 
@@ -137,11 +139,13 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[S
     0 and so is its derivative, truly, but -0·inf would be nan.  Nothing flows on from a node that only dead
     edges reach.
     """
-    adjoint, live = dict(seeds), set(seeds)
+    adjoint, live, time = dict(seeds), set(seeds), engine.clock
     flat_at = overflows(order)
     for z in reversed(order):
         if z.form is None:
             continue
+        if engine.clock != time:  # something was assigned since the last step
+            check_fresh(order)
         numbers = [x.data if isinstance(x, Value) else x for x in z.args]
         upstream = adjoint.get(z, 0.0)
         for i, local in zip(z.form.inner, z.form.local(z.data, *numbers), strict=True):

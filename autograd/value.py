@@ -7,7 +7,8 @@ An op is one line of data (ops.py).  From that line this module writes the few f
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
 
-Value's operators stand in operators.py, IEEE arithmetic in ieee.py, copies and pickles in copying.py.
+Value's operators stand in operators.py, IEEE arithmetic in ieee.py, stale graphs in freshness.py, copies and
+pickles in copying.py.
 """
 
 from __future__ import annotations
@@ -59,10 +60,6 @@ except ERRORS:
 upstream = z.grad
 {adds}
 """
-
-
-class StaleGraphError(RuntimeError):
-    """A leaf was assigned after a graph was built from it: the graph's numbers no longer fit one another."""
 
 
 def write(name: str, operands: Sequence[str], body: str, **known: object) -> Callable[..., Any]:
@@ -297,7 +294,7 @@ class Value(Operators):
         backward(self, seed)
 
     def forward(self) -> Value:
-        """Computes the graph again from its leaves, in place; gradients of inner nodes are cleared.
+        """Computes again, in place, what is stale in the graph; gradients of inner nodes are cleared.
 
         >>> x = Value(2.0)
         >>> y = x * x
@@ -305,10 +302,14 @@ class Value(Operators):
         >>> y.forward().data
         9.0
         """
+        global clock
+        clock += 1  # so that what others computed from the old numbers is seen to be stale
         for v in toposort(self):
             if v.form is not None:
-                v._data = v.form.op.evaluate(*(x._data if isinstance(x, Value) else x for x in v.args))
-                v.clock, v.grad = clock, NO_GRAD
+                v.grad = NO_GRAD
+                if any(x.clock > v.clock for x in v.inner):
+                    v._data = v.form.op.evaluate(*(x._data if isinstance(x, Value) else x for x in v.args))
+                    v.clock = clock
         return self
 
     def detach(self) -> Value:
@@ -351,16 +352,6 @@ def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[
             stack += (v, None)
             stack += [x for x in reversed(operands(v)) if x not in seen]
     return order
-
-
-def check_fresh(order: Sequence[Value]) -> None:
-    """Raises StaleGraphError if a leaf was assigned after a node was computed from it."""
-    if {v.clock for v in order if v.form is not None} <= {clock}:
-        return  # nothing at all was assigned since
-    late = next((x for v in order for x in v.inner if x.clock > v.clock), None)
-    if late is not None:
-        what = f"{describe(late)} was assigned after this graph was built from it"
-        raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
 
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))

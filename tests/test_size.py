@@ -93,6 +93,7 @@ def test_import_arrows_point_one_way(path: Path) -> None:
         "scopes",
         "operators",
         "value",
+        "freshness",
         "copying",
         "ops",
         "sweeps",
