@@ -11,29 +11,17 @@ a pass starts with; a tangent is what forward mode carries.  vjp and jvp multipl
 from the left and from the right.
 """
 
-from .derivatives import hessian as hessian
-from .derivatives import hvp as hvp
-from .derivatives import jacobian as jacobian
-from .derivatives import jvp as jvp
-from .derivatives import vjp as vjp
-from .drawing import Drawing as Drawing
-from .drawing import GraphvizMissingError as GraphvizMissingError
-from .drawing import draw as draw
-from .drawing import to_dot as to_dot
+from .derivatives import hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, vjp as vjp
+from .drawing import (
+    Drawing as Drawing,
+    GraphvizMissingError as GraphvizMissingError,
+    draw as draw,
+    to_dot as to_dot,
+)
 from .freshness import StaleGraphError as StaleGraphError
-from .notation import formula as formula
-from .notation import labels as labels
-from .notation import latex as latex
-from .notation import mathml as mathml
+from .notation import formula as formula, labels as labels, latex as latex, mathml as mathml
 from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
-from .scopes import composite as composite
-from .scopes import no_grad as no_grad
-from .scopes import scope as scope
-from .sweeps import Step as Step
-from .sweeps import grad as grad
-from .sweeps import ledger as ledger
-from .sweeps import zero_grad as zero_grad
-from .value import Op as Op
-from .value import Value as Value
-from .value import toposort as toposort
+from .scopes import composite as composite, no_grad as no_grad, scope as scope
+from .sweeps import Step as Step, grad as grad, ledger as ledger, zero_grad as zero_grad
+from .value import Op as Op, Value as Value, toposort as toposort
