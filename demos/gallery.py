@@ -107,7 +107,7 @@ def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]]]) -> Figure:
             axes.plot(x, y, style, label=label, markersize=3)
         axes.set_title(title)
         if any(label for *_, label in curves):
-            axes.legend()
+            axes.legend(loc="upper left")
     return figure
 
 

@@ -1,5 +1,6 @@
 """The demos print right figures, draw their pictures, and fail when a figure is wrong."""
 
+import random
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +11,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
-from demos import gallery, neuron_fit, sigmoid_graph
+from demos import benchmark, gallery, neuron_fit, sigmoid_graph
 from demos.gallery import Demo
 
 DEMOS = {"sigmoid_graph": sigmoid_graph.main, "neuron_fit": neuron_fit.main}
@@ -91,3 +92,22 @@ def test_the_readmes_pictures_have_the_textbooks_labels() -> None:
     words = [element.text for element in ET.fromstring(text).iter() if element.tag.endswith("text")]
     for label in " | ".join(sigmoid_graph.ARROWS).split(" | "):
         assert label in words
+
+
+def test_the_benchmark_measures_every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("micrograd")
+    monkeypatch.setattr(benchmark, "SIZES", (2, 3, 1))
+    found = benchmark.main(rounds=1)
+    assert len(found) == 3
+    assert all(time > 0 and held > 0 for time, held in found.values())
+
+
+def test_the_benchmarks_engines_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    results: list[float] = []
+    monkeypatch.setattr(benchmark, "SIZES", (2, 3, 1))
+    for kind in (benchmark.Value, benchmark.LocalGradients):
+        random.seed(3)
+        weights = [kind(random.uniform(0, 1)) for _ in range(13)]
+        benchmark.net(weights, kind).backward()
+        results.append(sum(w.grad for w in weights))
+    assert results[0] == results[1] != 0
