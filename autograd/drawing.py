@@ -23,7 +23,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from .freshness import StaleGraphError, check_fresh
-from .notation import Labels, Writer, label_boxes
+from .notation import NO_XML, Labels, Writer, label_boxes
 from .scopes import Collapse
 from .sweeps import entries
 from .value import NO_GRAD, Value, toposort
@@ -82,12 +82,13 @@ class Drawing(graphviz.Digraph):
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
-        with engine(str((args and args[0]) or kwargs.get("format") or "svg")):
+        with engine(str((args and args[0]) or kwargs.get("format") or self.format)):
             return cast("Any", super()).pipe(*args, **{"quiet": True, **kwargs})
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
-        with engine(str(kwargs.get("format") or "svg")):
+        suffix = Path(kwargs.get("outfile") or "").suffix[1:]
+        with engine(str(kwargs.get("format") or suffix or self.format)):
             return cast("Any", super()).render(*args, **{"quiet": True, **kwargs})
 
     def save_picture(self, path: str | Path) -> Path:
@@ -232,7 +233,7 @@ def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -
     home = {v: box for box in view for v in box.members}
     place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
     total: Flow = {}
-    for step in entries(order, {y: seed(y) for y in roots}):
+    for step in entries(order, seeds(roots, order)):
         box = home[step.node]
         if home[step.operand] is not box:
             edge = box, place[box, step.operand] if box.scope else step.position
@@ -240,16 +241,17 @@ def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -
     return total
 
 
-def seed(y: Value) -> float:
-    """The adjoint of a root: its grad, or 1 before any pass."""
-    return 1.0 if y.grad is NO_GRAD else y.grad
+def seeds(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
+    """What flows into the roots from outside: 1 before any pass, then their grad, unless others gave it."""
+    inner = {x for v in order for x in v.inner}
+    return {y: 1.0 if y.grad is NO_GRAD else 0.0 if y in inner else y.grad for y in roots}
 
 
 def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> Labels:
     """Numbers in the places of the formulas."""
-    found = Labels()
+    found, start = Labels(), seeds(roots, toposort(*roots))
     found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
-    found.roots = {y: (short(y.data), short(seed(y)) if flow else "") for y in roots}
+    found.roots = {y: (short(y.data), short(start[y]) if flow else "") for y in roots}
     arrived: dict[Value, list[str]] = {}
     for box in view:
         for i, x in enumerate(box.args):
@@ -272,7 +274,7 @@ def short(x: float) -> str:
 
 def escaped(text: str) -> str:
     """User's text for a DOT label, where backslashes and a leading < would be read as markup."""
-    return graphviz.escape(text.replace("\r", "").replace("\0", ""))
+    return graphviz.escape(NO_XML.sub("", text.replace("\r", "")).replace("&", "&amp;"))
 
 
 def lines(*texts: str) -> str:
@@ -282,7 +284,8 @@ def lines(*texts: str) -> str:
 
 def canvas(style: Style) -> Canvas:
     """An empty picture."""
-    drawing: Canvas = Drawing("autograd", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+    looks = {"graph_attr": GRAPH, "node_attr": NODE[style], "edge_attr": EDGE}
+    drawing: Canvas = cast("Any", Drawing)("autograd", format="svg", **looks)
     drawing.attr(**{"class": style})
     return drawing
 

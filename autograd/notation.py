@@ -77,6 +77,8 @@ class Expr(tuple["Term", ...]):
         """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
         c, factors = self.as_term()
         k = power.as_number()
+        if not c and k is not None and k > 0:
+            return ZERO
         if k is not None and k == int(k) and raises_well(c, int(k), alone=not factors):
             return Expr([(c ** int(k), tuple((base, n.times(power)) for base, n in factors if k))])
         plain = c == 1 and len(factors) == 1 and factors[0][1] == ONE
@@ -180,7 +182,13 @@ def escape_latex(s: str) -> str:
     return re.sub(r"[#$%&_{}\\~^]", lambda m: special.get(m[0], "\\" + m[0]), s)
 
 
-ESCAPES: tuple[Callable[[str], str], ...] = (str, escape_latex, escape)
+def escape_xml(s: str) -> str:
+    """A name as XML may hold it."""
+    return escape(NO_XML.sub("", s))
+
+
+NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
+ESCAPES: tuple[Callable[[str], str], ...] = (str, escape_latex, escape_xml)
 
 
 class Writer:
@@ -194,10 +202,10 @@ class Writer:
 
     def put(self, piece: str, *parts: str) -> str:
         template = PIECES[piece][self.column]
-        rows = (
-            template if self.notation != "mathml" else template.replace("{", "<mrow>").replace("}", "</mrow>")
-        )
-        return rows % parts
+        if self.notation == "mathml":
+            for short, tag in (("{", "<mrow>"), ("}", "</mrow>"), ("∂", "<mo>∂</mo>")):
+                template = template.replace(short, tag)
+        return template % parts
 
     def escaped(self, s: str) -> str:
         return ESCAPES[self.column](s)
@@ -212,15 +220,20 @@ class Writer:
         """A name: its last digits, or in LaTeX and MathML what follows its last _, as an index."""
         if s.startswith("∂") and "/∂" in s:
             return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
+        if re.search(r"[-+*/^·,=\s⁰¹²³⁴-⁹]", s):
+            return self.brackets(self.put("word", self.escaped(s)))
         base, index = cast("re.Match[str]", re.fullmatch(r"(.+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)).groups()
         if index and index.isdecimal() and index.isascii():
-            return self.put(
-                "index", self.name(base), index.translate(LOW) if self.text else self.put("number", index)
-            )
+            return self.indexed(base, index.translate(LOW) if self.text else self.put("number", index))
         if index and not self.text:
-            return self.put("index", self.name(base), self.name(index))
-        written = self.put("letter" if len(s) == 1 else "word", self.escaped(s))
-        return self.brackets(written) if re.search(r"[-+*/^·\s]", s) else written
+            return self.indexed(base, self.name(index))
+        return self.put("letter" if len(s) == 1 else "word", self.escaped(s))
+
+    def indexed(self, base: str, index: str) -> str:
+        """LaTeX has no second index without braces."""
+        written = self.name(base)
+        twice = self.notation == "latex" and "_{" in written
+        return self.put("index", f"{{{written}}}" if twice else written, index)
 
     def number(self, c: Number) -> str:
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
@@ -232,7 +245,7 @@ class Writer:
     def power(self, base: str, n: str) -> str:
         if not self.text:
             return self.put("power", base, n)
-        whole, simple = n.removeprefix("-").isdecimal(), n.replace(".", "").isalnum()
+        whole, simple = n.removeprefix("-").isdecimal(), re.fullmatch(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+", n)
         return base + (n.translate(HIGH) if whole and n.isascii() else f"^{n}" if simple else f"^({n})")
 
     def factor(self, base: Base, n: Expr, *, alone: bool = False) -> str:
@@ -242,9 +255,7 @@ class Writer:
             written = self.call(base)
         else:
             written = self.sum(base, tight=True)
-            bare = (alone and n == ONE) or (
-                (c := base.as_number()) is not None and c > 0 and "·" not in written
-            )
+            bare = (alone and n == ONE) or (base.as_number() is not None and is_number(Writer().sum(base)))
             written = written if bare else self.brackets(written)
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
@@ -258,7 +269,7 @@ class Writer:
     def product_of(self, factors: Sequence[str]) -> str:
         """Factors side by side; a number or a letter needs no dot before a bracket: y(1-y), exp(x)·(1-y)."""
         written, last = "", ""
-        for factor in self.few(factors, MORE, 6):
+        for factor in self.few(factors, self.put("letter", MORE), 6):
             bare = self.text and factor[0] == "(" and ((len(last) == 1 and last.isalpha()) or is_number(last))
             written += (self.put("times") if written and not bare else "") + factor
             last = factor
@@ -363,11 +374,12 @@ class Formulas:
             self.read_box(box)
 
     def unused(self, letters: str) -> Iterator[str]:
-        taken = {name.rstrip("0123456789") for name in self.names.values()}
+        look = Writer().name  # x1 and x_1 look alike
+        taken = {look(name) for name in self.names.values()}
+        stems = {name.rstrip("0123456789").rstrip("_") for name in self.names.values()}
         numbered = (f"{letters[:1] or 'x'}{i}" for i in count(1))
-        return (
-            name for name in chain(letters, numbered) if name.rstrip("0123456789") not in taken or not letters
-        )
+        free = (letter for letter in letters if letter not in stems)
+        return chain(free, (name for name in numbered if look(name) not in taken))
 
     def letter(self, v: Value) -> None:
         if v not in self.names:
@@ -432,7 +444,7 @@ class Formulas:
         total: dict[Value, Expr] = {}
         arrived: dict[Value, list[Expr]] = {}
         for y in self.roots:
-            arrived[y] = [ONE if self.loss == self.names[y] else expr(self.bar(y))]
+            arrived[y] = [self.seed(y)]
         for box in reversed(self.view):
             above = {v: self.above(v, arrived[v], total) for v in box.values if v in arrived}
             for i, x in enumerate(box.args):
@@ -440,6 +452,10 @@ class Formulas:
                     flow[box, i] = ZERO.plus(*(g.times(self.partial(box, v, i)) for v, g in above.items()))
                     arrived.setdefault(x, []).append(flow[box, i])
         return flow, total
+
+    def seed(self, y: Value) -> Expr:
+        """What flows into a root from outside."""
+        return ONE if self.loss == self.names[y] else expr(self.bar(y))
 
     def above(self, v: Value, arrived: Sequence[Expr], total: dict[Value, Expr]) -> Expr:
         """What v passes on: all that arrived, or its name if that is long or made of several terms."""
@@ -523,7 +539,7 @@ def label_boxes(
     named = set(f.defined())
     undefined, found = set(named), Labels()
     found.words = {v: write.name(f.names[v]) for v in f.home if v.op is None and f.uses[v] != 1}
-    found.roots = {y: (write.name(f.names[y]), write.sum(total[y])) for y in roots}
+    found.roots = {y: (write.name(f.names[y]), write.sum(f.seed(y))) for y in roots}
     for box in view:
         for i, x in enumerate(box.args):
             ahead, back = write.sum(f.of(x)), write.sum(flow[box, i]) if (box, i) in flow else ""

@@ -231,7 +231,6 @@ def test_callables_that_have_no_name_can_be_given_one() -> None:
     assert str(double(Value(1.0)).scope) == "double"
 
 
-@pytest.mark.xfail(strict=True, reason="the call looks for __name__, which partial objects do not have")
 def test_callables_that_have_no_name() -> None:
     double = composite(functools.partial(lambda a, x: a * x, 2.0))
     assert double(Value(1.0)).scope is not None
