@@ -41,13 +41,12 @@ def shallow(v: Value) -> Value:
 
 def deep(v: Value, memo: dict[int, Any]) -> Value:
     """The graph again, leaves and all; ``memo`` is deepcopy's."""
-    for z in toposort(v):
-        if id(z) not in memo:
-            memo[id(z)] = twin = shallow(z)
-            twin.__dict__.update(deepcopy(z.__dict__, memo))
-            twin._x, twin._y, twin._w = (
-                memo[id(x)] if isinstance(x, Value) else x for x in (z._x, z._y, z._w)
-            )
+    fresh = [z for z in toposort(v) if id(z) not in memo]
+    for z in fresh:
+        operands = [memo[id(x)] if isinstance(x, Value) else x for x in z.args]
+        memo[id(z)] = make(type(z), z.data, z.grad, z.form, operands, z.clock, z.scope, {})
+    for z in fresh:  # attributes last: they may refer to any node
+        memo[id(z)].__dict__.update(deepcopy(z.__dict__, memo))
     return memo[id(v)]
 
 

@@ -25,3 +25,10 @@ def check_fresh(order: Sequence[Value]) -> None:
         how = "assigned" if late.form is None else "computed again"
         what = f"{describe(late)} was {how} after this graph was built from it"
         raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
+
+
+def check_unchanged(z: Value, time: float) -> None:
+    """Raises StaleGraphError if a node or an operand got its number after the given time."""
+    late = next((x for x in (*z.inner, z) if x.clock > time), None)
+    if late is not None:
+        raise StaleGraphError(f"{describe(late)} changed while a ledger was being read; begin a new ledger")

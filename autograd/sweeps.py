@@ -13,7 +13,7 @@ from threading import RLock
 from typing import Any, NamedTuple, cast, overload
 
 from . import value as engine  # for its clock, which moves
-from .freshness import check_fresh
+from .freshness import check_fresh, check_unchanged
 from .ieee import number
 from .operators import Real, Scalar, plus, times
 from .value import NO_GRAD, Value, toposort
@@ -128,10 +128,10 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     start = number(seed, "ledger's seed")
     order = toposort(y)
     check_fresh(order)
-    return entries(order, {y: start})
+    return entries(order, {y: start}, engine.clock)
 
 
-def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[Step]:
+def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf) -> Generator[Step]:
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
     A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that
@@ -139,13 +139,11 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float]) -> Generator[S
     0 and so is its derivative, truly, but -0·inf would be nan.  Nothing flows on from a node that only dead
     edges reach.
     """
-    adjoint, live, time = dict(seeds), set(seeds), engine.clock
-    flat_at = overflows(order)
+    adjoint, live, flat_at = dict(seeds), set(seeds), overflows(order)
     for z in reversed(order):
         if z.form is None:
             continue
-        if engine.clock != time:  # something was assigned since the last step
-            check_fresh(order)
+        check_unchanged(z, time)
         numbers = [x.data if isinstance(x, Value) else x for x in z.args]
         upstream = adjoint.get(z, 0.0)
         for i, local in zip(z.form.inner, z.form.local(z.data, *numbers), strict=True):

@@ -992,6 +992,19 @@ def test_threads_that_train_models_of_their_own(hasty: None) -> None:
     assert in_threads(work, 8) == [work(i) for i in range(8)]
 
 
+def test_threads_that_recompute_graphs_of_their_own(hasty: None) -> None:
+    def work(i: int) -> str:
+        w = Value(0.1 * i + 1)
+        loss = (w * w - 2) ** 2
+        for _ in range(100):
+            zero_grad(w)
+            loss.forward().backward()
+            w.data -= 0.01 * w.grad
+        return w.data.hex()
+
+    assert in_threads(work, 8) == [work(i) for i in range(8)]
+
+
 def test_threads_that_share_leaves_lose_no_update(hasty: None) -> None:
     x, w = Value(3.0), Value(2.0)
 
