@@ -113,7 +113,9 @@ def apple() -> Value:
 
 def network() -> Value:
     xs = [Value(0.1 * i - 0.3, name=f"x{i}") for i in range(3)]
-    hidden = [tanh(sum((Value(0.3 * i - 0.2 * j) * x for j, x in enumerate(xs)), start=xs[i])) for i in range(3)]
+    hidden = [
+        tanh(sum((Value(0.3 * i - 0.2 * j) * x for j, x in enumerate(xs)), start=xs[i])) for i in range(3)
+    ]
     return relu(sum(hidden[1:], start=hidden[0]) + 3)
 
 
@@ -148,7 +150,9 @@ GRAPHS: dict[str, Callable[[], Value]] = {
 
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
-@pytest.mark.parametrize("options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str
+)
 def test_every_graph_renders(graph: Callable[[], Value], options: dict[str, Any]) -> None:
     svg = picture(graph(), **options)
     assert svg.tag == f"{SVG}svg"
@@ -225,7 +229,10 @@ def test_minus_is_drawn_as_times_minus_one() -> None:
 def test_constants_enter_from_below() -> None:
     source = to_dot(sigmoid(Value(0.5, name="x")), style="textbook")
     assert source.count("rank=same") == 2
-    assert re.findall(r"(\w+) -> (\w+) \[color=\"#\w+\" dir=back\]", source) == [("n1", "n1c0"), ("n3", "n3c0")]
+    assert re.findall(r"(\w+) -> (\w+) \[color=\"#\w+\" dir=back\]", source) == [
+        ("n1", "n1c0"),
+        ("n3", "n3c0"),
+    ]
 
 
 def test_figure_5_19_has_no_way_back() -> None:
@@ -529,7 +536,9 @@ def test_the_same_graph_built_twice_has_the_same_bytes(style: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- stale graphs
-@pytest.mark.parametrize("options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str
+)
 def test_a_stale_graph_says_so(options: dict[str, Any]) -> None:
     y = stale()
     said = caption(to_dot(y, **options))
@@ -604,7 +613,9 @@ def test_without_any_engine_three_lines_say_what_to_do(monkeypatch: pytest.Monke
     assert ".source" in lines[2]
 
 
-def test_without_any_engine_nothing_is_written_but_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_any_engine_nothing_is_written_but_dot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
     drawing = draw(square())
     with pytest.raises(GraphvizMissingError):

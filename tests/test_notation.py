@@ -102,9 +102,7 @@ def test_names_x_and_y_are_there_without_asking() -> None:
 
 def test_constants_are_written_as_numbers() -> None:
     found = labels(1 / (1 + exp(Value(0.5) * -1)))
-    constants = [
-        pair for (box, i), pair in found.edges.items() if not isinstance(box.args[i], Value)
-    ]
+    constants = [pair for (box, i), pair in found.edges.items() if not isinstance(box.args[i], Value)]
     assert sorted(constants) == [("-1", ""), ("1", "")]
 
 
@@ -674,7 +672,11 @@ def plain(element: ElementTree.Element) -> str:
         case "msqrt":
             return f"sqrt({''.join(parts)})"
         case "mfrac":
-            return "{}/{}".format(*parts) if parts[0].startswith("∂") and "/" not in parts[0] else "(({})/({}))".format(*parts)
+            return (
+                "{}/{}".format(*parts)
+                if parts[0].startswith("∂") and "/" not in parts[0]
+                else "(({})/({}))".format(*parts)
+            )
         case _:
             whole = "".join(parts)
             return f"abs({whole[1:-1]})" if whole[:1] == "|" else whole
@@ -699,7 +701,9 @@ NAMES = ["a", "b", "w1", "w_in", "u", "y", "σ", "price", "가격", "h2", "exp"]
 def grown(rng: random.Random) -> Value:
     """A graph of up to a dozen ops with shared nodes, constants, names, and leaves without one."""
     names = itertools.chain(rng.sample(NAMES, len(NAMES)), itertools.repeat(""))
-    nodes = [Value(round(rng.uniform(0.3, 2.5), 3), next(names) if rng.random() < 0.6 else "") for _ in range(3)]
+    nodes = [
+        Value(round(rng.uniform(0.3, 2.5), 3), next(names) if rng.random() < 0.6 else "") for _ in range(3)
+    ]
     for _ in range(rng.randint(1, 12)):
         x, y = rng.choice(nodes[-4:]), rng.choice([*nodes, *nodes, rng.choice(NUMBERS)])
         operands = rng.choice([(x, y), (y, x)])
@@ -826,7 +830,9 @@ def test_latex_reads_the_same_to_sympy() -> None:
     for function, _, _ in TABLE.values():
         y = built(function)
         lines = formula(y, "latex").partition("&= ")[2].removesuffix(r"\end{aligned}")
-        plain_words = re.sub(r"\\operatorname\{(exp|log|sin|cos|tanh)\}", r"\\\1", lines).replace(r"\,", r"\cdot ")
+        plain_words = re.sub(r"\\operatorname\{(exp|log|sin|cos|tanh)\}", r"\\\1", lines).replace(
+            r"\,", r"\cdot "
+        )
         if r"\\" in lines or re.search(r"mathrm|operatorname|left\|", plain_words):
             continue  # several lines, or words that SymPy would read as products of letters
         read = parse_latex(plain_words)
@@ -981,7 +987,14 @@ def deep(x: Value) -> Value:
 
 @pytest.mark.parametrize(
     "function, most",
-    [(squared_often, 100), (nested, 500), (shared_often, 2000), (summed, 10_000), (read_often, 10_000), (deep, 20_000)],
+    [
+        (squared_often, 100),
+        (nested, 500),
+        (shared_often, 2000),
+        (summed, 10_000),
+        (read_often, 10_000),
+        (deep, 20_000),
+    ],
 )
 def test_large_graphs_stay_short_and_take_a_moment(function: Callable[..., Value], most: int) -> None:
     y = built(function)

@@ -177,11 +177,6 @@ def test_one_node_may_be_both_operands(name: str, x: float) -> None:
     assert abs(slope - wanted) <= 1e-15 * max(1.0, abs(wanted))
 
 
-@pytest.mark.xfail(strict=True, reason="y - 1 rounds to y, so that the sign of x^(y-1) is wrong")
-def test_power_of_a_negative_base_by_a_huge_exponent() -> None:
-    assert value_and_gradient(lambda x: x**2.0**54, -1.0) == (1.0, [-(2.0**54)])
-
-
 # -------------------------------------------------------------------------------------------------- the edges
 class Case(NamedTuple):
     """An expression of x and y at a point; where a second derivative is given, any of its numbers will do."""

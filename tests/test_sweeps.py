@@ -39,7 +39,6 @@ from autograd import (
     minimum,
     relu,
     sqrt,
-    sweeps,
     toposort,
     vjp,
     where,
@@ -689,20 +688,8 @@ def recompute(x: Value, y: Value) -> None:
     y.forward()
 
 
-UNSEEN = pytest.mark.xfail(
-    strict=True, reason="a change before the first step, or made good by forward(), is not seen"
-)
-
-
-@pytest.mark.parametrize(
-    ("change", "read"),
-    [
-        pytest.param(assign, 0, marks=UNSEEN),
-        (assign, 1),
-        (assign, 2),
-        *(pytest.param(recompute, read, marks=UNSEEN) for read in (0, 1, 2)),
-    ],
-)
+@pytest.mark.parametrize("change", [assign, recompute])
+@pytest.mark.parametrize("read", [0, 1, 2])
 def test_a_change_while_a_ledger_is_read(change: Callable[[Value, Value], None], read: int) -> None:
     with pytest.raises(StaleGraphError):
         read_on(change, read)
@@ -712,21 +699,6 @@ def test_a_change_while_a_ledger_is_read(change: Callable[[Value, Value], None],
 def test_an_unrelated_change_while_a_ledger_is_read(read: int) -> None:
     other = Value(1.0)
     read_on(lambda x, y: assign(other, y), read)
-
-
-@pytest.mark.xfail(
-    strict=True, reason="after any assignment the whole graph is looked at again at every step"
-)
-def test_after_an_unrelated_assignment_a_long_ledger_is_still_linear(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[int] = []
-    check = sweeps.check_fresh
-    monkeypatch.setattr(sweeps, "check_fresh", lambda order: (looks.append(1), check(order)))
-    x, other = Value(1.0), Value(1.0)
-    steps = ledger(sum([x] * 1000, start=Value(0.0)))
-    next(steps)
-    other.data = 2.0
-    assert len(list(steps)) == 1999
-    assert len(looks) < 5
 
 
 # The ledger
