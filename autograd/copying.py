@@ -1,8 +1,9 @@
 """Copies and pickles of graphs: flat, so that a chain of a million nodes needs no recursion.
 
 A root pickles as one list, operands before results, in which operands are places in the list.  Leaves stand
-in it as themselves, so that a leaf that several roots share is still shared after loading.  A user's attribute may
-hold any leaf; one that holds an inner node of the same graph can be deep-copied, but not pickled.
+in it as themselves, so that a leaf that several roots share is still shared after loading.  A user's
+attribute may hold any leaf; one that holds an inner node of the same graph can be deep-copied, but not
+pickled.
 """
 
 # pyright: reportPrivateUsage=false

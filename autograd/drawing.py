@@ -83,21 +83,23 @@ class Drawing(graphviz.Digraph):
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
         with engine(str((args and args[0]) or kwargs.get("format") or self.format)):
-            return cast("Any", super()).pipe(*args, **{"quiet": True, **kwargs})
+            return cast("Any", super()).pipe(*args, **{**kwargs, "quiet": True})
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
         suffix = Path(kwargs.get("outfile") or "").suffix[1:]
         with engine(str(kwargs.get("format") or suffix or self.format)):
-            return cast("Any", super()).render(*args, **{"quiet": True, **kwargs})
+            return cast("Any", super()).render(*args, **{**kwargs, "quiet": True})
 
     def save_picture(self, path: str | Path) -> Path:
         """Writes the picture or the DOT text to a file, in the format of its suffix: .svg, .png, .dot, ..."""
         target = Path(path)
-        if target.suffix[1:] not in FORMATS:
-            raise ValueError(f"{target.name}: the suffix must be one of {', '.join(FORMATS)}")
-        text = target.suffix in (".dot", ".gv")
-        picture = self.source.encode() if text else self.pipe(format=target.suffix[1:])
+        suffix = target.suffix[1:].lower()
+        if suffix not in FORMATS:
+            raise ValueError(
+                f"{target.name}: the suffix must be .svg, .png, .dot, or .pdf with a system Graphviz"
+            )
+        picture = self.source.encode() if suffix in ("dot", "gv") else self.pipe(format=suffix)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(picture)
         return target
@@ -156,7 +158,8 @@ def draw(
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
 
     ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the
-    arrows, "formula" or "number"; without ``gradients`` only the forward pass.  ``collapse`` draws composites
+    arrows, "formula" or "number" (of a pass from the root, whether there has been one or not); without
+    ``gradients`` only the forward pass.  ``collapse`` draws composites
     as one node: by name, by depth (1 is the outermost), or by a function of the scope.  A graph of more than
     300 nodes is collapsed to its outermost composites by itself; one of more than ``max_nodes`` is refused
     with a ValueError.
@@ -186,12 +189,13 @@ def draw(
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
     """Raises for what draw cannot draw."""
-    for given, known in ((style, tuple(NODE)), (labels, ("formula", "number"))):
+    for option, given, known in (("style", style, tuple(NODE)), ("labels", labels, ("formula", "number"))):
         if given not in known:
-            raise ValueError(f"draw knows {' and '.join(map(repr, known))}, not {given!r}")
+            raise ValueError(f"{option}={given!r}: choose {' or '.join(map(repr, known))}")
     wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
     if wrong or not roots:
-        raise TypeError(f"draw takes Values, one or several, not {', '.join(wrong) or 'nothing'}")
+        what = f"not {', '.join(wrong) or 'nothing'}"
+        raise TypeError(f"draw takes Values, {what}; write draw(*values), and draw(y, style='textbook')")
 
 
 def to_dot(*roots: Value, **options: Any) -> str:
@@ -251,7 +255,9 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> La
     """Numbers in the places of the formulas."""
     found, start = Labels(), seeds(roots, toposort(*roots))
     found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
-    found.roots = {y: (short(y.data), short(start[y]) if flow else "") for y in roots}
+    for y in roots:
+        ahead = f"{y.name} = {short(y.data)}" if y.name and y.op else short(y.data)
+        found.roots[y] = ahead, short(start[y]) if flow else ""
     arrived: dict[Value, list[str]] = {}
     for box in view:
         for i, x in enumerate(box.args):
@@ -297,7 +303,8 @@ def value_style(view: Sequence[Box]) -> Canvas:
     number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     for i, box in enumerate(view):
         v = box.values[0]
-        rows = [box.scope.name, f"{len(box.members)} nodes"] if box.scope else rows_of(v)
+        inside = [box.scope.name, f"{len(box.members)} nodes"] if box.scope else []
+        rows = inside + [row for y in box.values for row in rows_of(y)[-2 if box.scope else 0 :]]
         kind = "composite" if box.scope else "leaf" if v.op is None else "op"
         style = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}[kind]
         drawing.node(f"n{i}", lines(*rows), id=f"n{i}", style=style, **{"class": kind})

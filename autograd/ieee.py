@@ -79,7 +79,10 @@ def number(x: object, taker: str) -> float:
     if x.__class__ is float:
         return cast("float", x)
     if isinstance(x, REAL) and not isinstance(x, UNREAL):
-        return float(cast("float", x))
+        try:
+            return float(cast("float", x))
+        except OverflowError:
+            raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
     raise TypeError(
         f"{taker} takes real numbers (int, float, NumPy scalar), not {type(x).__name__}; {advice}"

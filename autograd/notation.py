@@ -222,7 +222,8 @@ class Writer:
             return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
         if re.search(r"[-+*/^·,=\s⁰¹²³⁴-⁹]", s):
             return self.brackets(self.put("word", self.escaped(s)))
-        base, index = cast("re.Match[str]", re.fullmatch(r"(.+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)).groups()
+        parts = re.fullmatch(r"([^\d.]+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)  # x1w1 stays as it is
+        base, index = parts.groups() if parts else (s, None)
         if index and index.isdecimal() and index.isascii():
             return self.indexed(base, index.translate(LOW) if self.text else self.put("number", index))
         if index and not self.text:
@@ -348,6 +349,16 @@ class Labels:
     )  # leaves that stand as words, not as arrows only
 
 
+def distinct(names: dict[Value, str]) -> dict[Value, str]:
+    """The names, numbered where several Values have the same."""
+    uses, taken, found = Counter(names.values()), set(names.values()), dict(names)
+    for v, name in names.items():
+        if uses[name] > 1:
+            found[v] = next(new for i in count(1) if (new := f"{name}{i}") not in taken)
+            taken.add(found[v])
+    return found
+
+
 class Formulas:
     """Every Value of a graph as an Expr, and which of them have names.
 
@@ -361,7 +372,7 @@ class Formulas:
         self.roots, self.view, self.long, self.letters = roots, view, long, letters
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}
-        self.names = {v: v.name for box in view for v in box.values if v.name}
+        self.names = distinct({v: v.name for box in view for v in box.values if v.name})
         for y in roots:
             self.names.setdefault(y, next(self.unused("yzf")))
         leaves = [v for v in self.home if v.op is None and v not in self.names]
@@ -412,7 +423,8 @@ class Formulas:
         """What v computes, in terms of its operands."""
         box = self.home.get(v)
         if box and box.scope:
-            return call(box.scope.name, *map(self.of, box.args))
+            number = str(box.values.index(v) + 1) if len(box.values) > 1 else ""
+            return call(box.scope.name + number.translate(LOW), *map(self.of, box.args))
         if v.op is None:
             return expr(v.data if v in self.roots or v not in self.names else self.names[v])
         operands = [self.of(x) for x in v.args]
@@ -495,7 +507,8 @@ def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> s
     >>> print(formula(1 / (1 + exp(-x))))
     y = 1/(1+exp(-x))
 
-    ``notation`` is "text", "latex" or "mathml"; ValueError for any other.
+    ``notation`` is "text", "latex" or "mathml"; ValueError for any other.  Equal factors and terms are
+    gathered: x·x is printed as x², and x/x as 1.
     """
     write, view = Writer(notation), boxes([y], collapse)
     if len(view) > MOST:

@@ -38,6 +38,24 @@ def apply(name: str, *operands: Any) -> Value:
     return OPS[name](*operands)
 
 
+def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None:
+    """Raises ValueError for a line that cannot be an op."""
+    if not name.isidentifier() or not 1 <= len(partials) <= 3:
+        raise ValueError(f"op {name!r} needs an identifier for its name, and 1 to 3 partials")
+    codes = [getattr(partial, "__code__", None) for partial in partials]
+    if any(code and code.co_argcount not in (len(partials) + 1, 0) for code in codes):  # 0: (*args)
+        raise ValueError(f"op {name!r}: every partial takes z and all of the {len(partials)} operands")
+    if name in OPS:
+        old = OPS[name]
+        same = [
+            (c.co_code, c.co_consts) == (o.__code__.co_code, o.__code__.co_consts)
+            for c, o in zip(codes, old.partials, strict=False)
+            if c
+        ]
+        if (old.symbol, old.formula) != (symbol, formula) or not all(same):
+            raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
+
+
 def me(v: Operators) -> Value:
     """What the type checker should see: Value is the one class with these operators."""
     return cast("Value", v)
@@ -136,7 +154,7 @@ class Operators:
 
     def __float__(self) -> NoReturn:
         raise TypeError(
-            "float(v) would cut the graph; use v.data for the number, or autograd's own functions"
+            "math.exp(v), float(v) and the like would cut the graph; use autograd's exp(v), or v.data"
         )
 
 

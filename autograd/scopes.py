@@ -95,6 +95,8 @@ def composite(function: Callable[P, R] | None = None, /, *, name: str = "") -> C
 
 def named(function: Callable[P, R], name: str) -> Callable[P, R]:
     """The function, each call of which is a scope."""
+    if not callable(function):
+        raise TypeError(f"composite marks a function; write @composite(name={function!r})")
     name = name or getattr(function, "__name__", type(function).__name__)
     if isgeneratorfunction(function):
         raise TypeError(f"composite cannot mark the generator function {name}; let it return a list")

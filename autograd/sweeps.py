@@ -57,6 +57,8 @@ def backward(y: Value, seed: Real = 1.0) -> None:
             for v, earlier in zip(leaves, before, strict=True):
                 v.grad += earlier or 0.0
         except BaseException:
+            for v in toposort(y):
+                v.grad = NO_GRAD if v.form is not None else v.grad
             for v, earlier in zip(leaves, before, strict=False):
                 v.grad = earlier
             raise

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
-from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar
+from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line
 from .scopes import FORGET, SCOPE, Scope, within
 
 T = TypeVar("T")
@@ -93,17 +93,15 @@ class Op:
     >>> x.grad
     0.5
 
-    Raises ValueError for a name that another op has, and for a number of partials other than 1, 2 or 3.
+    Raises ValueError for a name that another op has (the same line may be run again), for a number of
+    partials other than 1, 2 or 3, and for partials that do not take z and every operand.
     """
 
     def __init__(
         self, name: str, symbol: str, formula: str, partials: Partials, domain: str = "", *,
         book: Partials | None = None, selects: bool = False,
     ) -> None:  # fmt: skip
-        if name in OPS and (OPS[name].symbol, OPS[name].formula) != (symbol, formula):
-            raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
-        if not name.isidentifier() or not 1 <= len(partials) <= 3:
-            raise ValueError(f"op {name!r} needs an identifier for its name, and 1 to 3 partials")
+        check_line(name, symbol, formula, partials)
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
@@ -253,7 +251,7 @@ class Value(Operators):
         self.scope = None if scope is FORGET else scope
         self._x = self._y = self._w = None
         if name:
-            self.name = name
+            self.name = str(name)
 
     @property
     def data(self) -> float:
@@ -335,6 +333,11 @@ def source(z: Scalar, names: dict[Value, str]) -> str:
 
 def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
+    for y in roots:
+        if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"a graph ends in a Value, not in {type(y).__name__}; for several Values, write *values"
+            )
     return postorder(roots, lambda v: v.inner)
 
 

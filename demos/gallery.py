@@ -22,8 +22,8 @@ STYLE = """
 body { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 2.1rem; line-height: 1.2; margin-bottom: 0; }
 h2 { margin: 3.5rem 0 .5rem; padding-top: .8rem; border-top: 1px solid #8886; }
-figure { margin: 1.6rem 0; }
-figure img { max-width: 100%; height: auto; background: white; border: 1px solid #8884;
+figure { margin: 1.6rem 0; overflow-x: auto; }
+figure img { max-width: max(100%, 40rem); height: auto; background: white; border: 1px solid #8884;
   border-radius: 6px; padding: .6rem; box-sizing: border-box; }
 figcaption, .source { font-size: .9rem; opacity: .8; }
 .wide { overflow-x: auto; }
@@ -107,7 +107,7 @@ def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]]]) -> Figure:
             axes.plot(x, y, style, label=label, markersize=3)
         axes.set_title(title)
         if any(label for *_, label in curves):
-            axes.legend(loc="upper left")
+            axes.legend(loc="best")
     return figure
 
 
@@ -116,7 +116,8 @@ def page(demos: Sequence[Demo]) -> str:
     intro = (
         "Every graph on this page was drawn from the numbers themselves: a Value remembers how it was made. "
         "Thin arrows go forward, thick ones bring the gradient back. Each table sets what a book, a note or "
-        "an independent calculation says beside what the engine got."
+        "an independent calculation says beside what the engine got. The demos follow a student's notes on "
+        "neurons and on chapter 5 of “Deep Learning from Scratch”."
     )
     head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>glassgrad</title>{VIEW}"
     body = f"<body><h1>glassgrad</h1><p>A glass box for backpropagation.</p><p>{intro}</p>"

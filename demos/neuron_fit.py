@@ -65,7 +65,7 @@ def main() -> Demo:
     logit = log(Value(0.2) / (1 - 0.2))
     demo.check("sigmoid(logit(0.2))", 0.2, sigmoid(logit).data, "one undoes the other", 1e-15)
     lines = [(x, w * x + b, "-", f"{name}: {w:.0f} x + {b:.0f}") for name, (w, b) in fits.items()]
-    demo.picture("diabetes", chart(("", [(x, y, "k.", ""), *lines])), "Disease by body-mass index, scaled")
+    demo.picture("diabetes", chart(("disease by body mass", [(x, y, "k.", ""), *lines])), "The fits")
     (loss := Neuron().loss(x[0], y[0])).name = "L"
     demo.picture("one-step", draw(loss, style="textbook", labels="number"), "The first of 44,200 steps")
     p, z = np.linspace(0.001, 0.999, 999), np.linspace(-10, 10, 401)

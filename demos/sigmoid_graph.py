@@ -68,7 +68,7 @@ def main() -> Demo:
     apple, count, tax = Value(100, name="apple"), Value(2, name="count"), Value(1.1, name="tax")
     (total := apple * count * tax).backward()
     got = [total.data, apple.grad, count.grad, tax.grad]
-    demo.check("2 apples at 100, tax 1.1", [220, 2.2, 110, 200], got, "the book's Figure 5-3", 1e-12)
+    demo.check("2 apples at 100, tax 1.1", [220, 2.2, 110, 200], got, "the book's apples", 1e-12)
     demo.picture("figure-5-19", draw(y, style="textbook", gradients=False), "Figure 5-19: forward")
     demo.picture("figure-5-20", draw(y, style="textbook"), "Figure 5-20: forward and backward")
     demo.picture("figure-5-22", draw(y, style="textbook", collapse="sigmoid"), "Figure 5-22: as one node")

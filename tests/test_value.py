@@ -22,7 +22,21 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import OPS, Op, StaleGraphError, Value, composite, maximum, minimum, no_grad, toposort, where
+from autograd import (
+    OPS,
+    Op,
+    StaleGraphError,
+    Value,
+    composite,
+    draw,
+    formula,
+    ledger,
+    maximum,
+    minimum,
+    no_grad,
+    toposort,
+    where,
+)  # fmt: skip
 from autograd.value import NO_GRAD
 
 ROOT = Path(__file__).parent.parent
@@ -1037,3 +1051,35 @@ thread.join()
 print("freed")
 """
     assert run_python(script) == "freed\n"
+
+
+def test_an_op_may_be_run_again_but_not_changed() -> None:
+    for _ in range(2):
+        Op("twice", "twice", "x + x", (lambda z, x: 2.0,))
+    with pytest.raises(ValueError, match="there is another op 'twice'"):
+        Op("twice", "twice", "x + x", (lambda z, x: 3.0,))
+    with pytest.raises(ValueError, match="there is another op 'exp'"):
+        Op("exp", "exp", "exp(x)", (lambda z, x: 100.0,))
+    del OPS["twice"]
+
+
+def test_a_partial_takes_z_and_every_operand() -> None:
+    with pytest.raises(ValueError, match="'bad': every partial takes z and all of the 1 operands"):
+        Op("bad", "bad", "exp(x)", (lambda z: z,))  # type: ignore[arg-type]
+    assert "bad" not in OPS
+
+
+@pytest.mark.parametrize("function", [toposort, formula, ledger, draw])
+def test_what_is_no_value_has_no_graph(function: Callable[..., object]) -> None:
+    with pytest.raises(TypeError, match="int"):
+        function(3)
+
+
+def test_composite_with_a_name_in_the_wrong_place() -> None:
+    with pytest.raises(TypeError, match=r"write @composite\(name='my'\)"):
+        composite("my")  # type: ignore[call-overload]
+
+
+def test_an_integer_beyond_floats() -> None:
+    with pytest.raises(OverflowError, match=r"beyond 1\.8e308"):
+        Value(10**400)
