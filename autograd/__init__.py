@@ -11,7 +11,14 @@ a pass starts with; a tangent is what forward mode carries.  vjp and jvp multipl
 from the left and from the right.
 """
 
-from .derivatives import hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, vjp as vjp
+from .derivatives import (
+    grad as grad,
+    hessian as hessian,
+    hvp as hvp,
+    jacobian as jacobian,
+    jvp as jvp,
+    vjp as vjp,
+)
 from .drawing import (
     Drawing as Drawing,
     GraphvizMissingError as GraphvizMissingError,
@@ -23,5 +30,5 @@ from .notation import formula as formula, labels as labels, latex as latex, math
 from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
-from .sweeps import Step as Step, grad as grad, ledger as ledger, zero_grad as zero_grad
+from .sweeps import Step as Step, ledger as ledger, zero_grad as zero_grad
 from .value import Op as Op, Value as Value, toposort as toposort

@@ -1,16 +1,40 @@
-"""Derivatives of every kind, as Values: products with the Jacobian from either side, and whole matrices.
+"""Derivatives as Values: gradients, products with the Jacobian from either side, and whole matrices.
 
-Forward mode reads the same partials as the reverse sweep, so the two cannot disagree about an op.
+``grad`` is the reverse sweep written in ops, so that a gradient is a graph like any other: it can be drawn,
+printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree about an
+op.
+
+What a recorded graph leaves out: products with a constant 0 or 1, and sums with 0.  What it decides when it
+is recorded: that an op has no derivative where it has no value (log at -1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast, overload
 
 from .freshness import check_fresh
 from .operators import Scalar, plus, times
-from .sweeps import adjoints, as_value, grad
 from .value import Value, toposort
+
+
+@overload
+def grad(y: Value, xs: Value) -> Value: ...
+@overload
+def grad(y: Value, xs: Iterable[Value]) -> list[Value]: ...
+def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
+    """∂y/∂xs as Values, one for a Value, a list for several.
+
+    An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the
+    saturation rule would drop are kept, since the graph may be evaluated elsewhere: at such a point the
+    result is nan.  Raises TypeError for an x that is no Value, StaleGraphError after a leaf was assigned.
+
+    >>> x = Value(2.0)
+    >>> d = grad(x**3, x)
+    >>> d.data, grad(d, x).data
+    (12.0, 12.0)
+    """
+    return vjp(y, [xs])[0] if isinstance(xs, Value) else vjp(y, xs)
 
 
 def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
@@ -20,9 +44,42 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    targets = list(xs)
-    adjoint = adjoints(y, targets, seed)
+    targets, order = values(xs), toposort(y)
+    check_fresh(order)
+    adjoint = adjoints(order, targets, {y: seed})
     return [as_value(adjoint.get(x, 0.0)) for x in targets]
+
+
+def adjoints(
+    order: Sequence[Value], targets: Sequence[Value], seeds: Mapping[Value, Scalar]
+) -> dict[Value, Scalar]:
+    """The adjoint of every node between the seeds and the targets, as graphs."""
+    needed = set(targets)
+    needed.update(z for z in order if any(x in needed for x in z.inner))
+    adjoint = dict(seeds)
+    for z in reversed(order):
+        if z.form is not None and z in adjoint:
+            for i in z.form.inner:
+                x = cast("Value", z.args[i])
+                if x in needed:
+                    adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
+    return adjoint
+
+
+def values(xs: Iterable[Value]) -> list[Value]:
+    """What to differentiate by, as a list."""
+    targets = list(xs)
+    for x in targets:
+        if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"derivatives are by Values, not by {type(x).__name__}; give x itself, not x.data"
+            )
+    return targets
+
+
+def as_value(x: Scalar) -> Value:
+    """A result as a Value; where a derivative simply is a node of the graph, that node itself."""
+    return x if isinstance(x, Value) else Value(x)
 
 
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
@@ -34,6 +91,7 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     """
     order = toposort(y)
     check_fresh(order)
+    values(tangents)
     tangent: dict[Value, Scalar] = dict(tangents)
     for z in order:
         if z.form is not None and z not in tangent:
@@ -45,8 +103,11 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
 
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
-    tangents = dict(zip(xs, v, strict=True))
-    return [jvp(g, tangents) for g in grad(y, list(tangents))]
+    columns = values(xs)
+    tangents = dict(zip(columns, v, strict=True))
+    if len(tangents) < len(columns):
+        raise ValueError("hvp takes every x once; this list has one twice")
+    return [jvp(g, tangents) for g in grad(y, columns)]
 
 
 def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
@@ -56,7 +117,7 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     >>> [[d.data for d in row] for row in jacobian([a * b, a - b], [a, b])]
     [[3.0, 2.0], [1.0, -1.0]]
     """
-    columns = list(xs)
+    columns = values(xs)
     return [grad(y, columns) for y in ys]
 
 
@@ -67,5 +128,5 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     >>> [[d.data for d in row] for row in hessian(a * a * b, [a, b])]
     [[6.0, 4.0], [4.0, 0.0]]
     """
-    columns = list(xs)
+    columns = values(xs)
     return jacobian(grad(y, columns), columns)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sysconfig
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal, TypeAlias, cast
 
 import graphviz
@@ -33,6 +35,8 @@ Style: TypeAlias = Literal["value", "textbook"]
 Flow: TypeAlias = "dict[tuple[Box, int], float]"
 Canvas: TypeAlias = Any  # a Drawing: the graphviz package is not typed
 GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+PATIENCE = 10  # seconds that a notebook waits for a layout
+LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
 FORMATS = ("svg", "png", "pdf", "dot", "gv")
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
 GRAPH = {
@@ -106,9 +110,22 @@ class Drawing(graphviz.Digraph):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, bytes | str]:
         try:
-            return {"image/svg+xml": self.pipe(format="svg", encoding="utf-8"), "text/plain": self.table}
+            return {"image/svg+xml": self.svg(timeout=PATIENCE), "text/plain": self.table}
+        except subprocess.TimeoutExpired:
+            why = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
+            return {"text/plain": f"{why}\n\n{self.table}"}
         except Exception as error:
             return {"text/plain": f"{error}\n\n{self.table}" if self.table else str(error)}
+
+    def svg(self, timeout: float) -> str:
+        """The picture for a notebook, which must not hang."""
+        found = find_dot()
+        if found is None:
+            raise GraphvizMissingError
+        command, text = [str(found), "-Tsvg"], self.source.encode()
+        return subprocess.run(
+            command, input=text, capture_output=True, timeout=timeout, check=True
+        ).stdout.decode()
 
 
 # ---------------------------------------------------------------------------------------------------- engines
@@ -138,16 +155,18 @@ def bundled_dot() -> str | None:
 @contextmanager
 def engine(suffix: str) -> Generator[None]:
     """Lets the graphviz package run the program that ``find_dot`` found, and only in this block."""
-    found, usual = find_dot(), dot_command.DOT_BINARY
+    found = find_dot()
     if found is None:
         raise GraphvizMissingError
     if found.stem == "graphviz-pure" and suffix in ("pdf", "ps", "eps"):
         raise ValueError(f"{suffix} needs the system's Graphviz; graphviz-pure writes svg and png")
-    dot_command.DOT_BINARY = found
-    try:
-        yield
-    finally:
-        dot_command.DOT_BINARY = usual
+    with LOCK:
+        usual = dot_command.DOT_BINARY
+        dot_command.DOT_BINARY = found
+        try:
+            yield
+        finally:
+            dot_command.DOT_BINARY = usual
 
 
 # ---------------------------------------------------------------------------------------------------- drawing
@@ -179,7 +198,7 @@ def draw(
         text = label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, flow)
         drawing = textbook_style(roots, view, text, gradients=gradients)
         notes += text.sums.values() if gradients else []
-    if len(view) > AUTO // 2:
+    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
         drawing.attr(nslimit="2", nslimit1="2")
     if notes:
         drawing.attr(label=lines(*notes))
@@ -257,7 +276,7 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> La
     found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
     for y in roots:
         ahead = f"{y.name} = {short(y.data)}" if y.name and y.op else short(y.data)
-        found.roots[y] = ahead, short(start[y]) if flow else ""
+        found.roots[y] = ahead, short(start[y]) if flow or not y.inner else ""
     arrived: dict[Value, list[str]] = {}
     for box in view:
         for i, x in enumerate(box.args):

@@ -17,13 +17,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from html import escape
 from itertools import chain, count
 from typing import Any, TypeAlias, TypeVar, cast
 
+from .ieee import PYTHON
 from .operators import OPS, Scalar
 from .scopes import Collapse, within
-from .value import Value
+from .sweeps import entries
+from .value import Op, Value, toposort
 from .view import Box, boxes
 
 T = TypeVar("T")
@@ -77,8 +80,8 @@ class Expr(tuple["Term", ...]):
         """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
         c, factors = self.as_term()
         k = power.as_number()
-        if not c and k is not None and k > 0:
-            return ZERO
+        if k == 0 or (not c and k is not None and k > 0):
+            return ONE if k == 0 else ZERO
         if k is not None and k == int(k) and raises_well(c, int(k), alone=not factors):
             return Expr([(c ** int(k), tuple((base, n.times(power)) for base, n in factors if k))])
         plain = c == 1 and len(factors) == 1 and factors[0][1] == ONE
@@ -142,8 +145,9 @@ ZERO, ONE, MINUS_ONE = Expr(), Expr([(Fraction(1), ())]), Expr([(Fraction(-1), (
 class Words(dict[str, Any]):
     """The names in a formula: its operands, ``pow``, and every other word as a call."""
 
-    def __missing__(self, word: str) -> Callable[..., Expr]:
-        return lambda *args: call(word, *args)
+    def __missing__(self, word: str) -> Any:
+        known = PYTHON.get(word)
+        return known if isinstance(known, float) else partial(call, word)
 
 
 # ---------------------------------------------------------------------------------------------------- writing
@@ -381,6 +385,7 @@ class Formulas:
         self.loss = own if len(roots) == 1 and own in (loss, "loss") else loss
         self.fresh = self.unused("uvspqr")
         self.uses = Counter(x for box in view for x in box.args if isinstance(x, Value))
+        self.calls = Counter((box.scope.name, *box.args) for box in view if box.scope)
         for box in view:
             self.read_box(box)
 
@@ -403,10 +408,11 @@ class Formulas:
         for v in box.values:
             self.full[v] = self.read(v)
             bases = [base for _, factors in self.full[v] for base, _ in factors]
+            alike = box.scope is not None and self.calls[box.scope.name, *box.args] > 1  # alike, not equal
             simple = len(bases) <= 1 and all(
                 isinstance(base, str) for base in bases
             )  # -v, 2·x, x² are worth no letter
-            if v.op and (len(box.values) > 1 or (self.letters and self.uses[v] > 1 and not simple)):
+            if v.op and (alike or len(box.values) > 1 or (self.letters and self.uses[v] > 1 and not simple)):
                 self.letter(v)
 
     def is_long(self, x: Value, reader: Box) -> bool:
@@ -489,14 +495,20 @@ class Formulas:
         return expr(f"∂{self.names[v]}/∂{self.names[x]}")
 
 
-def composite_op(box: Box) -> Any:
-    """The op of the table that a composite is by its name, its number of operands and its value."""
+def composite_op(box: Box) -> Op | None:
+    """The op of the table that a composite is: by its name, its operands, its value and its gradient here."""
     name = box.scope.name if box.scope else ""
     op = OPS.get(name) or next((op for op in OPS.values() if op.symbol == name), None)
     if op is None or len(box.values) != 1 or len(op.operands) != len(box.args):
         return None
-    z, same = box.values[0].data, op.evaluate(*(x.data if isinstance(x, Value) else x for x in box.args))
-    return op if math.isclose(z, same, rel_tol=1e-9, abs_tol=1e-12) else None
+    z, numbers = box.values[0], [x.data if isinstance(x, Value) else x for x in box.args]
+    flows = dict.fromkeys(box.args, 0.0)
+    for step in entries(box.members, {z: 1.0}):
+        if step.operand in flows:
+            flows[step.operand] += step.contribution
+    local = op.form(*[True] * len(numbers)).local(z.data, *numbers)
+    pairs = [(z.data, op.evaluate(*numbers)), *zip(flows.values(), local, strict=True)]
+    return op if all(math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-100) for x, y in pairs) else None
 
 
 def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> str:
@@ -541,7 +553,18 @@ def labels(*roots: Value, collapse: Collapse = None, loss: str = "L", notation: 
     The loss is L; a root that has the loss's name, or the name loss, is the loss itself, and its gradient is
     1.
     """
-    return label_boxes(roots, boxes(roots, collapse), loss, notation)
+    return label_boxes(roots, readable(roots, collapse), loss, notation)
+
+
+def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
+    """The graph as boxes; a ValueError if there are more than anyone would read."""
+    nodes = len(toposort(*roots))
+    view = boxes(roots, collapse) if collapse is not None or nodes <= MOST else []
+    if not view or len(view) > MOST:
+        raise ValueError(
+            f"a formula of {len(view) or nodes:,} nodes is of no use; write smaller parts of the graph"
+        )
+    return view
 
 
 def label_boxes(

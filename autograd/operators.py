@@ -5,12 +5,13 @@ Every operator is an op of the table, or a TypeError with the way out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 import numpy as np
 
-from .ieee import number
+from .ieee import PYTHON, number
 
 if TYPE_CHECKING:
     from .value import Op, Value
@@ -40,20 +41,32 @@ def apply(name: str, *operands: Any) -> Value:
 
 def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None:
     """Raises ValueError for a line that cannot be an op."""
-    if not name.isidentifier() or not 1 <= len(partials) <= 3:
-        raise ValueError(f"op {name!r} needs an identifier for its name, and 1 to 3 partials")
+    operands = ("x", "y", "w")[: len(partials)]
+    if not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= len(partials) <= 3:
+        raise ValueError(f"op {name!r} needs an identifier for its name, a symbol, and 1 to 3 partials")
+    try:
+        words = set(compile(formula, name, "eval").co_names)
+    except SyntaxError as error:
+        raise ValueError(f"op {name!r}: its formula {formula!r} does not parse") from error
+    if words - set(PYTHON) - set(operands):
+        unknown = ", ".join(sorted(words - set(PYTHON) - set(operands)))
+        raise ValueError(
+            f"op {name!r}: its formula has {unknown}, which is no operand and no word of Python's math"
+        )
     codes = [getattr(partial, "__code__", None) for partial in partials]
     if any(code and code.co_argcount not in (len(partials) + 1, 0) for code in codes):  # 0: (*args)
         raise ValueError(f"op {name!r}: every partial takes z and all of the {len(partials)} operands")
-    if name in OPS:
-        old = OPS[name]
-        same = [
-            (c.co_code, c.co_consts) == (o.__code__.co_code, o.__code__.co_consts)
-            for c, o in zip(codes, old.partials, strict=False)
-            if c
-        ]
-        if (old.symbol, old.formula) != (symbol, formula) or not all(same):
-            raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
+    if name in OPS and not same_line(OPS[name], symbol, formula, codes):
+        raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
+
+
+def same_line(old: Op, symbol: str, formula: str, codes: Sequence[Any]) -> bool:
+    """Whether a line is only run again, as notebooks do."""
+    before = [getattr(partial, "__code__", None) for partial in old.partials]
+    texts = [
+        [(code.co_code, code.co_consts, code.co_names) for code in side if code] for side in (before, codes)
+    ]
+    return (old.symbol, old.formula) == (symbol, formula) and texts[0] == texts[1]
 
 
 def me(v: Operators) -> Value:

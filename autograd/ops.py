@@ -8,7 +8,10 @@ The partials stay accurate and are right at the edges.  Where a book prints anot
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
     power           y·x^(y-1) and z·log(x) are 0·inf at x = 0
 
-At a kink, relu and abs have the subgradient of least norm, 0; at a tie, maximum and minimum share equally.
+power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
+
+At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
+where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 """
 
 from .value import Op
@@ -18,7 +21,8 @@ from .value import Op
 add        = Op("add",        "+",      "x + y",    (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
 sub        = Op("sub",        "-",      "x - y",    (lambda z, x, y: 1.0, lambda z, x, y: -1.0))
 mul        = Op("mul",        "×",      "x * y",    (lambda z, x, y: y, lambda z, x, y: x))
-div        = Op("div",        "/",      "x / y",    (lambda z, x, y: 1 / y, lambda z, x, y: -z / y), "y != 0")
+div        = Op("div",        "/",      "x / y",    (lambda z, x, y: reciprocal(y), lambda z, x, y: -z / y),
+                "y != 0")
 neg        = Op("neg",        "× -1",   "-x",       (lambda z, x: -1.0,))
 reciprocal = Op("reciprocal", "/",      "1 / x",    (lambda z, x: -z * z,),                          "x != 0")
 exp        = Op("exp",        "exp",    "exp(x)",   (lambda z, x: z,))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial, wraps
-from inspect import isgeneratorfunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 
 P = ParamSpec("P")
@@ -98,8 +98,9 @@ def named(function: Callable[P, R], name: str) -> Callable[P, R]:
     if not callable(function):
         raise TypeError(f"composite marks a function; write @composite(name={function!r})")
     name = name or getattr(function, "__name__", type(function).__name__)
-    if isgeneratorfunction(function):
-        raise TypeError(f"composite cannot mark the generator function {name}; let it return a list")
+    if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+        what = f"composite cannot mark the generator function {name}"
+        raise TypeError(f"{what}, whose body runs after the call; let it return a list")
 
     @wraps(function)
     def marked(*args: P.args, **kwargs: P.kwargs) -> R:

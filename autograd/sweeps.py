@@ -2,7 +2,7 @@
 
 ``ledger`` is the sweep told edge by edge, in the engine's real order; drawings read nothing else.
 ``backward`` is the same sweep at speed, with the sums kept in ``grad``.
-``grad`` is the same sweep written in ops, so that a gradient is a graph like any other.
+The sweep that records gradients as graphs, ``grad``, stands with its kin in derivatives.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NamedTuple, cast, overload
+from typing import Any, NamedTuple, cast
 
 from . import value as engine  # for its clock, which moves
 from .freshness import check_fresh, check_unchanged
 from .ieee import number
-from .operators import Real, Scalar, plus, times
+from .operators import Real
 from .value import NO_GRAD, Value, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
@@ -169,45 +169,3 @@ def overflows(order: Sequence[Value]) -> set[Value]:
             if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*numbers)):
                 found.add(z)
     return found
-
-
-@overload
-def grad(y: Value, xs: Value) -> Value: ...
-@overload
-def grad(y: Value, xs: Sequence[Value]) -> list[Value]: ...
-def grad(y: Value, xs: Value | Sequence[Value]) -> Value | list[Value]:
-    """∂y/∂xs as Values, one for a Value, a list for several: graphs, to draw, print and differentiate again.
-
-    An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the
-    saturation rule would drop are kept, since the graph may be evaluated elsewhere: at such a point the
-    result is nan.
-
-    >>> x = Value(2.0)
-    >>> d = grad(x**3, x)
-    >>> d.data, grad(d, x).data
-    (12.0, 12.0)
-    """
-    targets = [xs] if isinstance(xs, Value) else list(xs)
-    adjoint = adjoints(y, targets, 1.0)
-    found = [as_value(adjoint.get(x, 0.0)) for x in targets]
-    return found[0] if isinstance(xs, Value) else found
-
-
-def adjoints(y: Value, targets: Sequence[Value], seed: Scalar) -> dict[Value, Scalar]:
-    """The adjoint of every node between y and the targets, as graphs."""
-    order = toposort(y)
-    check_fresh(order)
-    needed = set(targets)
-    needed.update(z for z in order if any(x in needed for x in z.inner))
-    adjoint: dict[Value, Scalar] = {y: seed}
-    for z in reversed(order):
-        if z.form is not None and z in adjoint:
-            for i in z.form.inner:
-                x = cast("Value", z.args[i])
-                if x in needed:
-                    adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
-    return adjoint
-
-
-def as_value(x: Scalar) -> Value:
-    return x if isinstance(x, Value) else Value(x)

@@ -7,8 +7,9 @@ An op is one line of data (ops.py).  From that line this module writes the few f
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
 
-Value's operators stand in operators.py, IEEE arithmetic in ieee.py, stale graphs in freshness.py, copies and
-pickles in copying.py.
+The registry and Value's operators stand in operators.py, IEEE arithmetic in ieee.py, stale graphs in
+freshness.py, copies and pickles in copying.py: modules of their own, so that what is left here and in ops.py
+and sweeps.py is the engine.
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ class Op:
         inner = tuple([x.__class__ is not float for x in operands])
         if self.selects and any(inner) and not inner[0]:
             chosen = operands[1] if operands[0] != 0 else operands[2]
-            return chosen if isinstance(chosen, Value) else Value(chosen)
+            keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
+            return chosen if keep else Value(chosen.data if isinstance(chosen, Value) else chosen)
         if not any(inner):
             return self.evaluate(*operands)
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
@@ -189,12 +191,18 @@ class Form:
 
     def partial_texts(self, z: str, operands: Sequence[str]) -> str:
         """The partials towards the Values among the operands, as source text in the given names."""
-        symbols = [Value(1.0, name) for name in (z, *operands)]
+        above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
+        if above != below:
+            raise TypeError(f"a partial of {self.op.name} asks for data (if, >); write where(step(x), ...)")
+        guard = f" if {z} == {z} else nan" if self.lost(math.nan) else ""
+        return ", ".join(text + guard for text in above)
+
+    def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
+        """The partials as text, found by applying them to names."""
+        symbols = [Value(at, name) for name in (z, *operands)]
         with within(None):
             graphs = [self.op.partials[i](*cast("Any", symbols)) for i in self.inner]
-        texts = [source(graph, {symbol: symbol.name for symbol in symbols}) for graph in graphs]
-        guard = f" if {z} == {z} else nan" if self.lost(math.nan) else ""
-        return ", ".join(text + guard for text in texts)
+        return [source(graph, {symbol: symbol.name for symbol in symbols}) for graph in graphs]
 
     @cached_property
     def local(self) -> Callable[..., Sequence[float]]:

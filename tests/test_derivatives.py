@@ -183,7 +183,8 @@ def test_linear_graphs_have_constant_gradients() -> None:
     ):
         g = grad(y, x)
         assert (g.op, g.data) == (None, expected)
-    assert grad(x - x, x).op is None
+    for y in (x - x, x**0, w * x**0, where(0.0, x, 5.0) * w):
+        assert (grad(y, x).op, grad(y, x).data) == (None, 0.0)
     assert grad(x * w, x) is w
     assert grad(x * w + 5, x) is w
     assert sorted(map(str, grad(x * w + x, x).args)) == sorted(["1.0", str(w)])
@@ -514,3 +515,28 @@ def test_deep_graphs() -> None:
         y = y * 1.0 + 0.0
     sequence: Sequence[Value] = [x]
     assert (grad(y, x).data, jvp(y, {x: 1.0}).data, hvp(y, sequence, [1.0])[0].data) == (1.0, 1.0, 0.0)
+
+
+# What is refused, and what is infinite
+
+
+@pytest.mark.parametrize("xs", [[2.0], ["a"], [None]])
+def test_derivatives_are_by_values(xs: list[object]) -> None:
+    y = Value(2.0) * 3
+    for derivative in (grad, vjp):
+        with pytest.raises(TypeError, match=r"not by \w+; give x itself"):
+            derivative(y, xs)  # type: ignore[operator]
+    with pytest.raises(TypeError, match="not by float"):
+        jvp(y, {1.0: 2.0})  # type: ignore[dict-item]
+
+
+def test_hvp_takes_every_x_once() -> None:
+    x = Value(2.0)
+    with pytest.raises(ValueError, match="once"):
+        hvp(x * x, [x, x], [1.0, 1.0])
+
+
+def test_a_constant_zero_below_the_bar() -> None:
+    x = Value(1.0)
+    y = x / 0
+    assert (y.data, grad(y, x).data, jvp(y, {x: 1.0}).data) == (math.inf, math.inf, math.inf)

@@ -518,6 +518,11 @@ def test_collapse_by_name_depth_function_and_list() -> None:
         draw(y, collapse="nope")
 
 
+def test_the_layout_of_a_larger_graph_takes_less_care() -> None:
+    assert "nslimit=2" in to_dot(chain(160))
+    assert "nslimit" not in to_dot(chain(60))
+
+
 SCRIPT = """
 from autograd import Value, composite, exp, log, sin, to_dot
 
@@ -593,6 +598,13 @@ def test_graphviz_pure_renders_where_there_is_nothing_else() -> None:
     assert found is not None
     assert found.stem == "graphviz-pure"
     assert "<svg" in draw(square()).pipe(format="svg", encoding="utf-8")
+
+
+def test_rendering_is_quiet(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    y = Value(2.0, name="가격") * 3  # of whose width graphviz-pure knows nothing
+    draw(y).pipe(format="svg")
+    draw(y).render(tmp_path / "y", format="svg")
+    assert capfd.readouterr() == ("", "")
 
 
 @posix
@@ -776,7 +788,8 @@ def test_a_table_shows_the_last_forty_rows(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
     lines = bundle(chain(99))["text/plain"].splitlines()
     assert "… and 60 more above" in lines
-    assert len(lines[lines.index("… and 60 more above") + 1 :]) == 40
+    shown = [line.split()[0] for line in lines[lines.index("… and 60 more above") + 1 :]]
+    assert shown == [f"v{i}" for i in range(60, 100)]
 
 
 def test_a_notebook_shows_why_a_long_graph_is_not_drawn() -> None:

@@ -1031,3 +1031,16 @@ def test_a_deep_ladder_of_shared_nodes() -> None:
     y.backward()
     assert (y.data, x.grad) == (1.0, 1.0)
     assert grad(y, x).data == 1.0
+
+
+def test_a_partial_that_asks_for_data_is_refused() -> None:
+    leaky = Op("leaky", "leaky", "where(x > 0, x, 0.1 * x)", (lambda z, x: where(x > 0, 1.0, 0.1),))
+    x = Value(-1.0)
+    with pytest.raises(TypeError, match=r"leaky asks for data.*where\(step\(x\)"):
+        leaky(x).backward()
+    del OPS["leaky"]
+    better = Op("leaky", "leaky", "where(x > 0, x, 0.1 * x)", (lambda z, x: where(x.step(), 1.0, 0.1),))
+    y = better(x)
+    y.backward()
+    assert (x.grad, grad(y, x).data) == (0.1, 0.1)
+    del OPS["leaky"]
