@@ -354,12 +354,14 @@ class Labels:
 
 
 def distinct(names: dict[Value, str]) -> dict[Value, str]:
-    """The names, numbered where several Values have the same."""
-    uses, taken, found = Counter(names.values()), set(names.values()), dict(names)
+    """The names, numbered where several Values have the same; x1 and x_1 look alike."""
+    look, found = Writer().name, dict(names)
+    uses = Counter(map(look, names.values()))
+    taken = set(uses)
     for v, name in names.items():
-        if uses[name] > 1:
-            found[v] = next(new for i in count(1) if (new := f"{name}{i}") not in taken)
-            taken.add(found[v])
+        if uses[look(name)] > 1:
+            found[v] = next(new for i in count(1) if look(new := f"{name}{i}") not in taken)
+            taken.add(look(found[v]))
     return found
 
 
