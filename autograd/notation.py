@@ -92,9 +92,7 @@ class Expr(tuple["Term", ...]):
         if len(self) == 1:
             return self[0]
         if self and all(c < 0 for c, _ in self):
-            return Fraction(-1), ((self.times(MINUS_ONE), ONE),) if len(self) == 1 else (
-                (Expr((-c, f) for c, f in self), ONE),
-            )
+            return Fraction(-1), ((Expr((-c, factors) for c, factors in self), ONE),)
         return (Fraction(1), ((self, ONE),)) if self else (Fraction(0), ())
 
     def as_number(self) -> Number | None:
@@ -229,16 +227,12 @@ class Writer:
         parts = re.fullmatch(r"([^\d.]+?)_?(\d+|(?<=_)\w+)?", s, re.DOTALL)  # x1w1 stays as it is
         base, index = parts.groups() if parts else (s, None)
         if index and index.isdecimal() and index.isascii():
-            return self.indexed(base, index.translate(LOW) if self.text else self.put("number", index))
+            return self.put(
+                "index", self.name(base), index.translate(LOW) if self.text else self.put("number", index)
+            )
         if index and not self.text:
-            return self.indexed(base, self.name(index))
+            return self.put("index", self.name(base), self.name(index))
         return self.put("letter" if len(s) == 1 else "word", self.escaped(s))
-
-    def indexed(self, base: str, index: str) -> str:
-        """LaTeX has no second index without braces."""
-        written = self.name(base)
-        twice = self.notation == "latex" and "_{" in written
-        return self.put("index", f"{{{written}}}" if twice else written, index)
 
     def number(self, c: Number) -> str:
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")

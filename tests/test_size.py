@@ -73,7 +73,8 @@ def test_no_function_is_longer_than_30_lines(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_no_module_is_named_as_a_public_function(path: Path) -> None:
-    assert path.stem == "__init__" or inspect.ismodule(getattr(autograd, path.stem))
+    thing = getattr(autograd, path.stem, None)  # None: imported only when it is needed
+    assert path.stem == "__init__" or thing is None or inspect.ismodule(thing)
 
 
 def public() -> list[tuple[str, object]]:
