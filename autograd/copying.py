@@ -58,6 +58,10 @@ def reduce(v: Value) -> tuple[Any, ...]:
         return load_leaf, (type(v), v.data, unless_none(v), v.scope), v.__dict__ or None
     order = toposort(v)
     check_fresh(order)
+    for z in order:
+        for name, x in vars(z).items():
+            if isinstance(x, Value) and x.form is not None:
+                raise ValueError(f"pickle cannot keep the attribute {name!r}, an inner node; delete it first")
     place = {z: i for i, z in enumerate(order)}
     return load_graph, ([z if z.form is None else row(z, place) for z in order],)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast, overload
 
 from .freshness import check_fresh
+from .ieee import number
 from .operators import Scalar, plus, times
 from .value import Value, toposort
 
@@ -44,6 +45,7 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
+    seed = seed if isinstance(seed, Value) else number(seed, "vjp's seed")
     targets, order = values(xs), toposort(y)
     check_fresh(order)
     adjoint = adjoints(order, targets, {y: seed})
@@ -92,7 +94,9 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     order = toposort(y)
     check_fresh(order)
     values(tangents)
-    tangent: dict[Value, Scalar] = dict(tangents)
+    tangent: dict[Value, Scalar] = {
+        x: t if isinstance(t, Value) else number(t, "jvp's tangents") for x, t in tangents.items()
+    }
     for z in order:
         if z.form is not None and z not in tangent:
             flows = [(tangent[x], i) for i, x in zip(z.form.inner, z.inner, strict=True) if x in tangent]

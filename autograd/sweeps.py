@@ -55,7 +55,7 @@ def backward(y: Value, seed: Real = 1.0) -> None:
             if any(v.grad != v.grad for v in leaves):  # a nan; the ledger knows which zeros are true ones
                 replay(y, start)
             for v, earlier in zip(leaves, before, strict=True):
-                v.grad += earlier or 0.0
+                v.grad = float((earlier or 0.0) + v.grad)
         except BaseException:
             for v in toposort(y):
                 v.grad = NO_GRAD if v.form is not None else v.grad

@@ -258,8 +258,10 @@ class Value(Operators):
         self.grad, self.form, self.clock = NO_GRAD, None, clock
         self.scope = None if scope is FORGET else scope
         self._x = self._y = self._w = None
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
         if name:
-            self.name = str(name)
+            self.name = name
 
     @property
     def data(self) -> float:

@@ -29,6 +29,7 @@ figcaption, .source { font-size: .9rem; opacity: .8; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: 1rem 0; }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #8884; }
+td.source { white-space: nowrap; }
 td.number { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .85rem; white-space: nowrap; }
 """
 

@@ -540,3 +540,12 @@ def test_a_constant_zero_below_the_bar() -> None:
     x = Value(1.0)
     y = x / 0
     assert (y.data, grad(y, x).data, jvp(y, {x: 1.0}).data) == (math.inf, math.inf, math.inf)
+
+
+@pytest.mark.parametrize("bad", ["a", True, None])
+def test_seeds_and_tangents_are_numbers_or_values(bad: object) -> None:
+    x = Value(2.0)
+    with pytest.raises(TypeError, match="vjp's seed takes real numbers"):
+        vjp(x * x, [Value(1.0)], bad)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="jvp's tangents takes real numbers"):
+        jvp(x * x, {x: bad})  # type: ignore[dict-item]

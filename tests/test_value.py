@@ -903,7 +903,6 @@ def test_attributes_that_are_the_root_or_an_inner_node() -> None:
     assert (twin.hidden is h, twin.me is twin, x.loss is twin) == (True, True, True)
 
 
-@pytest.mark.xfail(strict=True, reason="the attributes are lost without a word")
 def test_pickle_keeps_a_reference_to_the_root_or_says_that_it_cannot() -> None:
     y = Value(1.0) * 2
     y.me, y.note = y, "kept"
@@ -1104,3 +1103,16 @@ def test_composite_with_a_name_in_the_wrong_place() -> None:
 def test_an_integer_beyond_floats() -> None:
     with pytest.raises(OverflowError, match=r"beyond 1\.8e308"):
         Value(10**400)
+
+
+@pytest.mark.parametrize("name", [3.0, (1, 2), None])
+def test_a_name_is_a_text(name: object) -> None:
+    with pytest.raises(TypeError, match="name is a str"):
+        Value(1.0, name)  # type: ignore[arg-type]
+
+
+def test_a_grad_that_was_set_by_hand_stays_a_plain_float() -> None:
+    x = Value(2.0)
+    x.grad = np.float64(1.0)
+    (x * 3).backward()
+    assert (x.grad, type(x.grad)) == (4.0, float)
