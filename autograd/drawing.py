@@ -178,10 +178,9 @@ def draw(
 
     ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the
     arrows, "formula" or "number" (of a pass from the root, whether there has been one or not); without
-    ``gradients`` only the forward pass.  ``collapse`` draws composites
-    as one node: by name, by depth (1 is the outermost), or by a function of the scope.  A graph of more than
-    300 nodes is collapsed to its outermost composites by itself; one of more than ``max_nodes`` is refused
-    with a ValueError.
+    ``gradients`` only the forward pass.  ``collapse`` draws composites as one node: by name, by depth (1 is
+    the outermost), or by a function of the scope.  A graph of more than 300 nodes is collapsed to its
+    outermost composites by itself; one of more than ``max_nodes`` is refused with a ValueError.
 
     >>> x = Value(3.0, name="x")
     >>> "-∂L/∂y·y²" in draw(1 / x, style="textbook").source

@@ -110,7 +110,10 @@ def replay(y: Value, seed: float) -> None:
 
 
 def zero_grad(*leaves: Value) -> None:
-    """Forgets the gradients that backward passes have added up in these leaves."""
+    """Forgets the gradients that backward passes have added up in these leaves.  TypeError for no Value."""
+    for v in leaves:
+        if not isinstance(v, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"zero_grad takes Values, not {type(v).__name__}; write zero_grad(*leaves)")
     for v in leaves:
         v.grad = NO_GRAD
 
@@ -146,9 +149,8 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
         if z.form is None:
             continue
         check_unchanged(z, time)
-        numbers = [x.data if isinstance(x, Value) else x for x in z.args]
         upstream = adjoint.get(z, 0.0)
-        for i, local in zip(z.form.inner, z.form.local(z.data, *numbers), strict=True):
+        for i, local in zip(z.form.inner, z.form.local(z.data, *z.numbers), strict=True):
             x = cast("Value", z.args[i])
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
             dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
@@ -164,8 +166,7 @@ def overflows(order: Sequence[Value]) -> set[Value]:
     found: set[Value] = set()
     for z in order:
         if math.isinf(z.data):
-            numbers = [x.data if isinstance(x, Value) else x for x in z.args]
             infinite = [x for x in z.inner if math.isinf(x.data)]
-            if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*numbers)):
+            if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*z.numbers)):
                 found.add(z)
     return found

@@ -85,7 +85,7 @@ class Op:
     from (z, x, y, w), written in ops, so that it can be differentiated, printed and compiled as well.
     ``domain`` says where z is defined and finite, in the formula's language; "" means everywhere.  ``book``
     has the partials as books print them, where the accurate ones look different.  ``selects`` marks an op
-    whose first operand chooses among the others: the others' rest gets no gradient.
+    whose first operand chooses among the others: what it does not choose gets no gradient.
 
     >>> from autograd import Op, Value, reciprocal
     >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -291,6 +291,11 @@ class Value(Operators):
         return cast("tuple[Value | float, ...]", operands)
 
     @property
+    def numbers(self) -> list[float]:
+        """The operands as plain floats."""
+        return [x._data if isinstance(x, Value) else x for x in self.args]
+
+    @property
     def inner(self) -> tuple[Value, ...]:
         """The Values among the operands."""
         return tuple([x for x in (self._x, self._y, self._w) if isinstance(x, Value)])
@@ -316,7 +321,7 @@ class Value(Operators):
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(*(x._data if isinstance(x, Value) else x for x in v.args))
+                    v._data = v.form.op.evaluate(*v.numbers)
                     v.clock = clock
         return self
 

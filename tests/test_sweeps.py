@@ -1044,3 +1044,11 @@ def test_a_partial_that_asks_for_data_is_refused() -> None:
     y.backward()
     assert (x.grad, grad(y, x).data) == (0.1, 0.1)
     del OPS["leaky"]
+
+
+def test_zero_grad_takes_values_and_changes_nothing_otherwise() -> None:
+    x = Value(2.0)
+    (x * x).backward()
+    with pytest.raises(TypeError, match=r"not list; write zero_grad\(\*leaves\)"):
+        zero_grad(x, [x])  # type: ignore[arg-type]
+    assert x.grad == 4.0
