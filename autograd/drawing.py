@@ -38,6 +38,7 @@ GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
 PATIENCE = 10  # seconds that a notebook waits for a layout
 LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
 FORMATS = ("svg", "png", "pdf", "dot", "gv")
+FEW = 3  # values and arrows of a composite that are shown one by one
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
 GRAPH = {
     "rankdir": "LR",
@@ -172,15 +173,18 @@ def engine(suffix: str) -> Generator[None]:
 # ---------------------------------------------------------------------------------------------------- drawing
 def draw(
     *roots: Value, style: Style = "value", labels: Literal["formula", "number"] = "formula",
-    gradients: bool = True, collapse: Collapse = None, loss: str = "L", max_nodes: int = MOST,
+    gradients: bool = True, collapse: Collapse = None, siblings: int | None = 3, loss: str = "L",
+    max_nodes: int = MOST,
 ) -> Drawing:  # fmt: skip
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
 
     ``style``: "value" has a box for every Value, "textbook" a circle for every op and its ``labels`` on the
     arrows, "formula" or "number" (of a pass from the root, whether there has been one or not); without
     ``gradients`` only the forward pass.  ``collapse`` draws composites as one node: by name, by depth (1 is
-    the outermost), or by a function of the scope.  A graph of more than 300 nodes is collapsed to its
-    outermost composites by itself; one of more than ``max_nodes`` is refused with a ValueError.
+    the outermost), or by a function of the scope; parameters of a module are inside its box, and of
+    composites side by side, such as a layer's neurons, only the first ``siblings`` stand alone.  A graph of
+    more than 300 nodes is collapsed to its outermost composites by itself; one of more than ``max_nodes`` is
+    refused with a ValueError.
 
     >>> x = Value(3.0, name="x")
     >>> "-∂L/∂y·y²" in draw(1 / x, style="textbook").source
@@ -188,7 +192,7 @@ def draw(
     """
     check_options(roots, style, labels)
     order = toposort(*roots)
-    view, notes = visible(roots, order, collapse, max_nodes)
+    view, notes = visible(roots, order, collapse, siblings, max_nodes)
     notes += stale_note(order)
     if style == "value":
         drawing = value_style(view)
@@ -196,7 +200,8 @@ def draw(
         flow = flows(roots, order, view) if gradients and labels == "number" else {}
         text = label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, flow)
         drawing = textbook_style(roots, view, text, gradients=gradients)
-        notes += text.sums.values() if gradients else []
+        bundled = {v for box in view if len(box.values) > FEW for v in box.values}
+        notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
         drawing.attr(nslimit="2", nslimit1="2")
     if notes:
@@ -222,12 +227,12 @@ def to_dot(*roots: Value, **options: Any) -> str:
 
 
 def visible(
-    roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, most: int
+    roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, siblings: int | None, most: int
 ) -> tuple[list[Box], list[str]]:
     """The boxes to draw, and what must be said about them."""
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
     whole = collapse is None and not auto  # then there is a box for every node
-    view = [] if whole and len(order) > most else boxes(roots, 1 if auto else collapse)
+    view = [] if whole and len(order) > most else boxes(roots, 1 if auto else collapse, siblings)
     if len(view or order) > most:
         raise ValueError(
             f"this graph has {len(view or order):,} nodes, too many to draw (max_nodes={most:,}): collapse "
@@ -257,7 +262,7 @@ def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -
     total: Flow = {}
     for step in entries(order, seeds(roots, order)):
         box = home[step.node]
-        if home[step.operand] is not box:
+        if home.get(step.operand, box) is not box:  # a parameter inside a box has no arrow
             edge = box, place[box, step.operand] if box.scope else step.position
             total[edge] = total.get(edge, 0.0) + step.contribution
     return total
@@ -322,17 +327,32 @@ def value_style(view: Sequence[Box]) -> Canvas:
     for i, box in enumerate(view):
         v = box.values[0]
         inside = [box.scope.name, f"{len(box.members)} nodes"] if box.scope else []
-        rows = inside + [row for y in box.values for row in rows_of(y)[-2 if box.scope else 0 :]]
+        rows = inside + [row for y in box.values[:FEW] for row in rows_of(y)[-2 if box.scope else 0 :]]
+        rows += [f"… {len(box.values) - FEW} more"] * (len(box.values) > FEW)
         kind = "composite" if box.scope else "leaf" if v.op is None else "op"
         style = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}[kind]
         drawing.node(f"n{i}", lines(*rows), id=f"n{i}", style=style, **{"class": kind})
+        for tail, places in bundles(box, number):
+            drawing.edge(tail, f"n{i}", **({"label": f"{len(places)} values"} if len(places) > FEW else {}))
         for k, x in enumerate(box.args):
-            if isinstance(x, Value):
-                drawing.edge(number[x], f"n{i}")
-            else:
+            if not isinstance(x, Value):
                 drawing.node(f"n{i}c{k}", Writer().number(x), fontcolor=PALE, **PLAIN)
                 drawing.edge(f"n{i}c{k}", f"n{i}", color=PALE)
     return drawing
+
+
+def bundles(box: Box, number: dict[Value, str]) -> list[tuple[str, list[int]]]:
+    """The arrows into a box: where each begins, and its operands' places; a few have an arrow each."""
+    found: dict[str, list[int]] = {}
+    for k, x in enumerate(box.args):
+        if isinstance(x, Value):
+            found.setdefault(number[x], []).append(k)
+    parts = [
+        (tail, part)
+        for tail, places in found.items()
+        for part in ([places] if len(places) > FEW else [[k] for k in places])
+    ]
+    return sorted(parts, key=lambda part: part[1])
 
 
 def rows_of(v: Value) -> list[str]:
@@ -354,11 +374,11 @@ def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *,
             continue
         sign, *constants = [box.scope.name] if box.scope else v.op.symbol.split() if v.op else [""]
         drawing.node(f"n{i}", escaped(sign), id=f"n{i}", **(WORD if len(sign) > 3 else {}))
-        for k, x in enumerate(box.args):
-            if isinstance(x, Value):
-                there_and_back(drawing, number[x], f"n{i}", text.edges[box, k], gradients=gradients)
-            else:
-                constants.append(text.edges[box, k][0])
+        for tail, places in bundles(box, number):
+            many = f"{len(places)} values", f"{len(places)} gradients"
+            label = many if len(places) > FEW else text.edges[box, places[0]]
+            there_and_back(drawing, tail, f"n{i}", label, gradients=gradients)
+        constants += [text.edges[box, k][0] for k, x in enumerate(box.args) if not isinstance(x, Value)]
         for k, constant in enumerate(constants):
             from_below(drawing, f"n{i}", f"n{i}c{k}", constant)
     for k, y in enumerate(roots):

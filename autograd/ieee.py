@@ -58,8 +58,9 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
 
-BOOL = (bool, np.bool_)
-REAL, UNREAL = (float, int, np.floating, np.integer), (bool, np.timedelta64)
+BOOL: tuple[type[Any], ...] = (bool, np.bool_)
+REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
+UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),
     ((str, bytes), "convert it with float(...)"),

@@ -243,6 +243,7 @@ class Value(Operators):
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
     name: str = ""
+    parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
     _data: float
     _x: Value | float | None
     _y: Value | float | None

@@ -5,7 +5,7 @@ What a composite reads and what it gives is not stored: it follows from the edge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .scopes import Collapse, Scope
@@ -32,15 +32,19 @@ def chooser(collapse: Collapse) -> Callable[[Scope], bool]:
     return lambda scope: scope.name in names
 
 
-def boxes(roots: Sequence[Value], collapse: Collapse = None) -> list[Box]:
+def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | None = None) -> list[Box]:
     """The graph as it is drawn, operands before results, with the chosen composites as one box each.
 
+    A parameter that only composites read is inside them.  Of siblings, composites of one name that read the
+    same in the same call, the first ``siblings`` get boxes of their own, and the others one box together.
     Raises ValueError if names are given and one of them is no composite of this graph.
     """
     order = toposort(*roots)
     chosen = chooser(collapse)
     home = {v: next(filter(chosen, v.scope.path()), None) if v.scope else None for v in order}
     check_names(order, collapse)
+    outside = {x for v in order if home[v] is None for x in v.inner} | set(roots)
+    inside = {v for v in order if v.parameter and v not in outside}
     used = {x for v in order for x in v.inner if home[x] is not home[v]} | set(roots)
     made: dict[Value | Scope, Box] = {}
     for v in order:
@@ -50,9 +54,30 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None) -> list[Box]:
         box.values += [v] if group is None or v in used else []
         box.args += v.args if group is None else [x for x in v.inner if home[x] is not group]
     for box in made.values():
-        box.args = box.args if box.scope is None else list(dict.fromkeys(box.args))
+        box.args = box.args if box.scope is None else [x for x in dict.fromkeys(box.args) if x not in inside]
     at = {x: made[home[x] or x] for x in order}
+    if siblings is not None:
+        at |= {x: box for box in merged(made.values(), siblings) for x in box.members}
     return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
+
+
+def merged(view: Iterable[Box], siblings: int) -> list[Box]:
+    """The siblings beyond the first few, as one box for each family; a single one stays as it is."""
+    families: dict[tuple[object, ...], list[Box]] = {}
+    for box in view:
+        if box.scope:
+            families.setdefault((box.scope.parent, box.scope.name, *box.args), []).append(box)
+    found: list[Box] = []
+    for first, *others in families.values():
+        rest = others[max(siblings, 1) - 1 :]
+        if len(rest) > 1 and first.scope:
+            scope = Scope(f"×{len(rest)} more", first.scope.parent)
+            values, members = (
+                [v for box in rest for v in box.values],
+                [v for box in rest for v in box.members],
+            )
+            found.append(Box(scope, values, first.args, members))
+    return found
 
 
 def check_names(order: Sequence[Value], collapse: Collapse) -> None:

@@ -1,0 +1,200 @@
+"""Losses with PyTorch's meaning, as means: ``loss(prediction, target)`` for one row or for a list of rows.
+
+A prediction is what a model gives for a row, a Value or a list of them; a target is a number or a row of
+numbers, for ``cross_entropy`` a class's index or one number a class.  The logarithm of a probability is
+clamped at -100, so that 0·log 0 is 0.  All of them raise ValueError for targets that do not fit the
+predictions, or that are no labels of the loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, reduce, update_wrapper
+from typing import Any, TypeAlias, cast
+
+from autograd import Value, composite, exp, log, maximum, relu, scope, softplus
+from autograd.ieee import BOOL, REAL
+from autograd.operators import Scalar, plus, times
+
+Labels: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are labels, and how to say it
+Pair: TypeAlias = "tuple[Any, Any]"  # a prediction and its target
+ANY: Labels = (lambda t: True, "")
+UNIT: Labels = (lambda t: 0 <= t <= 1, "between 0 and 1")
+SIGN: Labels = (lambda t: t in (-1, 1), "-1 or 1")
+TINY = math.exp(-100)
+
+
+class Loss:
+    """The mean of a term over all pairs of a prediction and a target.
+
+    ``labels`` are the numbers that a target may be; ``cuts`` the numbers above which a prediction and a
+    target say yes, for the accuracy.
+    """
+
+    def __init__(
+        self,
+        term: Callable[[Any, Any], Scalar],
+        labels: Labels = ANY,
+        cuts: tuple[float, float] | None = None,
+    ) -> None:
+        self.term, self.labels, self.cuts, self.name = term, labels, cuts, term.__name__
+        update_wrapper(self, term)
+
+    def __call__(self, predictions: Any, targets: Any) -> Value:
+        pairs = self.pairs(predictions, targets)
+        with scope(self.name):
+            total = cast("Value", sum(self.term(p, t) for p, t in pairs))
+            return total / len(pairs) if len(pairs) > 1 else total
+
+    def pairs(self, predictions: Any, targets: Any) -> list[Pair]:
+        """Every number that is compared with another, checked."""
+        if is_scalar(predictions) and is_scalar(targets):
+            return [(predictions, self.label(targets))]
+        rows = matched(self.name, row_of(predictions), row_of(targets))
+        return [pair for p, t in rows for pair in self.pairs(p, t)]
+
+    def label(self, t: Scalar) -> Scalar:
+        """A target, checked."""
+        allowed, which = self.labels
+        if isinstance(t, Value) or allowed(float(t)):
+            return t if isinstance(t, Value) else float(t)
+        raise ValueError(f"{self.name}'s targets are {which}, not {t:g}")
+
+    def correct(self, prediction: Any, target: Any) -> bool:
+        """Whether a prediction says what its target says."""
+        if self.cuts is None:
+            raise ValueError(f"{self.name} compares numbers: it has no accuracy")
+        return all(
+            (plain(p) > self.cuts[0]) == (plain(t) > self.cuts[1]) for p, t in self.pairs(prediction, target)
+        )
+
+    def __repr__(self) -> str:
+        return f"<loss {self.name}>"
+
+
+class ClassLoss(Loss):
+    """A loss whose term takes a row of classes and how much of the target each one is."""
+
+    def pairs(self, predictions: Any, targets: Any) -> list[Pair]:
+        """Every row of classes with its target's, checked."""
+        if is_scalar(predictions):
+            raise ValueError(f"{self.name} takes a row of classes, not one number")
+        rows = list(predictions)
+        if rows and is_scalar(rows[0]):
+            return [(rows, self.share(targets, len(rows)))]
+        return [pair for p, t in matched(self.name, rows, row_of(targets)) for pair in self.pairs(p, t)]
+
+    def share(self, target: Any, classes: int) -> list[Scalar]:
+        """A target as one number for every class: 1 for the index that it is, or as given."""
+        row = row_of(target)
+        if len(row) == 1:
+            if row[0] not in range(classes):
+                raise ValueError(f"{self.name}: {row[0]:g} is no class; they go from 0 to {classes - 1}")
+            return [float(i == row[0]) for i in range(classes)]
+        shares = [self.label(t) for _, t in matched(self.name, [0.0] * classes, row)]
+        if not any(isinstance(t, Value) for t in shares) and abs(sum(map(plain, shares)) - 1) > 1e-6:
+            raise ValueError(f"{self.name}'s targets add up to 1, not {sum(map(plain, shares)):g}")
+        return shares
+
+    def correct(self, prediction: Any, target: Any) -> bool:
+        """Whether the likeliest class is the target's."""
+        [(row, shares)] = self.pairs(prediction, target)
+        return largest(row) == largest(shares)
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether x is one number or Value."""
+    return isinstance(x, (Value, *REAL, *BOOL))
+
+
+def row_of(x: Any) -> list[Any]:
+    """A row as a list; a lone number is a row of one."""
+    if isinstance(x, (str, bytes)) or not (is_scalar(x) or isinstance(x, Iterable)):
+        raise TypeError(f"a loss takes numbers, Values and rows of them, not {type(x).__name__}")
+    return [x] if is_scalar(x) else list(cast("Any", x))
+
+
+def matched(name: str, predictions: Sequence[Any], targets: Sequence[Any]) -> list[Pair]:
+    """Predictions with their targets; there are as many of each, and at least one."""
+    if len(predictions) != len(targets) or not predictions:
+        raise ValueError(f"{name}: {len(predictions)} predictions do not match {len(targets)} targets")
+    return list(zip(predictions, targets, strict=True))
+
+
+def plain(x: Scalar) -> float:
+    """The number itself."""
+    return x.data if isinstance(x, Value) else float(x)
+
+
+def largest(row: Sequence[Scalar]) -> int:
+    """The place of the largest number, the first of several."""
+    return max(range(len(row)), key=lambda i: plain(row[i]))
+
+
+def clamped_log(p: Scalar) -> Value:
+    """log p, but never below -100."""
+    return log(maximum(p, TINY))
+
+
+@partial(Loss)
+def mse(p: Any, t: Any) -> Scalar:
+    """The mean squared error."""
+    return (p - t) ** 2
+
+
+@partial(Loss, labels=UNIT, cuts=(0.5, 0.5))
+def bce(p: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of probabilities.
+
+    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
+    0.367
+    """
+    return -plus(times(t, clamped_log(p)), times(1 - t, clamped_log(1 - p)))
+
+
+@partial(Loss, labels=UNIT, cuts=(0.0, 0.5))
+def bce_with_logits(z: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of sigmoid(z), accurate for every z."""
+    return plus(times(t, softplus(-z)), times(1 - t, softplus(z)))
+
+
+@partial(Loss, labels=SIGN, cuts=(0.0, 0.0))
+def hinge(z: Any, t: Any) -> Scalar:
+    """How far a score falls short of 1 on its label's side; labels are -1 and 1."""
+    return relu(1 - t * z)
+
+
+@partial(ClassLoss, labels=UNIT)
+def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
+    """The cross-entropy of a row of probabilities, one a class.
+
+    >>> round(cross_entropy([0.1, 0.3, 0.6], 2), 4)
+    0.5108
+    """
+    return -reduce(plus, (times(t, clamped_log(p)) for p, t in zip(row, shares, strict=True)))
+
+
+@partial(ClassLoss, labels=UNIT)
+def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
+    """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
+    top = reduce(maximum, row)
+    total = top + log(sum(exp(z - top) for z in row))
+    return total - reduce(plus, (times(t, z) for z, t in zip(row, shares, strict=True)))
+
+
+@composite
+def softmax(row: Iterable[Any]) -> list[Value]:
+    """Probabilities from any numbers: exp(z), divided by the sum of them all.
+
+    >>> [round(p, 3) for p in softmax([1000.0, 1000.0, 999.0])]
+    [0.422, 0.422, 0.155]
+    """
+    numbers = list(row)
+    top = reduce(maximum, numbers)
+    shares = [exp(z - top) for z in numbers]
+    total = sum(shares)
+    return [share / total for share in shares]
+
+
+LOSSES = {x.name: x for x in (mse, bce, bce_with_logits, hinge, cross_entropy, cross_entropy_with_logits)}

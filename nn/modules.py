@@ -1,0 +1,217 @@
+"""Neurons, layers and multilayer perceptrons, with micrograd's constructors, reprs and first weights.
+
+Every call is a composite: a network is drawn as one box, as layers, as neurons or as scalars, by
+``collapse=`` 1, 2, 3 or None, or by name.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+from autograd import OPS, Value, scope, zero_grad
+from autograd.ieee import REAL, number
+
+T = TypeVar("T")
+Activation: TypeAlias = "str | Callable[[Value], Value]"
+Init: TypeAlias = "str | tuple[float, float]"  # by name, or the bounds of the weights and of the bias
+INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
+    "micrograd": lambda nin, nout: (1.0, 0.0),
+    "pytorch": lambda nin, nout: (nin**-0.5, nin**-0.5),  # torch.nn.Linear
+    "xavier": lambda nin, nout: ((6 / (nin + nout)) ** 0.5, 0.0),  # Glorot and Bengio, 2010, equation 16
+}
+
+
+def parameter(data: float, name: str = "") -> Value:
+    """A leaf that training changes: ``Module.parameters`` finds it in the attributes of a module.
+
+    >>> w = parameter(0.5, "w")
+    >>> w.parameter, w.data
+    (True, 0.5)
+    """
+    p = Value(data, name)
+    p.parameter = True
+    return p
+
+
+class Module:
+    """A function with parameters; ``forward`` says what it computes, and every call is a composite.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.ends = parameter(2.0), [parameter(0.0), parameter(1.0)]
+    ...     def forward(self, x):
+    ...         return self.slope * x + self.ends[0]
+    >>> line = Line()
+    >>> line(3.0).data, [name for name, p in line.named_parameters()]
+    (6.0, ['slope', 'ends.0', 'ends.1'])
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with scope(type(self).__name__):
+            return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call computes."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x)")
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Every parameter once, with the path of attributes and places that leads to it."""
+        return found(self, "", set())
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order of the attributes."""
+        return [p for _, p in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all parameters."""
+        zero_grad(*self.parameters())
+
+
+def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+    """The parameters in a module, list, tuple or dict, and in those inside it."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, Value) and thing.parameter:
+        yield path, thing
+    inside: Any = vars(thing) if isinstance(thing, Module) else thing
+    if isinstance(inside, (Mapping, list, tuple)):
+        things = cast("Any", inside)
+        for key, x in things.items() if hasattr(things, "items") else enumerate(things):
+            yield from found(x, f"{path}.{key}".lstrip("."), seen)
+
+
+def chosen(option: str, name: str, known: Mapping[str, T]) -> T:
+    """What goes by that name; otherwise a ValueError that lists the names."""
+    if name not in known:
+        raise ValueError(f"{option} {name!r} is unknown; choose one of {', '.join(known)}")
+    return known[name]
+
+
+def linear(x: Value) -> Value:
+    """x itself: no activation."""
+    return x
+
+
+def activation_of(activation: Activation) -> Callable[[Value], Value]:
+    """An activation by its name, "linear" or an op of one operand; or a function as it is."""
+    if callable(activation):
+        return activation
+    ops = {name: op for name, op in OPS.items() if len(op.operands) == 1}
+    return chosen("activation", activation, {"linear": linear, **ops})
+
+
+def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
+    """Within which bounds the first weights and biases are drawn."""
+    return chosen("init", init, INITS)(nin, nout) if isinstance(init, str) else init
+
+
+def whole(n: int, what: str) -> int:
+    """A count, checked."""
+    if not isinstance(n, (int, np.integer)) or n < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{what} must be a whole number from 1, not {n!r}")
+    return n
+
+
+def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
+    """One row of n inputs as a list; a lone number is a row of one."""
+    row = [x] if isinstance(x, (Value, *REAL)) else list(cast("Iterable[Any]", x))
+    if len(row) != n:
+        raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
+    return [v if isinstance(v, Value) else number(v, f"{taker}, one row at a time,") for v in row]
+
+
+def numbered(module: Module, i: int) -> Module:
+    """The module, with its place in the names of its parameters: w2 of the first neuron is w1_2."""
+    for p in module.parameters():
+        p.name = f"{p.name[0]}{i}_{p.name[1:]}".rstrip("_")
+    return module
+
+
+class Neuron(Module):
+    """activation(b + w·x), as micrograd's neuron: weights uniform between -1 and 1, bias 0.
+
+    >>> random.seed(0)
+    >>> neuron = Neuron(2)
+    >>> neuron, [round(p.data, 4) for p in neuron.parameters()]
+    (ReLUNeuron(2), [0.6888, 0.5159, 0.0])
+
+    ``activation`` is a name ("linear", "relu", "sigmoid", any op of one operand) or a function; ``nonlin``
+    of False is micrograd's word for "linear".  ``init`` is "micrograd", "pytorch", "xavier" or the bounds of
+    weights and bias.  Raises ValueError for unknown names, and in a call for another number of inputs.
+    """
+
+    def __init__(
+        self, nin: int, nonlin: bool = True, *, activation: Activation = "relu", bias: bool = True,
+        init: Init = "micrograd",
+    ) -> None:  # fmt: skip
+        self.activation = activation_of(activation if nonlin else "linear")
+        spread, bias_spread = bounds(init, whole(nin, "Neuron's nin"), 1)
+        self.w = [parameter(random.uniform(-spread, spread), f"w{i + 1}") for i in range(nin)]
+        first = random.uniform(-bias_spread, bias_spread) if bias and bias_spread else 0.0
+        self.b = parameter(first, "b") if bias else 0
+
+    def forward(self, x: Any) -> Value:
+        """The activation of the weighted sum of one row."""
+        row = inputs(x, len(self.w), "Neuron")
+        return self.activation(
+            sum((w * v for w, v in zip(self.w, row, strict=True)), start=cast("Value", self.b))
+        )
+
+    def __repr__(self) -> str:
+        name = getattr(self.activation, "name", "") or getattr(self.activation, "__name__", "")
+        return f"{'ReLU' if name == 'relu' else name.capitalize()}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """Neurons that read the same inputs; a call gives a list, or the one Value of a single neuron."""
+
+    def __init__(self, nin: int, nout: int, nonlin: bool = True, **options: Any) -> None:
+        spread = bounds(
+            options.pop("init", "micrograd"), whole(nin, "Layer's nin"), whole(nout, "Layer's nout")
+        )
+        neurons = (Neuron(nin, nonlin, init=spread, **options) for _ in range(nout))
+        self.neurons = [numbered(neuron, i) for i, neuron in enumerate(neurons, 1)]
+
+    def forward(self, x: Any) -> Value | list[Value]:
+        """What every neuron makes of one row."""
+        row = inputs(x, len(cast("Neuron", self.neurons[0]).w), "Layer")
+        out = [neuron(row) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """A multilayer perceptron: every layer but the last has ``activation``, the last one ``output``.
+
+    >>> MLP(2, [3, 1])
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], activation: Activation = "relu", output: Activation = "linear",
+        init: Init = "micrograd",
+    ) -> None:  # fmt: skip
+        if not isinstance(nouts, Sequence) or not nouts:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"MLP's nouts is a list of widths such as [16, 16, 1], not {nouts!r}")
+        sizes = [whole(n, "every width of an MLP") for n in (nin, *nouts)]
+        kinds = [activation_of(activation)] * (len(nouts) - 1) + [activation_of(output)]
+        layers = (
+            Layer(n, m, activation=kind, init=init) for n, m, kind in zip(sizes, nouts, kinds, strict=False)
+        )
+        self.layers = [numbered(layer, i) for i, layer in enumerate(layers, 1)]
+
+    def forward(self, x: Any) -> Value | list[Value]:
+        """One row through all layers."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"
