@@ -10,9 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from autograd import Drawing
+from autograd import Drawing, no_grad
 
 VIEW = '<meta name=viewport content="width=device-width, initial-scale=1">'
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # Okabe and Ito's
@@ -99,17 +100,35 @@ def shown(x: Any, tolerance: float) -> str:
     return f"{round(x, 10):.10g}" if tolerance else str(x)
 
 
-def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]]]) -> Figure:
-    """Panels side by side, each a title and its curves: xs, ys, matplotlib's format, label."""
+def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]] | Callable[[Any], None]]) -> Figure:
+    """Panels side by side, each a title and its curves (xs, ys, format, label), or what paints its axes."""
     figure = Figure((4.5 * len(panels), 3.6), layout="constrained")
     for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         axes.set_prop_cycle(color=COLOURS)
+        axes.set_title(title)
+        if callable(curves):
+            curves(axes)
+            continue
         for x, y, style, label in curves:
             axes.plot(x, y, style, label=label, markersize=3)
-        axes.set_title(title)
         if any(label for *_, label in curves):
             axes.legend(loc="best")
     return figure
+
+
+def surface(model: Callable[[list[float]], Any], rows: Any, targets: Any) -> Callable[[Any], None]:
+    """What a model says around its rows of two inputs: colours, and the line where it says ½."""
+
+    def paint(axes: Any) -> None:
+        side = np.linspace(-0.5, 1.5, 31)
+        with no_grad():
+            says = [[model([x, y]).data for x in side] for y in side.tolist()]
+        axes.contourf(side, side, says, levels=np.linspace(0, 1, 11), cmap="PuOr", alpha=0.6)
+        axes.contour(side, side, says, levels=[0.5], colors="black")
+        for (x, y), target in zip(rows, targets, strict=True):
+            axes.plot(x, y, "ks" if target else "ko", mfc="k" if target else "w", markersize=10)
+
+    return paint
 
 
 def page(demos: Sequence[Demo]) -> str:

@@ -7,6 +7,7 @@ history.plot()
 
 from .losses import (
     LOSSES as LOSSES,
+    Loss as Loss,
     bce as bce,
     bce_with_logits as bce_with_logits,
     cross_entropy as cross_entropy,
