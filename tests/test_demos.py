@@ -4,6 +4,7 @@ import random
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,10 +12,11 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
-from demos import benchmark, gallery, neuron_fit, sigmoid_graph
+from demos import benchmark, gallery, perceptron, sigmoid_graph
+from demos.__main__ import DEMOS
 from demos.gallery import Demo
 
-DEMOS = {"sigmoid_graph": sigmoid_graph.main, "neuron_fit": neuron_fit.main}
+QUICK = {demo.__name__.rpartition(".")[2]: demo.main for demo in DEMOS if demo is not perceptron}
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,19 +27,32 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", DEMOS)
+@pytest.mark.parametrize("name", QUICK)
 def test_figures_are_right_and_pictures_are_pictures(name: str, out: Path) -> None:
-    demo = DEMOS[name]()
+    demo = QUICK[name]()
     assert demo.right(), demo.text()
     assert len(demo.rows) >= 4
+    check_pictures(demo, out)
+
+
+def test_without_patience_only_the_deep_net_is_wrong(out: Path) -> None:
+    """The gallery trains it to the end, which takes minutes."""
+    demo = perceptron.main(epochs=5)
+    wrong = [what for what, *_, good in demo.rows if not good]
+    assert len(demo.rows) == 7 and all("deep" in what for what in wrong) and len(wrong) == 2
+    check_pictures(demo, out)
+
+
+def check_pictures(demo: Demo, out: Path) -> None:
+    assert len(demo.pictures) >= 2
     for picture, _ in demo.pictures:
         ET.fromstring((out / f"{picture}.svg").read_text(encoding="utf-8"))
         assert (out / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", DEMOS)
-def test_a_demo_is_at_most_80_lines(name: str) -> None:
-    assert len((ROOT / "demos" / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 80
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda demo: demo.__name__)
+def test_a_demo_is_at_most_80_lines(demo: ModuleType) -> None:
+    assert len(Path(str(demo.__file__)).read_text(encoding="utf-8").splitlines()) <= 80
 
 
 def test_the_gallery_is_one_offline_page(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

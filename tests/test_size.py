@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 import autograd
+import nn
 
 ROOT = Path(autograd.__file__).parent
-MODULES = sorted(ROOT.glob("*.py"))
+PACKAGES = (autograd, nn)
+MODULES = [path for package in PACKAGES for path in sorted(Path(str(package.__file__)).parent.glob("*.py"))]
 ENGINE = ("value.py", "ops.py", "sweeps.py")
 LAYOUT = (
     tokenize.COMMENT,
@@ -63,7 +65,7 @@ def test_the_counter_counts(tmp_path: Path) -> None:
     assert code_lines(path) == 4
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_no_function_is_longer_than_30_lines(path: Path) -> None:
     for function in functions(path):
         body = function.body[1:] if ast.get_docstring(function) else function.body
@@ -71,14 +73,16 @@ def test_no_function_is_longer_than_30_lines(path: Path) -> None:
         assert length <= 30, function.name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_no_module_is_named_as_a_public_function(path: Path) -> None:
-    thing = getattr(autograd, path.stem, None)  # None: imported only when it is needed
-    assert path.stem == "__init__" or thing is None or inspect.ismodule(thing)
+    for package in PACKAGES:
+        thing = getattr(package, path.stem, None)  # None: imported only when it is needed
+        assert path.stem == "__init__" or thing is None or inspect.ismodule(thing)
 
 
 def public() -> list[tuple[str, object]]:
-    return [(name, thing) for name, thing in vars(autograd).items() if callable(thing) and name[0] != "_"]
+    things = [pair for package in PACKAGES for pair in vars(package).items()]
+    return [(name, thing) for name, thing in things if callable(thing) and name[0] != "_"]
 
 
 @pytest.mark.parametrize(("name", "thing"), public(), ids=lambda x: x if isinstance(x, str) else "")
@@ -86,30 +90,25 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
     assert inspect.getdoc(thing), name
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+LAYERS = {
+    "autograd": "ieee scopes operators value freshness copying ops sweeps derivatives view notation drawing "
+    "__init__",
+    "nn": "modules losses training __init__",
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_import_arrows_point_one_way(path: Path) -> None:
     """Modules imported at the top of a file are imported before it by the order of the layers."""
-    layers = [
-        "ieee",
-        "scopes",
-        "operators",
-        "value",
-        "freshness",
-        "copying",
-        "ops",
-        "sweeps",
-        "derivatives",
-        "view",
-        "notation",
-        "drawing",
-        "__init__",
-    ]
+    layers = LAYERS[path.parent.name].split()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.level == 1]
-    for name in filter(None, imported):
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    for name in (node.module for node in imports if node.level == 1 and node.module):
         assert layers.index(name) < layers.index(path.stem), f"{path.stem} imports {name}"
+    outside = {(node.module or "").split(".")[0] for node in imports if node.level == 0}
+    assert "nn" not in outside and not (path.parent.name == "autograd" and "autograd" in outside)
 
 
 def test_the_package_is_typed() -> None:
-    assert (ROOT / "py.typed").exists()
+    assert all((Path(str(package.__file__)).parent / "py.typed").exists() for package in PACKAGES)
     assert importlib.metadata.version("glassgrad")
