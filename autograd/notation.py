@@ -1,12 +1,10 @@
 """A graph as text: what a node computes, and what flows along every edge, forwards and back.
 
 Nothing here knows an op.  An op whose symbol is a word is written as a call, any other op's own formula is
-evaluated on ``Expr``; and gradients are the partials of the op table, applied to the graph's own nodes and
-written in the same way.
+evaluated on ``Expr``; gradients are the op table's partials, applied to the graph's own nodes.
 
 An Expr gathers equal terms, equal factors, signs and numbers.  It never multiplies out, factors, or looks
-into brackets.  A node with a name is a full stop: elsewhere it stands as its name, forwards ``u``, backwards
-``∂L/∂u``.
+into brackets.  A node with a name is a full stop: others see ``u`` and, backwards, ``∂L/∂u``.
 """
 
 from __future__ import annotations
@@ -123,7 +121,7 @@ WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTAN
 
 # ---------------------------------------------------------------------------------------------------- writing
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")
+MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
 LATEX = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"}
 NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
 NOTATIONS: dict[str, Callable[[str], str]] = {  # and how a name is escaped in each
@@ -136,7 +134,8 @@ ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})  # 
 PIECES = {  #   text        LaTeX                               MathML
     "times":    ("·",       r"\,",                              "<mo>·</mo>"),
     "minus":    ("-",       "-",                                "<mo>−</mo>"),
-    "sign":     ("%s",      "%s",                               "<mo>%s</mo>"),
+    "plus":     ("+",       "+",                                "<mo>+</mo>"),
+    "comma":    (", ",      ",",                                "<mo>,</mo>"),
     "number":   ("%s",      "%s",                               "<mn>%s</mn>"),
     "letter":   ("%s",      "%s",                               "<mi>%s</mi>"),
     "word":     ("%s",      r"\mathrm{%s}",                     "<mi>%s</mi>"),
@@ -218,8 +217,7 @@ class Writer:
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
     def call(self, word: str, args: Sequence[Expr]) -> str:
-        comma = self.put("sign", ",") + " " * self.text
-        inside = comma.join(self.sum(x, tight=True) for x in args)
+        inside = self.put("comma").join(self.sum(x, tight=True) for x in args)
         if word in ("sqrt", "abs"):
             return self.put(word, inside)
         return self.put("operator", self.escaped(word)) + self.brackets(inside)
@@ -228,12 +226,9 @@ class Writer:
         """Factors side by side; a number or a letter needs no dot before a bracket: y(1-y), exp(x)·(1-y)."""
         written, last = "", ""
         for factor in self.few(factors, self.put("letter", MORE), 6):
-            bare = (
-                self.text
-                and factor[0] == "("
-                and ((len(last) == 1 and last.isalpha()) or NUMBER.fullmatch(last))
-            )
-            written += (self.put("times") if written and not bare else "") + factor
+            plain = (len(last) == 1 and last.isalpha()) or NUMBER.fullmatch(last)
+            bare = not written or (self.text and plain and factor[0] == "(")
+            written += factor if bare else self.put("times") + factor
             last = factor
         return written or self.put("number", "1")
 
@@ -264,7 +259,7 @@ class Writer:
         dots: Term = (Fraction(1), ((MORE, ONE),))
         written = ""
         for c, factors in self.few(terms, dots, 4):
-            sign = self.put("minus") if c < 0 else self.put("sign", "+") if written else ""
+            sign = self.put("minus") if c < 0 else self.put("plus") if written else ""
             written += (gap + sign + gap if written else sign) + self.product(abs(c), factors)
         return written or self.put("number", "0")
 
@@ -343,8 +338,10 @@ class Formulas:
         free = (letter for letter in letters if letter not in stems)
         return chain(free, numbered(letters[:1] or "x", set(map(TEXT.name, self.names.values()))))
 
-    def letter(self, v: Value) -> None:
+    def letter(self, v: Value) -> str:
+        """Its name; a new letter if it had none."""
         self.names[v] = self.names.get(v) or next(self.fresh)
+        return self.names[v]
 
     def read_box(self, box: Box) -> None:
         for x in box.args:
@@ -425,9 +422,7 @@ class Formulas:
                 args = [x if isinstance(x, Value) else Value(x) for x in box.args]
                 return self.of(op.book[i](*cast("Any", (v, *args))))
         x = cast("Value", box.args[i])
-        self.letter(v)
-        self.letter(x)
-        return expr(f"∂{self.names[v]}/∂{self.names[x]}")
+        return expr(f"∂{self.letter(v)}/∂{self.letter(x)}")
 
 
 def composite_op(box: Box) -> Op | None:
