@@ -98,8 +98,7 @@ def load_graph(rows: list[Any]) -> Value:
 
 def load_op(name: str) -> Op:
     """The op of that name."""
-    if name not in OPS:
-        raise ValueError(
-            f"this graph uses the op {name!r}, which is not registered here; define it before loading"
-        )
-    return OPS[name]
+    if name in OPS:
+        return OPS[name]
+    what = f"this graph uses the op {name!r}, which is not registered here"
+    raise ValueError(f"{what}; define it before loading")

@@ -73,9 +73,8 @@ def values(xs: Iterable[Value]) -> list[Value]:
     targets = list(xs)
     for x in targets:
         if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"derivatives are by Values, not by {type(x).__name__}; give x itself, not x.data"
-            )
+            what = f"derivatives are by Values, not by {type(x).__name__}"
+            raise TypeError(f"{what}; give x itself, not x.data")
     return targets
 
 

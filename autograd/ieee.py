@@ -61,16 +61,13 @@ NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name,
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
+ONE = "a Value holds one number"
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),
-    ((str, bytes), "convert it with float(...)"),
     ((complex, np.complexfloating), "take its .real part or its abs(...)"),
-    (
-        np.ndarray,
-        "a Value holds one number, so take one element with .item() or [i], or make a Value of each",
-    ),
-    (Number, "convert it with float(...)"),
-    (Iterable, "a Value holds one number, so make one of each element"),
+    ((str, bytes, Number), "convert it with float(...)"),
+    (np.ndarray, f"{ONE}, so take one element with .item() or [i], or make a Value of each"),
+    (Iterable, f"{ONE}, so make one of each element"),
     (object, "convert it to a float first"),
 ]
 
@@ -85,9 +82,8 @@ def number(x: object, taker: str) -> float:
         except OverflowError:
             raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
-    raise TypeError(
-        f"{taker} takes real numbers (int, float, NumPy scalar), not {type(x).__name__}; {advice}"
-    )
+    wrong = f"not {type(x).__name__}; {advice}"
+    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), {wrong}")
 
 
 def by_numpy(operands: Sequence[str], formula: str) -> Callable[..., Any]:

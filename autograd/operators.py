@@ -34,11 +34,6 @@ METHODS = (
 )  # fmt: skip
 
 
-def apply(name: str, *operands: Any) -> Value:
-    """The op of that name, applied."""
-    return OPS[name](*operands)
-
-
 def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None:
     """Raises ValueError for a line that cannot be an op."""
     operands = ("x", "y", "w")[: len(partials)]
@@ -48,8 +43,8 @@ def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None
         words = set(compile(formula, name, "eval").co_names)
     except SyntaxError as error:
         raise ValueError(f"op {name!r}: its formula {formula!r} does not parse") from error
-    if words - set(PYTHON) - set(operands):
-        unknown = ", ".join(sorted(words - set(PYTHON) - set(operands)))
+    unknown = ", ".join(sorted(words - set(PYTHON) - set(operands)))
+    if unknown:
         raise ValueError(
             f"op {name!r}: its formula has {unknown}, which is no operand and no word of Python's math"
         )
@@ -83,32 +78,18 @@ class Operators:
     if TYPE_CHECKING:  # the ops themselves, which are bound as they register: that saves a call in every node
         # fmt: off
         def __add__(self, y: Scalar) -> Value: ...
-        def __sub__(self, y: Scalar) -> Value: ...
-        def __mul__(self, y: Scalar) -> Value: ...
-        def __truediv__(self, y: Scalar) -> Value: ...
-        def __pow__(self, y: Scalar) -> Value: ...
         def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
-        def reciprocal(self) -> Value: ...
         def exp(self) -> Value: ...
-        def expm1(self) -> Value: ...
-        def log(self) -> Value: ...
-        def log1p(self) -> Value: ...
-        def sqrt(self) -> Value: ...
-        def sin(self) -> Value: ...
-        def cos(self) -> Value: ...
-        def relu(self) -> Value: ...
-        def step(self) -> Value: ...
-        def sign(self) -> Value: ...
-        def tanh(self) -> Value: ...
-        def sigmoid(self) -> Value: ...
-        def softplus(self) -> Value: ...
         # fmt: on
+        __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+        __abs__ = __neg__
+        reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
+        relu = step = sign = tanh = sigmoid = softplus = exp
 
     # fmt: off
-    def __rsub__(self, x: Scalar) -> Value: return apply("sub", x, self)
-    def __rmul__(self, x: Scalar) -> Value: return apply("mul", x, self)
-    def __rpow__(self, x: Scalar) -> Value: return apply("power", x, self)
+    def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, me(self))
+    def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, me(self))
+    def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, me(self))
     def __pos__(self) -> Value: return me(self)
     def __lt__(self, y: Scalar) -> bool: return me(self).data < plain(y)
     def __le__(self, y: Scalar) -> bool: return me(self).data <= plain(y)
@@ -117,12 +98,12 @@ class Operators:
     # fmt: on
 
     def __radd__(self, x: Scalar) -> Value:
-        return me(self) if x.__class__ is int and x == 0 else apply("add", x, self)  # sum() begins with 0
+        return me(self) if x.__class__ is int and x == 0 else OPS["add"](x, me(self))  # sum() begins with 0
 
     def __rtruediv__(self, x: Scalar) -> Value:
         if not isinstance(x, Operators) and number(x, "div") == 1:
-            return apply("reciprocal", self)
-        return apply("div", x, self)
+            return OPS["reciprocal"](me(self))
+        return OPS["div"](x, me(self))
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")

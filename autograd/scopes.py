@@ -30,11 +30,9 @@ class Scope:
 
     def path(self) -> list[Scope]:
         """The scopes around this one, outermost first, and itself."""
-        found: list[Scope] = []
-        scope: Scope | None = self
-        while scope is not None:
-            found.append(scope)
-            scope = scope.parent
+        found: list[Scope] = [self]
+        while parent := found[-1].parent:
+            found.append(parent)
         return found[::-1]
 
 
