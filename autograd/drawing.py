@@ -40,26 +40,15 @@ LOCK = RLock()  # the graphviz package has one name for its program, shared by a
 FORMATS = ("svg", "png", "pdf", "dot", "gv")
 FEW = 3  # values and arrows of a composite that are shown one by one
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
-GRAPH = {
-    "rankdir": "LR",
-    "bgcolor": "white",
-    "fontname": "Times",
-    "fontsize": "13",
-    "labelloc": "b",
-    "nodesep": "0.35",
-    "ordering": "in",
-}
+# fmt: off
+GRAPH = {"rankdir": "LR", "bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b",
+         "nodesep": "0.35", "ordering": "in"}
 NODE = {
     "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
-    "textbook": {
-        "shape": "circle",
-        "fixedsize": "true",
-        "width": "0.55",
-        "fontname": "Times",
-        "fontsize": "16",
-        "color": LINE,
-    },
+    "textbook": {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontname": "Times",
+                 "fontsize": "16", "color": LINE},
 }
+# fmt: on
 EDGE = {"fontname": "Times", "fontsize": "14", "color": LINE, "arrowsize": "0.7", "penwidth": "1"}
 WORD = {"shape": "ellipse", "fixedsize": "false"}
 BACK = {"dir": "back", "color": GRADIENT, "fontcolor": GRADIENT, "penwidth": "3"}
@@ -101,9 +90,8 @@ class Drawing(graphviz.Digraph):
         target = Path(path)
         suffix = target.suffix[1:].lower()
         if suffix not in FORMATS:
-            raise ValueError(
-                f"{target.name}: the suffix must be .svg, .png, .dot, or .pdf with a system Graphviz"
-            )
+            which = ".svg, .png, .dot, or .pdf with a system Graphviz"
+            raise ValueError(f"{target.name}: the suffix must be {which}")
         picture = self.source.encode() if suffix in ("dot", "gv") else self.pipe(format=suffix)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(picture)
@@ -124,9 +112,8 @@ class Drawing(graphviz.Digraph):
         if found is None:
             raise GraphvizMissingError
         command, text = [str(found), "-Tsvg"], self.source.encode()
-        return subprocess.run(
-            command, input=text, capture_output=True, timeout=timeout, check=True
-        ).stdout.decode()
+        done = subprocess.run(command, input=text, capture_output=True, timeout=timeout, check=True)
+        return done.stdout.decode()
 
 
 # ---------------------------------------------------------------------------------------------------- engines
@@ -143,14 +130,10 @@ def bundled_dot() -> str | None:
         files = metadata.distribution("graphviz-pure").files or []
     except metadata.PackageNotFoundError:
         files = []
-    beside = [str(file.locate()) for file in files if file.stem == "graphviz-pure"]
-    places = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user")]
-    candidates = [
-        *beside,
-        *(shutil.which("graphviz-pure", path=place) for place in places),
-        shutil.which("graphviz-pure"),
-    ]
-    return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
+    found = [str(file.locate()) for file in files if file.stem == "graphviz-pure"]
+    folders = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user"), None]
+    found += [path for folder in folders if (path := shutil.which("graphviz-pure", path=folder))]
+    return next((path for path in found if os.access(path, os.X_OK)), None)
 
 
 @contextmanager
@@ -281,18 +264,16 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> La
     for y in roots:
         ahead = f"{y.name} = {short(y.data)}" if y.name and y.op else short(y.data)
         found.roots[y] = ahead, short(start[y]) if flow or not y.inner else ""
-    arrived: dict[Value, list[str]] = {}
+    arrived: dict[Value, list[float]] = {}
     for box in view:
         for i, x in enumerate(box.args):
-            back = short(flow[box, i]) if (box, i) in flow else ""
-            found.edges[box, i] = short(x.data if isinstance(x, Value) else x), back
-            if isinstance(x, Value) and back:
-                arrived.setdefault(x, []).append(back)
-    total = {x: sum(value for (box, i), value in flow.items() if box.args[i] is x) for x in arrived if x.name}
-    sums = {
-        x: f"{x.name}: {' + '.join(parts)} = " for x, parts in arrived.items() if x.name and len(parts) > 1
-    }
-    found.sums = {x: text + short(total[x]) for x, text in sums.items()}
+            back = [flow[box, i]] if (box, i) in flow else []
+            found.edges[box, i] = short(x.data if isinstance(x, Value) else x), "".join(map(short, back))
+            if isinstance(x, Value) and x.name:
+                arrived.setdefault(x, []).extend(back)
+    several = {x: parts for x, parts in arrived.items() if len(parts) > 1}
+    for x, parts in several.items():
+        found.sums[x] = f"{x.name}: {' + '.join(map(short, parts))} = {short(sum(parts))}"
     return found
 
 
