@@ -11,20 +11,8 @@ a pass starts with; a tangent is what forward mode carries.  vjp and jvp multipl
 from the left and from the right.
 """
 
-from .derivatives import (
-    grad as grad,
-    hessian as hessian,
-    hvp as hvp,
-    jacobian as jacobian,
-    jvp as jvp,
-    vjp as vjp,
-)
-from .drawing import (
-    Drawing as Drawing,
-    GraphvizMissingError as GraphvizMissingError,
-    draw as draw,
-    to_dot as to_dot,
-)
+from .derivatives import *  # noqa: F403
+from .drawing import *  # noqa: F403
 from .freshness import StaleGraphError as StaleGraphError
 from .notation import formula as formula, labels as labels, latex as latex, mathml as mathml
 from .operators import OPS as OPS

@@ -18,6 +18,8 @@ from .ieee import number
 from .operators import Scalar, plus, times
 from .value import Value, toposort
 
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+
 
 @overload
 def grad(y: Value, xs: Value) -> Value: ...

@@ -31,6 +31,8 @@ from .sweeps import entries
 from .value import NO_GRAD, Value, toposort
 from .view import Box, boxes
 
+__all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
+
 Style: TypeAlias = Literal["value", "textbook"]
 Flow: TypeAlias = "dict[tuple[Box, int], float]"
 Canvas: TypeAlias = Any  # a Drawing: the graphviz package is not typed
@@ -100,11 +102,10 @@ class Drawing(graphviz.Digraph):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, bytes | str]:
         try:
             return {"image/svg+xml": self.svg(timeout=PATIENCE), "text/plain": self.table}
-        except subprocess.TimeoutExpired:
-            why = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
-            return {"text/plain": f"{why}\n\n{self.table}"}
         except Exception as error:
-            return {"text/plain": f"{error}\n\n{self.table}" if self.table else str(error)}
+            late = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
+            why = late if isinstance(error, subprocess.TimeoutExpired) else str(error)
+            return {"text/plain": f"{why}\n\n{self.table}".strip()}
 
     def svg(self, timeout: float) -> str:
         """The picture for a notebook, which must not hang."""
@@ -217,10 +218,9 @@ def visible(
     whole = collapse is None and not auto  # then there is a box for every node
     view = [] if whole and len(order) > most else boxes(roots, 1 if auto else collapse, siblings)
     if len(view or order) > most:
-        raise ValueError(
-            f"this graph has {len(view or order):,} nodes, too many to draw (max_nodes={most:,}): collapse "
-            "composites with collapse=, draw a smaller part such as a single sample, or raise max_nodes"
-        )
+        way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
+        what = f"this graph has {len(view or order):,} nodes, too many to draw (max_nodes={most:,})"
+        raise ValueError(f"{what}: {way_out}, or raise max_nodes")
     return view, [f"{len(order):,} nodes, drawn as {len(view)}"] if auto else []
 
 
@@ -245,9 +245,9 @@ def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -
     total: Flow = {}
     for step in entries(order, seeds(roots, order)):
         box = home[step.node]
-        if home.get(step.operand, box) is not box:  # a parameter inside a box has no arrow
-            edge = box, place[box, step.operand] if box.scope else step.position
-            total[edge] = total.get(edge, 0.0) + step.contribution
+        i = place.get((box, step.operand)) if box.scope else step.position  # None: a parameter inside
+        if i is not None and home[step.operand] is not box:
+            total[box, i] = total.get((box, i), 0.0) + step.contribution
     return total
 
 
@@ -271,9 +271,9 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> La
             found.edges[box, i] = short(x.data if isinstance(x, Value) else x), "".join(map(short, back))
             if isinstance(x, Value) and x.name:
                 arrived.setdefault(x, []).extend(back)
-    several = {x: parts for x, parts in arrived.items() if len(parts) > 1}
-    for x, parts in several.items():
-        found.sums[x] = f"{x.name}: {' + '.join(map(short, parts))} = {short(sum(parts))}"
+    for x, parts in arrived.items():
+        if len(parts) > 1:
+            found.sums[x] = f"{x.name}: {' + '.join(map(short, parts))} = {short(sum(parts))}"
     return found
 
 
@@ -307,7 +307,7 @@ def value_style(view: Sequence[Box]) -> Canvas:
     number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     for i, box in enumerate(view):
         v = box.values[0]
-        inside = [box.scope.name, f"{len(box.members)} nodes"] if box.scope else []
+        inside = [box.title, f"{len(box.members)} nodes"] if box.scope else []
         rows = inside + [row for y in box.values[:FEW] for row in rows_of(y)[-2 if box.scope else 0 :]]
         rows += [f"… {len(box.values) - FEW} more"] * (len(box.values) > FEW)
         kind = "composite" if box.scope else "leaf" if v.op is None else "op"
@@ -328,12 +328,9 @@ def bundles(box: Box, number: dict[Value, str]) -> list[tuple[str, list[int]]]:
     for k, x in enumerate(box.args):
         if isinstance(x, Value):
             found.setdefault(number[x], []).append(k)
-    parts = [
-        (tail, part)
-        for tail, places in found.items()
-        for part in ([places] if len(places) > FEW else [[k] for k in places])
-    ]
-    return sorted(parts, key=lambda part: part[1])
+    many = [(tail, places) for tail, places in found.items() if len(places) > FEW]
+    few = [(tail, [k]) for tail, places in found.items() if len(places) <= FEW for k in places]
+    return sorted(many + few, key=lambda arrow: arrow[1])
 
 
 def rows_of(v: Value) -> list[str]:
@@ -353,7 +350,7 @@ def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *,
         if box.scope is None and v.op is None:
             drawing.node(f"n{i}", **(PLAIN | {"label": escaped(text.words[v])} if v in text.words else END))
             continue
-        sign, *constants = [box.scope.name] if box.scope else v.op.symbol.split() if v.op else [""]
+        sign, *constants = [box.title] if box.scope else v.op.symbol.split() if v.op else [""]
         drawing.node(f"n{i}", escaped(sign), id=f"n{i}", **(WORD if len(sign) > 3 else {}))
         for tail, places in bundles(box, number):
             many = f"{len(places)} values", f"{len(places)} gradients"
@@ -395,9 +392,7 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
         rows.append((index[v], v.op.symbol if v.op else "", operands, short(v.data), grad))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     left_out = [f"… and {len(order) - most:,} more above"] if len(order) > most else []
     return "\n".join([text[0], *left_out, *text[1:]])
 

@@ -328,6 +328,9 @@ class Formulas:
         self.seeds = {y: ONE if self.names[y] == self.loss else expr(self.bar(y)) for y in roots}
         self.fresh = self.unused("uvspqr")
         self.uses = Counter(x for box in view for x in box.args if isinstance(x, Value))
+        self.kinds: dict[str, list[tuple[Value, ...]]] = defaultdict(list)
+        for box in view:
+            self.kinds[box.scope.name if box.scope else ""].append(tuple(box.inside))
         self.calls = Counter((box.scope.name, *box.args) for box in view if box.scope)
         for box in view:
             self.read_box(box)
@@ -369,8 +372,10 @@ class Formulas:
         """What v computes, in terms of its operands."""
         box = self.home.get(v)
         if box and box.scope:
-            number = str(box.values.index(v) + 1) if len(box.values) > 1 else ""
-            return call(box.scope.name + number.translate(LOW), *map(self.of, box.args))
+            number = (
+                str(box.values.index(v) + 1) if len(box.values) > 1 and box.title == box.scope.name else ""
+            )
+            return call(self.function(box) + number.translate(LOW), *map(self.of, box.args))
         if v.op is None:
             return expr(v.data)
         operands = [self.of(x) for x in v.args]
@@ -378,6 +383,12 @@ class Formulas:
             return call(v.op.symbol, *operands)
         names = dict[str, Expr](zip(v.op.operands, operands, strict=True))
         return eval(v.op.formula, WORDS, names)  # noqa: S307  the op table's own text
+
+    def function(self, box: Box) -> str:
+        """A composite's name, numbered where others of that name have other parameters."""
+        name = box.scope.name if box.scope else ""
+        kinds = list(dict.fromkeys(self.kinds[name]))
+        return f"{name}{kinds.index(tuple(box.inside)) + 1}" if len(kinds) > 1 and box.title == name else name
 
     def of(self, x: Scalar) -> Expr:
         """A node or a number as it stands in other formulas."""
@@ -429,7 +440,7 @@ def composite_op(box: Box) -> Op | None:
     """The op of the table that a composite is: by its name, its operands, its value and its gradient here."""
     name = box.scope.name if box.scope else ""
     op = OPS.get(name) or next((op for op in OPS.values() if op.symbol == name), None)
-    if op is None or len(box.values) != 1 or len(op.operands) != len(box.args):
+    if op is None or box.inside or len(box.values) != 1 or len(op.operands) != len(box.args):
         return None
     z, numbers = box.values[0], [x.data if isinstance(x, Value) else x for x in box.args]
     flows: dict[Any, float] = defaultdict(float)
@@ -498,7 +509,8 @@ def label_boxes(roots: Sequence[Value], view: Sequence[Box], loss: str, notation
         for i, x in enumerate(box.args):
             definition, back = definitions.pop(x, ""), ""  # it stands on the first edge
             if isinstance(x, Value):
-                e, alone = flow[box, i], definition and f.uses[x] == 1
+                e = flow[box, i]
+                alone = definition and f.uses[x] == 1 and e != expr(f.bar(x))
                 back = write.equation(f.bar(x), e) if alone else write.sum(e)
             found.edges[box, i] = definition or write.sum(f.of(x)), back
     shared = [v for v in total if f.uses[v] > 1 and v in f.names]

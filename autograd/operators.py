@@ -45,9 +45,8 @@ def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None
         raise ValueError(f"op {name!r}: its formula {formula!r} does not parse") from error
     unknown = ", ".join(sorted(words - set(PYTHON) - set(operands)))
     if unknown:
-        raise ValueError(
-            f"op {name!r}: its formula has {unknown}, which is no operand and no word of Python's math"
-        )
+        why = "which is no operand and no word of Python's math"
+        raise ValueError(f"op {name!r}: its formula has {unknown}, {why}")
     codes = [getattr(partial, "__code__", None) for partial in partials]
     if any(code and code.co_argcount not in (len(partials) + 1, 0) for code in codes):  # 0: (*args)
         raise ValueError(f"op {name!r}: every partial takes z and all of the {len(partials)} operands")
@@ -147,9 +146,7 @@ class Operators:
         return op.symbol if op else ""
 
     def __float__(self) -> NoReturn:
-        raise TypeError(
-            "math.exp(v), float(v) and the like would cut the graph; use autograd's exp(v), or v.data"
-        )
+        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
 
 
 def plain(y: Scalar) -> float:

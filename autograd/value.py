@@ -273,9 +273,8 @@ class Value(Operators):
     def data(self, x: Real) -> None:
         global clock
         if self.form is not None:
-            raise AttributeError(
-                f"{describe(self)} is computed by {self.op}: assign a leaf and call forward()"
-            )
+            what = f"{describe(self)} is computed by {self.op}"
+            raise AttributeError(f"{what}: assign a leaf and call forward()")
         self._data = number(x, "data")
         clock += 1
         self.clock = clock
@@ -351,9 +350,8 @@ def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"a graph ends in a Value, not in {type(y).__name__}; for several Values, write *values"
-            )
+            what = f"a graph ends in a Value, not in {type(y).__name__}"
+            raise TypeError(f"{what}; for several Values, write *values")
     return postorder(roots, lambda v: v.inner)
 
 

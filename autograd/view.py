@@ -20,6 +20,10 @@ class Box:
     values: list[Value] = field(default_factory=list["Value"])  # what it gives to others
     args: list[Value | float] = field(default_factory=list["Value | float"])  # what it reads
     members: list[Value] = field(default_factory=list["Value"])  # all that happens inside
+    inside: list[Value] = field(
+        default_factory=list["Value"]
+    )  # parameters, which it does not read from outside
+    title: str = ""  # the scope's name, or "×13 more" for siblings
 
 
 def chooser(collapse: Collapse) -> Callable[[Scope], bool]:
@@ -49,12 +53,14 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
     made: dict[Value | Scope, Box] = {}
     for v in order:
         group = home[v]
-        box = made.setdefault(group or v, Box(scope=group))
+        box = made.setdefault(group or v, Box(group, title=group.name if group else ""))
         box.members.append(v)
         box.values += [v] if group is None or v in used else []
         box.args += v.args if group is None else [x for x in v.inner if home[x] is not group]
     for box in made.values():
-        box.args = box.args if box.scope is None else [x for x in dict.fromkeys(box.args) if x not in inside]
+        if box.scope:
+            box.inside = [x for x in dict.fromkeys(box.args) if x in inside]
+            box.args = [x for x in dict.fromkeys(box.args) if x not in inside]
     at = {x: made[home[x] or x] for x in order}
     if siblings is not None:
         at |= {x: box for box in merged(made.values(), siblings) for x in box.members}
@@ -66,17 +72,16 @@ def merged(view: Iterable[Box], siblings: int) -> list[Box]:
     families: dict[tuple[object, ...], list[Box]] = {}
     for box in view:
         if box.scope:
-            families.setdefault((box.scope.parent, box.scope.name, *box.args), []).append(box)
+            constants = [x for v in box.members for x in v.args if not isinstance(x, Value)]
+            alike = (box.scope.parent, box.scope.name, *box.args, *constants)
+            families.setdefault(alike, []).append(box)
     found: list[Box] = []
-    for first, *others in families.values():
-        rest = others[max(siblings, 1) - 1 :]
-        if len(rest) > 1 and first.scope:
-            scope = Scope(f"×{len(rest)} more", first.scope.parent)
-            values, members = (
-                [v for box in rest for v in box.values],
-                [v for box in rest for v in box.members],
-            )
-            found.append(Box(scope, values, first.args, members))
+    for family in families.values():
+        rest = family[max(siblings, 1) :]
+        if len(rest) > 1:
+            values = [v for box in rest for v in box.values]
+            members = [v for box in rest for v in box.members]
+            found.append(Box(rest[0].scope, values, rest[0].args, members, title=f"×{len(rest)} more"))
     return found
 
 

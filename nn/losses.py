@@ -13,32 +13,33 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
 
-from autograd import Value, composite, exp, log, maximum, relu, scope, softplus
+from autograd import Value, exp, log, maximum, relu, scope, softplus
 from autograd.ieee import BOOL, REAL
 from autograd.operators import Scalar, plus, times
 
-Labels: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are labels, and how to say it
-Pair: TypeAlias = "tuple[Any, Any]"  # a prediction and its target
-ANY: Labels = (lambda t: True, "")
-UNIT: Labels = (lambda t: 0 <= t <= 1, "between 0 and 1")
-SIGN: Labels = (lambda t: t in (-1, 1), "-1 or 1")
+__all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
+__all__ += ["mse"]
+
+Domain: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are allowed, and how to say it
+ANY: Domain = (lambda x: True, "")
+UNIT: Domain = (lambda x: 0 <= x <= 1, "between 0 and 1")
+CHANCE: Domain = (lambda x: 0 <= x <= 1 or x != x, "probabilities, between 0 and 1")  # nan: the loss says so
+SIGN: Domain = (lambda x: x in (-1, 1), "-1 or 1")
 TINY = math.exp(-100)
 
 
 class Loss:
     """The mean of a term over all pairs of a prediction and a target.
 
-    ``labels`` are the numbers that a target may be; ``cuts`` the numbers above which a prediction and a
-    target say yes, for the accuracy.
+    ``domains`` say what a prediction and a target may be; ``cuts`` are the numbers above which they say yes,
+    for the accuracy.
     """
 
     def __init__(
-        self,
-        term: Callable[[Any, Any], Scalar],
-        labels: Labels = ANY,
+        self, term: Callable[[Any, Any], Scalar], domains: tuple[Domain, Domain] = (ANY, ANY),
         cuts: tuple[float, float] | None = None,
-    ) -> None:
-        self.term, self.labels, self.cuts, self.name = term, labels, cuts, term.__name__
+    ) -> None:  # fmt: skip
+        self.term, self.domains, self.cuts, self.name = term, domains, cuts, term.__name__
         update_wrapper(self, term)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
@@ -47,53 +48,57 @@ class Loss:
             total = cast("Value", sum(self.term(p, t) for p, t in pairs))
             return total / len(pairs) if len(pairs) > 1 else total
 
-    def pairs(self, predictions: Any, targets: Any) -> list[Pair]:
+    def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every number that is compared with another, checked."""
         if is_scalar(predictions) and is_scalar(targets):
-            return [(predictions, self.label(targets))]
+            return [(self.checked(0, predictions), self.checked(1, targets))]
         rows = matched(self.name, row_of(predictions), row_of(targets))
         return [pair for p, t in rows for pair in self.pairs(p, t)]
 
-    def label(self, t: Scalar) -> Scalar:
-        """A target, checked."""
-        allowed, which = self.labels
-        if isinstance(t, Value) or allowed(float(t)):
-            return t if isinstance(t, Value) else float(t)
-        raise ValueError(f"{self.name}'s targets are {which}, not {t:g}")
+    def checked(self, side: int, x: Scalar) -> Scalar:
+        """A prediction (side 0) or a target (side 1); a plain number as a float."""
+        allowed, which = self.domains[side]
+        if not allowed(plain(x)):
+            what = ("predictions", "targets")[side]
+            raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
+        return x if isinstance(x, Value) else float(x)
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
         if self.cuts is None:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
-        return all(
-            (plain(p) > self.cuts[0]) == (plain(t) > self.cuts[1]) for p, t in self.pairs(prediction, target)
-        )
+        (cut, label), pairs = self.cuts, self.pairs(prediction, target)
+        return all((plain(p) > cut) == (plain(t) > label) for p, t in pairs)
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.name
 
 
 class ClassLoss(Loss):
     """A loss whose term takes a row of classes and how much of the target each one is."""
 
-    def pairs(self, predictions: Any, targets: Any) -> list[Pair]:
+    def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
         if is_scalar(predictions):
             raise ValueError(f"{self.name} takes a row of classes, not one number")
-        rows = list(predictions)
+        rows = row_of(predictions)
         if rows and is_scalar(rows[0]):
-            return [(rows, self.share(targets, len(rows)))]
+            return [([self.checked(0, p) for p in rows], self.share(targets, len(rows)))]
         return [pair for p, t in matched(self.name, rows, row_of(targets)) for pair in self.pairs(p, t)]
 
     def share(self, target: Any, classes: int) -> list[Scalar]:
         """A target as one number for every class: 1 for the index that it is, or as given."""
         row = row_of(target)
-        if len(row) == 1:
-            if row[0] not in range(classes):
-                raise ValueError(f"{self.name}: {row[0]:g} is no class; they go from 0 to {classes - 1}")
-            return [float(i == row[0]) for i in range(classes)]
-        shares = [self.label(t) for _, t in matched(self.name, [0.0] * classes, row)]
-        if not any(isinstance(t, Value) for t in shares) and abs(sum(map(plain, shares)) - 1) > 1e-6:
+        if is_scalar(target) or len(row) == 1 < classes:
+            index = plain(row[0])
+            if index not in range(classes):
+                raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
+            return [float(i == index) for i in range(classes)]
+        shares = [self.checked(1, t) for _, t in matched(self.name, [0.0] * classes, row)]
+        if not any(isinstance(t, Value) for t in shares) and abs(sum(map(plain, shares)) - 1) > 0.01:
             raise ValueError(f"{self.name}'s targets add up to 1, not {sum(map(plain, shares)):g}")
         return shares
 
@@ -115,7 +120,7 @@ def row_of(x: Any) -> list[Any]:
     return [x] if is_scalar(x) else list(cast("Any", x))
 
 
-def matched(name: str, predictions: Sequence[Any], targets: Sequence[Any]) -> list[Pair]:
+def matched(name: str, predictions: Sequence[Any], targets: Sequence[Any]) -> list[tuple[Any, Any]]:
     """Predictions with their targets; there are as many of each, and at least one."""
     if len(predictions) != len(targets) or not predictions:
         raise ValueError(f"{name}: {len(predictions)} predictions do not match {len(targets)} targets")
@@ -143,7 +148,7 @@ def mse(p: Any, t: Any) -> Scalar:
     return (p - t) ** 2
 
 
-@partial(Loss, labels=UNIT, cuts=(0.5, 0.5))
+@partial(Loss, domains=(CHANCE, UNIT), cuts=(0.5, 0.5))
 def bce(p: Any, t: Any) -> Scalar:
     """The binary cross-entropy of probabilities.
 
@@ -153,48 +158,35 @@ def bce(p: Any, t: Any) -> Scalar:
     return -plus(times(t, clamped_log(p)), times(1 - t, clamped_log(1 - p)))
 
 
-@partial(Loss, labels=UNIT, cuts=(0.0, 0.5))
+@partial(Loss, domains=(ANY, UNIT), cuts=(0.0, 0.5))
 def bce_with_logits(z: Any, t: Any) -> Scalar:
     """The binary cross-entropy of sigmoid(z), accurate for every z."""
     return plus(times(t, softplus(-z)), times(1 - t, softplus(z)))
 
 
-@partial(Loss, labels=SIGN, cuts=(0.0, 0.0))
+@partial(Loss, domains=(ANY, SIGN), cuts=(0.0, 0.0))
 def hinge(z: Any, t: Any) -> Scalar:
     """How far a score falls short of 1 on its label's side; labels are -1 and 1."""
     return relu(1 - t * z)
 
 
-@partial(ClassLoss, labels=UNIT)
+@partial(ClassLoss, domains=(CHANCE, UNIT))
 def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of a row of probabilities, one a class.
 
     >>> round(cross_entropy([0.1, 0.3, 0.6], 2), 4)
     0.5108
     """
-    return -reduce(plus, (times(t, clamped_log(p)) for p, t in zip(row, shares, strict=True)))
+    pairs = zip(row, shares, strict=True)
+    return -reduce(plus, (times(t, clamped_log(p)) for p, t in pairs if isinstance(t, Value) or t))
 
 
-@partial(ClassLoss, labels=UNIT)
+@partial(ClassLoss, domains=(ANY, UNIT))
 def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
     top = reduce(maximum, row)
-    total = top + log(sum(exp(z - top) for z in row))
-    return total - reduce(plus, (times(t, z) for z, t in zip(row, shares, strict=True)))
-
-
-@composite
-def softmax(row: Iterable[Any]) -> list[Value]:
-    """Probabilities from any numbers: exp(z), divided by the sum of them all.
-
-    >>> [round(p, 3) for p in softmax([1000.0, 1000.0, 999.0])]
-    [0.422, 0.422, 0.155]
-    """
-    numbers = list(row)
-    top = reduce(maximum, numbers)
-    shares = [exp(z - top) for z in numbers]
-    total = sum(shares)
-    return [share / total for share in shares]
+    total = log(sum(exp(z - top) for z in row))
+    return reduce(plus, (times(t, total + (top - z)) for z, t in zip(row, shares, strict=True)))
 
 
 LOSSES = {x.name: x for x in (mse, bce, bce_with_logits, hinge, cross_entropy, cross_entropy_with_logits)}

@@ -6,17 +6,22 @@ Every call is a composite: a network is drawn as one box, as layers, as neurons 
 
 from __future__ import annotations
 
+import math
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from autograd import OPS, Value, scope, zero_grad
+from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
 from autograd.ieee import REAL, number
 
+__all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
+
 T = TypeVar("T")
-Activation: TypeAlias = "str | Callable[[Value], Value]"
+Activation: TypeAlias = "str | Callable[[Any], Any]"
 Init: TypeAlias = "str | tuple[float, float]"  # by name, or the bounds of the weights and of the bias
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "micrograd": lambda nin, nout: (1.0, 0.0),
@@ -26,12 +31,7 @@ INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
 
 
 def parameter(data: float, name: str = "") -> Value:
-    """A leaf that training changes: ``Module.parameters`` finds it in the attributes of a module.
-
-    >>> w = parameter(0.5, "w")
-    >>> w.parameter, w.data
-    (True, 0.5)
-    """
+    """A leaf that training changes: ``Module.parameters`` finds it in the attributes of a module."""
     p = Value(data, name)
     p.parameter = True
     return p
@@ -78,16 +78,17 @@ def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value
     seen.add(id(thing))
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
-    inside: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(inside, (Mapping, list, tuple)):
-        things = cast("Any", inside)
+    things: Any = vars(thing) if isinstance(thing, Module) else thing
+    if isinstance(thing, (Module, Mapping, list, tuple, deque)) or getattr(thing, "dtype", None) == np.dtype(
+        object
+    ):
         for key, x in things.items() if hasattr(things, "items") else enumerate(things):
             yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
 def chosen(option: str, name: str, known: Mapping[str, T]) -> T:
     """What goes by that name; otherwise a ValueError that lists the names."""
-    if name not in known:
+    if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{option} {name!r} is unknown; choose one of {', '.join(known)}")
     return known[name]
 
@@ -97,17 +98,34 @@ def linear(x: Value) -> Value:
     return x
 
 
-def activation_of(activation: Activation) -> Callable[[Value], Value]:
+@composite
+def softmax(row: Iterable[Any]) -> list[Value]:
+    """Probabilities from any numbers: exp(z), divided by the sum of them all.
+
+    >>> [round(p, 3) for p in softmax([1000.0, 1000.0, 999.0])]
+    [0.422, 0.422, 0.155]
+    """
+    numbers = list(row)
+    top = reduce(maximum, numbers)
+    shares = [exp(z - top) for z in numbers]
+    total = sum(shares)
+    return [share / total for share in shares]
+
+
+def activation_of(activation: Activation) -> Callable[[Any], Any]:
     """An activation by its name, "linear" or an op of one operand; or a function as it is."""
     if callable(activation):
         return activation
     ops = {name: op for name, op in OPS.items() if len(op.operands) == 1}
-    return chosen("activation", activation, {"linear": linear, **ops})
+    return chosen("activation", activation, {"linear": linear, **ops, "softmax": softmax})
 
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
     """Within which bounds the first weights and biases are drawn."""
-    return chosen("init", init, INITS)(nin, nout) if isinstance(init, str) else init
+    found = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
+    if len(found) != 2 or not all(0 <= bound < math.inf for bound in found):
+        raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
+    return found
 
 
 def whole(n: int, what: str) -> int:
@@ -125,13 +143,6 @@ def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
     return [v if isinstance(v, Value) else number(v, f"{taker}, one row at a time,") for v in row]
 
 
-def numbered(module: Module, i: int) -> Module:
-    """The module, with its place in the names of its parameters: w2 of the first neuron is w1_2."""
-    for p in module.parameters():
-        p.name = f"{p.name[0]}{i}_{p.name[1:]}".rstrip("_")
-    return module
-
-
 class Neuron(Module):
     """activation(b + w·x), as micrograd's neuron: weights uniform between -1 and 1, bias 0.
 
@@ -140,27 +151,29 @@ class Neuron(Module):
     >>> neuron, [round(p.data, 4) for p in neuron.parameters()]
     (ReLUNeuron(2), [0.6888, 0.5159, 0.0])
 
-    ``activation`` is a name ("linear", "relu", "sigmoid", any op of one operand) or a function; ``nonlin``
-    of False is micrograd's word for "linear".  ``init`` is "micrograd", "pytorch", "xavier" or the bounds of
-    weights and bias.  Raises ValueError for unknown names, and in a call for another number of inputs.
+    ``activation`` is "linear", any op of one operand, or a function; ``nonlin`` of False is micrograd's word
+    for "linear".  ``init`` is "micrograd", "pytorch", "xavier" or the bounds of weights and bias; ``place``
+    goes into their names: w1_2_3 is layer 1, neuron 2, weight 3.  Raises ValueError for unknown names, and in
+    a call for another number of inputs.
     """
 
     def __init__(
         self, nin: int, nonlin: bool = True, *, activation: Activation = "relu", bias: bool = True,
-        init: Init = "micrograd",
+        init: Init = "micrograd", place: str = "",
     ) -> None:  # fmt: skip
+        if not isinstance(nonlin, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}")
         self.activation = activation_of(activation if nonlin else "linear")
         spread, bias_spread = bounds(init, whole(nin, "Neuron's nin"), 1)
-        self.w = [parameter(random.uniform(-spread, spread), f"w{i + 1}") for i in range(nin)]
+        self.w = [parameter(random.uniform(-spread, spread), f"w{place}{i + 1}") for i in range(nin)]
         first = random.uniform(-bias_spread, bias_spread) if bias and bias_spread else 0.0
-        self.b = parameter(first, "b") if bias else 0
+        self.b = parameter(first, f"b{place}".rstrip("_")) if bias else 0
 
     def forward(self, x: Any) -> Value:
         """The activation of the weighted sum of one row."""
         row = inputs(x, len(self.w), "Neuron")
-        return self.activation(
-            sum((w * v for w, v in zip(self.w, row, strict=True)), start=cast("Value", self.b))
-        )
+        products = (w * v for w, v in zip(self.w, row, strict=True))
+        return self.activation(sum(products, start=cast("Value", self.b)))
 
     def __repr__(self) -> str:
         name = getattr(self.activation, "name", "") or getattr(self.activation, "__name__", "")
@@ -170,17 +183,21 @@ class Neuron(Module):
 class Layer(Module):
     """Neurons that read the same inputs; a call gives a list, or the one Value of a single neuron."""
 
-    def __init__(self, nin: int, nout: int, nonlin: bool = True, **options: Any) -> None:
-        spread = bounds(
-            options.pop("init", "micrograd"), whole(nin, "Layer's nin"), whole(nout, "Layer's nout")
-        )
-        neurons = (Neuron(nin, nonlin, init=spread, **options) for _ in range(nout))
-        self.neurons = [numbered(neuron, i) for i, neuron in enumerate(neurons, 1)]
+    def __init__(
+        self, nin: int, nout: int, nonlin: bool = True, *, activation: Activation = "relu",
+        init: Init = "micrograd", place: str = "", **options: Any,
+    ) -> None:  # fmt: skip
+        spread = bounds(init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout"))
+        self.together = activation_of(activation) is softmax  # which needs all outputs at once
+        options |= {"activation": "linear" if self.together else activation, "init": spread}
+        places = [f"{place}{i}_" for i in range(1, nout + 1)]
+        self.neurons = [Neuron(nin, nonlin, place=at, **options) for at in places]
 
     def forward(self, x: Any) -> Value | list[Value]:
         """What every neuron makes of one row."""
-        row = inputs(x, len(cast("Neuron", self.neurons[0]).w), "Layer")
+        row = inputs(x, len(self.neurons[0].w), "Layer")
         out = [neuron(row) for neuron in self.neurons]
+        out = softmax(out) if self.together else out
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -202,10 +219,8 @@ class MLP(Module):
             raise ValueError(f"MLP's nouts is a list of widths such as [16, 16, 1], not {nouts!r}")
         sizes = [whole(n, "every width of an MLP") for n in (nin, *nouts)]
         kinds = [activation_of(activation)] * (len(nouts) - 1) + [activation_of(output)]
-        layers = (
-            Layer(n, m, activation=kind, init=init) for n, m, kind in zip(sizes, nouts, kinds, strict=False)
-        )
-        self.layers = [numbered(layer, i) for i, layer in enumerate(layers, 1)]
+        shapes = enumerate(zip(sizes, nouts, kinds, strict=False), 1)
+        self.layers = [Layer(n, m, activation=k, init=init, place=f"{i}_") for i, (n, m, k) in shapes]
 
     def forward(self, x: Any) -> Value | list[Value]:
         """One row through all layers."""

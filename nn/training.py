@@ -1,44 +1,32 @@
-"""Training: gradient descent over the rows of a table, with a record of what happened.
-
-``fit`` works on theta, the parameters as one array.  It checks everything before the first step; from then on
-the parameters are those of a whole step, whatever interrupts it.
-"""
+"""Training: gradient descent over the rows of a table; theta is all parameters as one array."""
 
 from __future__ import annotations
 
 import math
 import random
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, cast
+from importlib import import_module
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from autograd import Value, no_grad, zero_grad
+from autograd.ieee import number
+from autograd.scopes import within
 
-from .losses import LOSSES, Loss
+from .losses import LOSSES, Loss, is_scalar, plain
 from .modules import chosen, whole
 
 Array: TypeAlias = NDArray[np.float64]
+Model: TypeAlias = Any  # a function of one row with a method parameters(); any Module is one
+Optimizer: TypeAlias = Any  # has update(theta, gradient, epoch), which gives the parameters after a step
 Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
 LossFunction: TypeAlias = Callable[[Any, Any], Value]  # of a row's output and its target
-ENGINES = {"eager": "row by row through the scalar graph"}
-
-
-class Model(Protocol):
-    """What can be trained: a function of one row with parameters; any Module is one."""
-
-    def __call__(self, row: Any, /) -> Any: ...
-    def parameters(self) -> Sequence[Value]: ...
-
-
-class Optimizer(Protocol):
-    """How a step changes the parameters, given as one array."""
-
-    def update(self, theta: Array, gradient: Array, epoch: int) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -55,12 +43,15 @@ class SGD:
     rate: float | Callable[[int], float]
 
     def __post_init__(self) -> None:
-        if not callable(self.rate) and not 0 < self.rate < math.inf:
+        if not callable(self.rate) and not 0 < number(self.rate, "SGD's rate") < math.inf:
             raise ValueError(f"SGD's rate is a number above 0 or a function of the epoch, not {self.rate!r}")
 
     def update(self, theta: Array, gradient: Array, epoch: int = 0) -> Array:
         """The parameters after a step."""
-        return theta - (self.rate(epoch) if callable(self.rate) else self.rate) * gradient
+        rate = number(self.rate(epoch) if callable(self.rate) else self.rate, "SGD's rate")
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"SGD's rate is {rate} in epoch {epoch}")
+        return theta - rate * gradient
 
     def step(self, parameters: Sequence[Value], epoch: int = 0) -> None:
         """A step down the gradients that backward passes have left in the parameters."""
@@ -70,7 +61,7 @@ class SGD:
 
 @dataclass
 class History:
-    """The loss of every epoch, before its steps, the metrics, and why training stopped early, if it did."""
+    """The loss of every epoch as its rows were seen, the metrics, and why training stopped early, if so."""
 
     loss: list[float] = field(default_factory=list[float])
     metrics: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
@@ -78,10 +69,7 @@ class History:
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the curves on matplotlib's axes, or on new ones, and returns them."""
-        if ax is None:
-            from matplotlib import pyplot as plt
-
-            ax = plt.subplots()[1]
+        ax = import_module("matplotlib.pyplot").subplots()[1] if ax is None else ax
         for name, numbers in {"loss": self.loss, **self.metrics}.items():
             ax.plot(numbers, label=name)
         ax.set_xlabel("epoch")
@@ -89,8 +77,9 @@ class History:
         return ax
 
     def __repr__(self) -> str:
+        epochs = f"{len(self.loss)} epoch{'s' * (len(self.loss) != 1)}"
         losses = f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
-        return f"History({len(self.loss)} epochs{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
+        return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
 
 
 class Diverged(Exception):  # noqa: N818  not an error of the caller's
@@ -106,9 +95,13 @@ class Training:
     ) -> None:  # fmt: skip
         self.model, self.optimizer = model, optimizer
         self.rows, self.targets = table(X, "X"), table(y, "y")
-        self.loss = chosen("loss", loss, LOSSES) if isinstance(loss, str) else loss
-        self.metrics = {getattr(m, "__name__", str(m)): self.metric(m) for m in metrics}
-        self.parameters = list(model.parameters())
+        self.loss: LossFunction = loss if callable(loss) else chosen("loss", loss, LOSSES)
+        named = {"accuracy": self.accuracy}
+        functions = [m if callable(m) else chosen("metric", m, named) for m in metrics]
+        self.metrics = {m.__name__: m for m in functions}
+        if len({"loss", *self.metrics}) <= len(metrics):
+            raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
+        self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.check()
 
@@ -116,28 +109,21 @@ class Training:
         """One row forward, so that what does not fit is said before anything is changed."""
         if len(self.rows) != len(self.targets):
             raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
-        if not self.parameters:
-            raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
-        if not hasattr(self.optimizer, "update"):
-            raise TypeError(
-                f"an optimizer has update(theta, gradient, epoch), as SGD(0.1); not {self.optimizer!r}"
-            )
+        if isinstance(self.optimizer, type) or not hasattr(self.optimizer, "update"):
+            what = "an optimizer has update(theta, gradient, epoch), as SGD(0.1)"
+            raise TypeError(f"{what}; not {self.optimizer!r}")
         with no_grad():
             output = self.model(self.rows[0])
+            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
+                try:
+                    cast("Loss", self.loss).pairs(output, target)
+                except ValueError as error:
+                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
             loss = self.loss(output, self.targets[0])
         if not isinstance(loss, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
-        for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
-            try:
-                cast("Loss", self.loss).pairs(output, target)
-            except ValueError as error:
-                raise ValueError(f"y[{i}]: {error}") from None
-        for metric in self.metrics.values():
-            metric([plain(output)], self.targets[:1])
-
-    def metric(self, m: Metric) -> Callable[[list[Any], list[Any]], float]:
-        """A metric by its name, or a function as it is."""
-        return chosen("metric", m, {"accuracy": self.accuracy}) if isinstance(m, str) else m
+        if "accuracy" in self.metrics:
+            self.metrics["accuracy"]([numbers(output)], self.targets[:1])
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
         """The part of the outputs that say what their targets say."""
@@ -145,7 +131,7 @@ class Training:
             raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
         return sum(map(self.loss.correct, outputs, targets)) / len(targets)
 
-    def epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
+    def one_epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
         """Every row once, a step for every batch."""
         n = len(self.rows)
         order = random.sample(range(n), n) if shuffle else range(n)
@@ -154,7 +140,8 @@ class Training:
             loss, batch_outputs = self.step(order[start : start + size], epoch)
             total += loss
             outputs += batch_outputs
-        measured = {name: m(outputs, [self.targets[i] for i in order]) for name, m in self.metrics.items()}
+        targets = [self.targets[i] for i in order]
+        measured = {name: m(list(outputs), list(targets)) for name, m in self.metrics.items()}
         history.loss.append(total / n)
         for name, x in measured.items():
             history.metrics.setdefault(name, []).append(x)
@@ -164,7 +151,10 @@ class Training:
         loss, gradient, outputs = self.gradient(batch)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss}")
-        theta = self.optimizer.update(self.theta, gradient, epoch)
+        with np.errstate(all="ignore"):
+            theta = np.asarray(self.optimizer.update(self.theta.copy(), gradient, epoch), dtype=float)
+        if theta.shape != self.theta.shape:
+            raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
         if not np.isfinite(theta).all():
             self.finite = self.theta
             raise Diverged("a parameter would be inf or nan")
@@ -181,8 +171,15 @@ class Training:
             loss = self.loss(output, self.targets[i])
             loss.backward(1 / len(batch))
             losses.append(loss.data)
-            outputs.append(plain(output))
+            outputs.append(numbers(output))
         return sum(losses) / len(batch), np.array([p.grad for p in self.parameters]), outputs
+
+    def check_end(self) -> None:
+        """The loss after the last step, which no epoch has seen, must be finite too."""
+        with no_grad():
+            losses = [self.loss(self.model(x), y).data for x, y in zip(self.rows, self.targets, strict=True)]
+        if not math.isfinite(sum(losses)):
+            raise Diverged(f"the loss is {sum(losses) / len(losses)} at the end")
 
 
 def fit(
@@ -195,7 +192,7 @@ def fit(
     ``X`` and ``y`` have a row, or a number, for every sample.  ``loss`` is a name, one of nn's losses, or a
     function of what the model gives for a row and its target.  Without ``batch_size`` a step sees all rows;
     ``shuffle`` takes them in a new order every epoch, by Python's ``random``.  ``metrics`` are "accuracy" or
-    functions of predictions and targets.  ``progress`` shows a bar; None: on a terminal.
+    functions of predictions and targets.  ``progress`` shows a bar; None: on a terminal and in notebooks.
 
     When the loss is no longer finite, training stops with a RuntimeWarning, and the parameters are those of
     the last step at which it was; on Ctrl-C they are those of the last step.  History says so.  Raises
@@ -206,48 +203,66 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    chosen("engine", engine, ENGINES)
+    chosen("engine", engine, {"eager": "row by row, scalar by scalar"})
     run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    bar: Any = tqdm(
-        range(whole(epochs, "epochs")), "training", disable=None if progress is None else not progress
-    )
+    shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
+    bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
-        for epoch in bar:
-            run.epoch(epoch, size, shuffle, history)
-            bar.set_postfix(loss=history.loss[-1], refresh=False)
+        with within(None):  # also where the caller records nothing
+            for epoch in bar:
+                run.one_epoch(epoch, size, shuffle, history)
+                bar.set_postfix(loss=history.loss[-1], refresh=False)
+            run.check_end()
     except KeyboardInterrupt:
         history.stopped = f"interrupted in epoch {epoch}"
     except Diverged as error:
         run.theta = run.finite
         history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
-        warnings.warn(
-            f"training stopped: {history.stopped}; try a smaller rate", RuntimeWarning, stacklevel=2
-        )
+        text = f"training stopped: {history.stopped}; try a smaller rate"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
     finally:
         bar.close()
         assign(run.parameters, run.theta)
     return history
 
 
+def leaves(model: Model) -> list[Value]:
+    """The parameters of a model, checked."""
+    if not (callable(model) and hasattr(model, "parameters")):
+        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r}")
+    found: list[Value] = list(cast("Any", model).parameters())
+    if not found:
+        raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
+    wrong = [p for p in found if not isinstance(p, Value) or p.op is not None]  # pyright: ignore[reportUnnecessaryIsInstance]
+    if wrong:
+        raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
+    return found
+
+
 def table(data: Any, name: str) -> list[Any]:
     """A row of floats, or one float, for every sample; checked."""
     try:
-        array = np.asarray(data if hasattr(data, "__len__") else list(data), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} must hold numbers, in rows of one length: {error}") from None
+        array = np.asarray(list(cast("Any", data)) if isinstance(data, Iterator) else data)
+    except ValueError as error:
+        raise ValueError(f"{name} needs rows of one length: {error}") from None
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
+    if array.dtype.kind == "O" and array.ndim:
+        array = np.array([number(x, name) for x in array.flat]).reshape(array.shape)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
     wrong = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
     if wrong.size:
         raise ValueError(f"{name}[{wrong[0]}] is not finite: {array[wrong[0]]}")
-    return array.tolist()
+    return array.astype(float).tolist()
 
 
-def plain(output: Any) -> Any:
-    """What a model gives, as numbers."""
-    return output.data if isinstance(output, Value) else [v.data for v in output]
+def numbers(output: Any) -> Any:
+    """What a model gives, as plain numbers."""
+    return plain(output) if is_scalar(output) else [plain(v) for v in output]
 
 
 def assign(parameters: Sequence[Value], theta: Array) -> None:
