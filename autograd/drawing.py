@@ -167,8 +167,8 @@ def draw(
     ``gradients`` only the forward pass.  ``collapse`` draws composites as one node: by name, by depth (1 is
     the outermost), or by a function of the scope; parameters of a module are inside its box, and of
     composites side by side, such as a layer's neurons, only the first ``siblings`` stand alone.  A graph of
-    more than 300 nodes is collapsed to its outermost composites by itself; one of more than ``max_nodes`` is
-    refused with a ValueError.
+    more than 300 nodes is collapsed to its outermost composites by itself, unless ``collapse`` is (); one of
+    more than ``max_nodes`` is refused with a ValueError.
 
     >>> x = Value(3.0, name="x")
     >>> "-∂L/∂y·y²" in draw(1 / x, style="textbook").source

@@ -26,7 +26,7 @@ MICROGRAD = [  # the losses that it prints
     0.24529888065468114, 0.23868402057450439, 0.24943963032593766, 0.29400177227652713,
     0.3456499293237379, 0.252922190108358,
 ]  # fmt: skip
-DEPTHS = {1: "one box", 2: "layers", 3: "neurons", None: "scalars"}
+DEPTHS = {1: "one box", 2: "layers", 3: "neurons", (): "scalars"}
 
 
 def main() -> Demo:

@@ -67,7 +67,7 @@ def main(epochs: int = 5001) -> Demo:
     demo.check("right of AND, OR, deep XOR", [1, 1, 1], right[:2] + right[3:], "PyTorch")
     losses = history["XOR, deep"].loss
     facts = [right[2] <= 0.5, max(losses[4000:], default=1) < 0.5, losses[-1] < 0.01]
-    demo.check("XOR: ≤ ½ right; deep: < 4000, < 0.01", [True] * 3, facts, "PyTorch")
+    demo.check("one neuron ≤ ½; deep by 4000; at < 0.01", [True] * 3, facts, "PyTorch")
     who = one | {"XOR": rule["XOR"][0], "XOR, deep": deep}
     panels = [(name, surface(model, ROWS, TARGETS[name[:3]])) for name, model in who.items()]
     demo.picture("xor-lines", chart(*panels), "Where they say ½; XOR by the perceptron, and by the deep net")

@@ -1,7 +1,7 @@
 """Neurons, layers and multilayer perceptrons, with micrograd's constructors, reprs and first weights.
 
 Every call is a composite: a network is drawn as one box, as layers, as neurons or as scalars, by
-``collapse=`` 1, 2, 3 or None, or by name.
+``collapse=`` 1, 2, 3 or (), or by name.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class Training:
         self.loss: LossFunction = loss if callable(loss) else chosen("loss", loss, LOSSES)
         named = {"accuracy": self.accuracy}
         functions = [m if callable(m) else chosen("metric", m, named) for m in metrics]
-        self.metrics = {m.__name__: m for m in functions}
+        self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(metrics):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
         self.parameters = leaves(model)
@@ -110,8 +110,7 @@ class Training:
         if len(self.rows) != len(self.targets):
             raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
         if isinstance(self.optimizer, type) or not hasattr(self.optimizer, "update"):
-            what = "an optimizer has update(theta, gradient, epoch), as SGD(0.1)"
-            raise TypeError(f"{what}; not {self.optimizer!r}")
+            raise TypeError(f"an optimizer is something like SGD(0.1), not {self.optimizer!r}")
         with no_grad():
             output = self.model(self.rows[0])
             for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
@@ -141,10 +140,9 @@ class Training:
             total += loss
             outputs += batch_outputs
         targets = [self.targets[i] for i in order]
-        measured = {name: m(list(outputs), list(targets)) for name, m in self.metrics.items()}
+        for name, metric in self.metrics.items():
+            history.metrics.setdefault(name, []).append(metric(list(outputs), list(targets)))
         history.loss.append(total / n)
-        for name, x in measured.items():
-            history.metrics.setdefault(name, []).append(x)
 
     def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
         """A step of the optimizer; gives the sum of the batch's losses and the outputs before it."""

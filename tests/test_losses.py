@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -465,3 +466,25 @@ def test_a_loss_can_be_copied_and_pickled(again: Callable[[Any], Any]) -> None:
     for name in NAMES:
         p, t = BATCHES[name]
         assert again(LOSSES[name])(p, t) == LOSSES[name](p, t)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.5, math.inf])
+def test_predictions_that_are_no_probabilities(p: float) -> None:
+    for call in (lambda: bce(Value(p), 1), lambda: cross_entropy([Value(p), Value(0.5)], 0)):
+        with pytest.raises(ValueError, match=r"predictions are probabilities.*not " + str(p)):
+            call()
+
+
+def test_a_prediction_of_nan_is_a_loss_of_nan() -> None:
+    assert math.isnan(bce(Value(math.nan), 1).data)
+
+
+@pytest.mark.parametrize(
+    ("logits", "index"),
+    [([1e6, 1e6 - 20], 0), ([1e15, 1e15 + 1], 0), ([1e8, 1e8 - 3, 1e8 - 5], 0), ([0.0, 30.0], 1)],
+)
+def test_large_logits_keep_their_digits(logits: list[float], index: int) -> None:
+    with mpmath.workdps(50):
+        true = mpmath.log(sum(mpmath.exp(mpmath.mpf(z) - mpmath.mpf(logits[index])) for z in logits))
+        got = cross_entropy_with_logits([Value(z) for z in logits], index).data
+        assert abs(got - true) <= 3e-16 * max(1, abs(true))

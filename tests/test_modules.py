@@ -592,3 +592,28 @@ def test_what_is_shared_is_shared_in_a_copy(again: Callable[[Any], Any]) -> None
 
 def test_modules_are_found_in_no_other_things() -> None:
     assert Holder(space=SimpleNamespace(p=parameter(1.0)), kind=Neuron).parameters() == []
+
+
+def test_a_layer_of_softmax_gives_probabilities() -> None:
+    model = MLP(2, [3, 4], output="softmax")
+    shares = [p.data for p in model([0.3, -2.0])]
+    plain = MLP(2, [3, 4])
+    for p, q in zip(plain.parameters(), model.parameters(), strict=True):
+        p.data = q.data
+    exps = [math.exp(z.data) for z in plain([0.3, -2.0])]
+    assert shares == pytest.approx([x / sum(exps) for x in exps], rel=1e-14)
+
+
+@pytest.mark.parametrize("make", [lambda: Neuron(2, "tanh"), lambda: Layer(2, 2, "tanh")])
+def test_an_activation_in_the_place_of_nonlin(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match="activation='tanh'"):
+        make()
+
+
+def test_parameters_in_an_array_of_objects_are_found_and_data_is_left_alone() -> None:
+    class Net(Module):
+        def __init__(self) -> None:
+            self.w = np.array([parameter(1.0), parameter(2.0)], dtype=object)
+            self.data = np.zeros(10)
+
+    assert [(name, p.data) for name, p in Net().named_parameters()] == [("w.0", 1.0), ("w.1", 2.0)]

@@ -913,3 +913,26 @@ def test_the_graph_of_one_row_is_held_at_a_time() -> None:
 
     quick(Noted(), NUMBERS, NUMBERS, epochs=1)
     assert max(alive) <= 1
+
+
+def test_the_last_step_is_looked_at_too() -> None:
+    model = MLP(1, [1])
+    before = [p.data for p in model.parameters()]
+    with pytest.warns(RuntimeWarning, match="at the end"):
+        history = fit(model, [1.0, 2.0], [0.0, 0.0], loss="mse", optimizer=SGD(1e200), epochs=1)
+    assert [p.data for p in model.parameters()] == before
+    assert "at the end" in history.stopped and len(history.loss) == 1
+
+
+@pytest.mark.parametrize("rate", [math.nan, -1.0, math.inf])
+def test_a_rate_that_goes_wrong(rate: float) -> None:
+    model = MLP(1, [1])
+    schedule = SGD(lambda epoch: 0.1 if epoch < 2 else rate)
+    with pytest.raises(ValueError, match=r"rate is .* in epoch 2"):
+        fit(model, [1.0], [0.5], loss="mse", optimizer=schedule, epochs=5)
+
+
+def test_masked_tables_are_refused() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(TypeError, match="masked"):
+        fit(MLP(1, [1]), masked, [1.0, 2.0], loss="mse", optimizer=SGD(0.1), epochs=1)

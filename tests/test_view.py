@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, composite, draw, ledger, scope, tanh, to_dot, toposort
+from autograd import Value, composite, draw, exp, formula, labels, ledger, scope, tanh, to_dot, toposort
 from autograd.drawing import flows
 from autograd.value import NO_GRAD
 from autograd.view import Box, boxes
-from nn import MLP, Layer, Module, Neuron, hinge, parameter, softmax
+from nn import MLP, Layer, Module, Neuron, hinge, mse, parameter, softmax
 
 COLLAPSES: dict[str, Any] = {
     "None": None,
@@ -523,3 +523,40 @@ def test_a_large_network_is_collapsed_by_itself() -> None:
 def test_drawings_are_the_same_every_time() -> None:
     for collapse in (None, 1, 2, 3):
         assert len({to_dot(network(2, [6, 1])[2], collapse=collapse) for _ in range(5)}) == 1
+
+
+def test_neurons_with_other_weights_are_other_functions() -> None:
+    y = MLP(2, [2, 1])([Value(0.5, "x1"), Value(-1.0, "x2")])
+    text = formula(y, collapse="Neuron")
+    assert text == "y = Neuron3(u, v)\nv = Neuron2(x₁, x₂)\nu = Neuron1(x₁, x₂)"
+
+
+def test_a_neuron_called_twice_is_one_function() -> None:
+    neuron, a, b = Neuron(1), Value(1.0, "a"), Value(2.0, "b")
+    assert formula(neuron(a) + neuron(b), collapse="Neuron") == "y = Neuron(a) + Neuron(b)"
+
+
+def test_a_composite_with_a_parameter_is_no_op_of_the_table() -> None:
+    w = parameter(1.0, "w")
+
+    @composite
+    def sigmoid(x: Value) -> Value:
+        return 1 / (1 + exp(-w * x))
+
+    back = [back for _, back in labels(sigmoid(Value(0.5, "x")), collapse="sigmoid").edges.values()]
+    assert back == ["∂L/∂y·∂y/∂x"]
+
+
+def test_no_arrow_says_that_something_is_itself() -> None:
+    loss = mse(Neuron(1)(Value(0.5, "x")), 1.0)
+    loss.name = "L"
+    for _, back in labels(loss, collapse=1).edges.values():
+        left, _, right = back.partition(" = ")
+        assert left != right
+
+
+def test_samples_that_differ_are_no_siblings() -> None:
+    neuron = Neuron(1)
+    different = sum(neuron([float(i)]) for i in range(6))
+    alike = sum(neuron([1.0]) for _ in range(6))
+    assert [len([box for box in boxes([y], 1, 3) if box.scope]) for y in (different, alike)] == [6, 4]
