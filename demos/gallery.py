@@ -120,13 +120,20 @@ def surface(model: Callable[[list[float]], Any], rows: Any, targets: Any) -> Cal
     """What a model says around its rows of two inputs: colours, and the line where it says ½."""
 
     def paint(axes: Any) -> None:
-        side = np.linspace(-0.5, 1.5, 31)
+        sides: Any = [np.linspace(min(side) - 0.5, max(side) + 0.5, 31) for side in zip(*rows, strict=True)]
+        xs, ys = sides
         with no_grad():
-            says = [[model([x, y]).data for x in side] for y in side.tolist()]
-        axes.contourf(side, side, says, levels=np.linspace(0, 1, 11), cmap="PuOr", alpha=0.6)
-        axes.contour(side, side, says, levels=[0.5], colors="black")
+            says = [[model([x, y]).data for x in xs] for y in ys.tolist()]
+        axes.contourf(xs, ys, says, levels=np.linspace(0, 1, 11), cmap="PuOr", alpha=0.6)
+        axes.contour(xs, ys, says, levels=[0.5], colors="black")
         for (x, y), target in zip(rows, targets, strict=True):
-            axes.plot(x, y, "ks" if target else "ko", mfc="k" if target else "w", markersize=10)
+            axes.plot(
+                x,
+                y,
+                "ks" if target else "ko",
+                mfc="k" if target else "w",
+                markersize=10 if len(rows) < 10 else 4,
+            )
 
     return paint
 

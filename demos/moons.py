@@ -1,7 +1,7 @@
 """micrograd's showpiece, two moons: the same seed, the same losses; and one network drawn at four depths.
 
-You will see ten steps of training beside micrograd 0.1.0, loss by loss, and the model as a box, as layers, as
-neurons and as scalars.
+You will see ten steps of training beside micrograd 0.1.0, loss by loss, where fifty lead, and the model as a
+box, as layers, as neurons and as scalars.
 """
 
 import random
@@ -13,7 +13,7 @@ from sklearn import datasets
 from autograd import Value, draw
 from nn import MLP, SGD, fit, hinge
 
-from .gallery import Demo, run
+from .gallery import Demo, chart, run, surface
 
 STORY = """micrograd trains an MLP of 337 parameters to part two moons of a hundred points, by the hinge loss
 and a small weight penalty. Its constructors and its first weights are the same here, so the same seed gives
@@ -40,8 +40,10 @@ def main() -> Demo:
         return hinge(score, label) + 1e-4 * sum(p * p for p in model.parameters())
 
     rate = SGD(lambda epoch: 1 - 0.9 * epoch / 100)
-    history = fit(model, points, 2 * moons - 1, loss=penalised, optimizer=rate, epochs=10)
-    for n, (loss, got) in enumerate(zip(MICROGRAD, history.loss, strict=True)):
+    history = fit(model, points, 2 * moons - 1, loss=penalised, optimizer=rate, epochs=50)
+    panels = [(range(50), history.loss, "-", "")], surface(lambda x: model(x).sigmoid(), points, moons)
+    demo.picture("moons", chart(*zip(("loss", "two moons"), panels, strict=True)), "After fifty steps")
+    for n, (loss, got) in enumerate(zip(MICROGRAD, history.loss, strict=False)):
         demo.check(f"loss of step {n}", loss, got, "micrograd 0.1.0", 1e-12)
     (y := model([Value(0.5, "x1"), Value(-1.0, "x2")])).backward()
     demo.picture(

@@ -23,9 +23,9 @@ __all__ += ["mse"]
 Domain: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are allowed, and how to say it
 ANY: Domain = (lambda x: True, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, "between 0 and 1")
-CHANCE: Domain = (lambda x: 0 <= x <= 1 or x != x, "probabilities, between 0 and 1")  # nan: the loss says so
+WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
+CHANCE: Domain = (lambda x: 0 <= x <= 1 or x != x, WAY_OUT)  # of a nan, the loss itself tells
 SIGN: Domain = (lambda x: x in (-1, 1), "-1 or 1")
-TINY = math.exp(-100)
 
 
 class Loss:
@@ -67,8 +67,8 @@ class Loss:
         """Whether a prediction says what its target says."""
         if self.cuts is None:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
-        (cut, label), pairs = self.cuts, self.pairs(prediction, target)
-        return all((plain(p) > cut) == (plain(t) > label) for p, t in pairs)
+        cut, label = self.cuts
+        return all((plain(p) > cut) == (plain(t) > label) for p, t in self.pairs(prediction, target))
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
@@ -83,7 +83,7 @@ class ClassLoss(Loss):
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
         if is_scalar(predictions):
-            raise ValueError(f"{self.name} takes a row of classes, not one number")
+            raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
         rows = row_of(predictions)
         if rows and is_scalar(rows[0]):
             return [([self.checked(0, p) for p in rows], self.share(targets, len(rows)))]
@@ -139,7 +139,7 @@ def largest(row: Sequence[Scalar]) -> int:
 
 def clamped_log(p: Scalar) -> Value:
     """log p, but never below -100."""
-    return log(maximum(p, TINY))
+    return log(maximum(p, math.exp(-100)))
 
 
 @partial(Loss)

@@ -96,10 +96,10 @@ class Training:
         self.model, self.optimizer = model, optimizer
         self.rows, self.targets = table(X, "X"), table(y, "y")
         self.loss: LossFunction = loss if callable(loss) else chosen("loss", loss, LOSSES)
-        named = {"accuracy": self.accuracy}
-        functions = [m if callable(m) else chosen("metric", m, named) for m in metrics]
+        given, known = [metrics] if isinstance(metrics, str) else metrics, {"accuracy": self.accuracy}
+        functions = [m if callable(m) else chosen("metric", m, known) for m in given]
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
-        if len({"loss", *self.metrics}) <= len(metrics):
+        if len({"loss", *self.metrics}) <= len(functions):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
         self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
@@ -190,8 +190,7 @@ def fit(
     ``X`` and ``y`` have a row, or a number, for every sample.  ``loss`` is a name, one of nn's losses, or a
     function of what the model gives for a row and its target.  Without ``batch_size`` a step sees all rows;
     ``shuffle`` takes them in a new order every epoch, by Python's ``random``.  ``metrics`` are "accuracy" or
-    functions of predictions and targets.  ``progress`` shows a bar; None: on a terminal and in notebooks.
-
+    functions of the lists of predictions and targets.  ``progress`` shows a bar; None: where one can be seen.
     When the loss is no longer finite, training stops with a RuntimeWarning, and the parameters are those of
     the last step at which it was; on Ctrl-C they are those of the last step.  History says so.  Raises
     ValueError or TypeError, before anything is changed, for data, labels or names that do not fit.
@@ -222,13 +221,14 @@ def fit(
     finally:
         bar.close()
         assign(run.parameters, run.theta)
+        zero_grad(*run.parameters)
     return history
 
 
 def leaves(model: Model) -> list[Value]:
     """The parameters of a model, checked."""
-    if not (callable(model) and hasattr(model, "parameters")):
-        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r}")
+    if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
+        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
     found: list[Value] = list(cast("Any", model).parameters())
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")

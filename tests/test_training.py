@@ -148,9 +148,7 @@ def test_fit_is_a_loop_of_backward_and_step(loss: Any) -> None:
         losses.append(total.data)
     assert history.loss == pytest.approx(losses, rel=1e-13)
     assert theta(ours) == pytest.approx(theta(peer), rel=1e-12)
-    assert [p.grad for p in ours.parameters()] == pytest.approx(
-        [p.grad for p in peer.parameters()], rel=1e-10, abs=1e-15
-    )
+    assert all(p.grad is NO_GRAD for p in ours.parameters())  # a backward pass afterwards shows itself alone
 
 
 def test_gradients_from_before_do_not_count() -> None:
@@ -828,7 +826,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"engine": "fast"}, "'fast'.*eager"),
     ({"engine": None}, "None.*eager"),
     ({"metrics": ["recall"]}, "'recall'.*accuracy"),
-    ({"metrics": "accuracy"}, "metric"),
+    ({"metrics": "accuracy"}, "mse.*no accuracy"),
     ({"metrics": ["accuracy"]}, "mse.*no accuracy"),
     ({"metrics": ["accuracy"], "loss": lambda z, t: (z - t) ** 2}, "accuracy.*function"),
     ({"metrics": [None]}, "None"),
