@@ -1,0 +1,465 @@
+"""From a graph to groups of equal operations, each laid out so that the next one reads it in strides.
+
+    flatten    the graph as nodes: constants folded, what is written twice computed once
+    absorb     chains of + over single-use × become sums of products
+    group      nodes of equal (level, op, kinds of operands), operands before results
+    Layout     a slot for every node; sums of products over a grid of rows become matrix products
+
+A number is constant, uniform (the same for every row of the table) or varying.  Uniform and varying numbers
+have slots in two flat buffers, and what a group reads is an array of slots.  Where that is affine in its
+coordinates, it is a strided view of the buffer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import prod
+from os.path import commonprefix
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ops import add, mul
+from .value import Op, Value, postorder
+
+CONSTANT, UNIFORM, VARYING = range(3)
+LEFT = (1, 0, 2)  # by kind, which factor of a product stands on the left: weights before data
+FEW = 3  # so few products that nothing shares are computed one by one
+Slots: TypeAlias = NDArray[np.intp]
+
+
+class Node:
+    """A number of the graph; a sum of products has ``products`` and single ``terms`` in place of args."""
+
+    __slots__ = ("args", "kind", "level", "name", "number", "op", "products", "slot", "terms", "uses")
+
+    def __init__(
+        self,
+        kind: int,
+        op: Op | None = None,
+        args: tuple[Node, ...] = (),
+        number: float = 0.0,
+        name: str = "",
+    ) -> None:
+        self.kind, self.op, self.args, self.number, self.name = kind, op, args, number, name
+        self.products: list[tuple[Node, Node]] | None = None
+        self.terms: list[Node] = []
+        self.uses, self.level, self.slot = 0, 0, -1
+        for x in args:
+            x.uses += 1
+
+    def operands(self) -> Sequence[Node]:
+        """What it reads."""
+        return self.args if self.products is None else [*chain.from_iterable(self.products), *self.terms]
+
+
+ONE = Node(CONSTANT, number=1.0)
+
+
+def flatten(outputs: Sequence[Value], leaves: dict[Value, Node]) -> dict[Value, Node]:
+    """The graph as nodes, operands before results; ``leaves`` are the parameters' and the inputs'."""
+    place, known = dict(leaves), dict[Any, Node]()
+
+    def constant(x: float) -> Node:
+        return known.get(repr(x)) or known.setdefault(repr(x), Node(CONSTANT, number=x))
+
+    def make(v: Any, args: tuple[Node, ...]) -> Node:
+        kind = max([x.kind for x in args])
+        if kind == CONSTANT:
+            return constant(v.form.op.evaluate(*[x.number for x in args]))
+        return Node(kind, v.form.op, args, 0.0, v.name)
+
+    order: list[Any] = postorder(outputs, lambda v: v.inner)
+    for v in order:
+        if v in place:
+            continue
+        if v.form is None:
+            place[v] = constant(v._data)
+            continue
+        operands = [x for x in (v._x, v._y, v._w) if x is not None]
+        args = tuple([constant(x) if x.__class__ is float else place[x] for x in operands])
+        key = v.form.op, args
+        place[v] = known.get(key) or known.setdefault(key, make(v, args))
+    return place
+
+
+def absorb(order: Sequence[Node]) -> list[Node]:
+    """Finds the sums of products; gives the nodes that are left to compute, operands before results."""
+    inside, left = set[Node](), list[Node]()
+    for v in reversed(order):
+        if v.op is None or v in inside:
+            continue
+        left.append(v)
+        if v.op is add:
+            products, terms, absorbed = addends(v)
+            if not products and len(terms) > FEW:  # a long sum is a product with ones
+                products = [(t, ONE) if t.kind == UNIFORM else (ONE, t) for t in terms if t.kind == v.kind]
+                terms = [t for t in terms if t.kind != v.kind]
+            if len(products) > 1 or len(products) + len(terms) > 2:
+                v.products, v.terms = products, terms
+                inside |= absorbed
+                left += hoist(v, products)
+    return left[::-1]
+
+
+def addends(v: Node) -> tuple[list[tuple[Node, Node]], list[Node], set[Node]]:
+    """What a chain of + adds up, products and single terms, and the nodes that vanish in it."""
+    products, terms, absorbed, stack = list[tuple[Node, Node]](), list[Node](), set[Node](), [v]
+    while stack:
+        for x in reversed(stack.pop().args):
+            if x.uses == 1 and x.op is add and x.kind == v.kind:
+                absorbed.add(x)
+                stack.append(x)
+            elif x.uses == 1 and x.op is mul:
+                absorbed.add(x)
+                a, b = x.args
+                products.append((b, a) if LEFT[a.kind] > LEFT[b.kind] else (a, b))
+            elif x.kind != CONSTANT or x.number != 0:
+                terms.append(x)
+    return products[::-1], terms[::-1], absorbed
+
+
+def hoist(v: Node, products: list[tuple[Node, Node]]) -> list[Node]:
+    """The uniform products of a varying sum, as a sum of their own that is computed once for all rows."""
+    uniform = [p for p in products if v.kind == VARYING and VARYING not in (p[0].kind, p[1].kind)]
+    if not uniform:
+        return []
+    part = Node(UNIFORM, add)
+    part.products, part.terms = uniform, [t for t in v.terms if t.kind == UNIFORM]
+    v.products = [p for p in products if p not in uniform]
+    v.terms = [*(t for t in v.terms if t.kind != UNIFORM), part]
+    return [part]
+
+
+def group(order: Sequence[Node], roots: Sequence[Node]) -> list[list[Node]]:
+    """Nodes of equal (level, op, kinds of operands), which are computed together; operands first."""
+    groups: dict[Any, list[Node]] = defaultdict(list)
+    for v in order:
+        operands = v.operands()
+        v.level = 1 + max([x.level for x in operands])
+        pattern = v.op if v.products is None else len(v.products)
+        groups[v.level, pattern, tuple([x.kind for x in operands])].append(v)
+    home = {v: key for key, members in groups.items() for v in members}
+
+    def reads(key: Any) -> list[Any]:
+        return list(dict.fromkeys(home[x] for v in groups[key] for x in v.operands() if x.level))
+
+    return [groups[key] for key in postorder([home[y] for y in roots if y.level], reads)]
+
+
+class Operand(NamedTuple):
+    """What a group reads: slots of uniform or varying numbers, or constants."""
+
+    kind: int
+    slots: Slots
+    numbers: NDArray[np.float64] | None = None
+
+
+@dataclass(eq=False)
+class Block:
+    """Neighbouring slots, between two rows of ones: what one group computes, or a part of the inputs."""
+
+    kind: int
+    start: int
+    shape: tuple[int, ...]
+    name: str
+
+    @property
+    def slots(self) -> range:
+        return range(self.start, self.start + prod(self.shape))
+
+    @property
+    def row(self) -> int:
+        """How many slots the last axis has, if it is a matrix."""
+        return self.shape[1] if len(self.shape) > 1 else 1
+
+
+@dataclass(eq=False)
+class Elementwise:
+    """A formula computed for a whole block, and the partials towards its operands."""
+
+    block: Block
+    shape: tuple[int, ...]
+    formula: str
+    operands: dict[str, Operand]
+    partials: dict[str, str]
+
+
+@dataclass(eq=False)
+class Contraction:
+    """A block of sums of products: sums over k of left·right, each with its axes, and single terms."""
+
+    block: Block
+    axes: str
+    runs: list[tuple[tuple[Operand, str], tuple[Operand, str]]]
+    terms: list[Operand]
+
+
+def strides(slots: Slots) -> tuple[int, ...] | None:
+    """The step along every axis, if the slots are affine in their coordinates."""
+    base, n = int(slots.flat[0]), slots.ndim
+    first = [tuple(int(i == axis) for i in range(n)) for axis in range(n)]
+    found = [int(slots[at]) - base if slots.shape[axis] > 1 else 0 for axis, at in enumerate(first)]
+    grid = base + sum(s * i for s, i in zip(found, np.indices(slots.shape, sparse=True), strict=True))
+    return tuple(found) if (grid == slots).all() else None
+
+
+def fold(slots: Slots) -> tuple[int, ...]:
+    """A shape of up to three axes under which a row of slots is affine; the plain one if there is none."""
+    jumps = np.diff(slots)
+    breaks = np.flatnonzero(jumps != jumps[:1])
+    n = int(breaks[0]) + 1 if len(breaks) else len(slots)
+    if n == len(slots) or len(slots) % n:
+        return slots.shape
+    shape = (*fold(slots[::n]), n)
+    return shape if len(shape) < 4 and strides(slots.reshape(shape)) is not None else slots.shape
+
+
+def stem(nodes: Sequence[Node], otherwise: str) -> str:
+    """What the nodes' own names have in common."""
+    common = commonprefix([v.name for v in nodes])
+    common = common if len(nodes) == 1 else common.rstrip("0123456789_")
+    return common if common.isidentifier() else otherwise
+
+
+class Layout:
+    """The slots of all nodes, given group by group, and the groups as steps."""
+
+    def __init__(self, parameters: Sequence[Node], inputs: Sequence[Node]) -> None:
+        for i, v in enumerate(parameters):
+            v.slot = i
+        self.places = {v: i for i, v in enumerate(inputs)}
+        self.parameters, self.theta = parameters, Block(UNIFORM, 0, (len(parameters),), "theta")
+        self.free = {UNIFORM: len(parameters), VARYING: 0}
+        self.blocks: dict[int, list[Block]] = {UNIFORM: [self.theta], VARYING: []}
+        self.ones: dict[int, set[int]] = {UNIFORM: set(), VARYING: set()}
+        self.tables: list[tuple[Block, list[int]]] = []  # blocks of inputs, and their places in a row
+        self.counts = Counter[str]()
+        self.steps: list[Elementwise | Contraction] = []
+
+    def place(self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]) -> Block:
+        """A new block for the nodes, in this order."""
+        name = stem(nodes, name)
+        self.counts[name] += 1
+        alone = len(nodes) == 1 and nodes[0].name == name and self.counts[name] == 1
+        kind = nodes[0].kind
+        block = Block(kind, 0, shape, name if alone else f"{name}{self.counts[name]}")
+        block.start = start = self.free[kind] + block.row
+        for v, v.slot in zip(nodes, block.slots, strict=True):
+            pass
+        self.free[kind] = end = block.slots.stop + block.row
+        self.ones[kind] |= {*range(start - block.row, start), *range(end - block.row, end)}
+        self.blocks[kind].append(block)
+        return block
+
+    def place_inputs(self, nodes: Iterable[Node], row: int = 1) -> None:
+        """Inputs get their slots from their first reader."""
+        new = [v for v in dict.fromkeys(nodes) if v.slot < 0 and v in self.places]
+        if new:
+            whole = row > 1 and len(new) % row == 0
+            block = self.place(new, "x", (len(new) // row, row) if whole else (len(new),))
+            self.tables.append((block, [self.places[v] for v in new]))
+
+    def block_at(self, kind: int, slot: int) -> Block:
+        """The block that a slot, or a one beside it, belongs to."""
+        blocks = self.blocks[kind]
+        return blocks[max(bisect_right(blocks, slot, key=lambda block: block.start - block.row) - 1, 0)]
+
+    def weights(self, lo: int, hi: int) -> str:
+        """The name of parameters that are read together."""
+        nodes = self.parameters[lo:hi]
+        common = stem([v for v in nodes if v.name[:1] == nodes[0].name[:1]], "w")
+        return common.upper() if len(nodes) > 1 else nodes[0].name if nodes[0].name.isidentifier() else "w"
+
+    def operand(self, nodes: Any) -> Operand:
+        """An array of nodes as it is read."""
+        array = np.asarray(nodes, dtype=object)
+        flat: list[Node] = array.ravel().tolist()
+        slots = np.array([v.slot for v in flat]).reshape(array.shape)
+        constant = flat[0].kind == CONSTANT
+        numbers = np.array([v.number for v in flat]).reshape(array.shape) if constant else None
+        return Operand(flat[0].kind, slots, numbers)
+
+    def add(self, nodes: list[Node]) -> None:
+        """The next group."""
+        if nodes[0].products is None:
+            self.add_op(nodes)
+        elif not self.add_products(nodes):
+            self.add_sum(nodes)
+
+    def add_op(self, nodes: list[Node]) -> None:
+        """An op of the table, element by element."""
+        op, args = nodes[0].op, nodes[0].args
+        assert op is not None
+        form = op.form(*[x.kind != CONSTANT for x in args])
+        texts = form.traced(1.5, "z", op.operands)
+        partials = {op.operands[i]: text for i, text in zip(form.inner, texts, strict=True)}
+        if op.selects:
+            partials.pop("x", "")
+        columns = zip(*[v.args for v in nodes], strict=True)
+        operands = dict(zip(op.operands, columns, strict=True))
+        self.elementwise(nodes, op.name, op.text(*op.operands), partials, operands)
+
+    def add_sum(self, nodes: list[Node]) -> None:
+        """Sums of a few products that nothing shares, element by element."""
+        count = len(nodes[0].products or ())
+        columns = zip(*[v.operands() for v in nodes], strict=True)
+        operands = {f"x{i}": column for i, column in enumerate(columns)}
+        pairs = [(f"x{2 * i}", f"x{2 * i + 1}") for i in range(count)]
+        terms = list(operands)[2 * count :]
+        partials = dict(chain(pairs, [(y, x) for x, y in pairs], [(t, "1.0") for t in terms]))
+        text = " + ".join([f"{x} * {y}" for x, y in pairs] + terms)
+        self.elementwise(nodes, "sum", text, partials, operands)
+
+    def elementwise(
+        self, nodes: list[Node], name: str, formula: str, partials: dict[str, str],
+        operands: dict[str, Sequence[Node]],
+    ) -> None:  # fmt: skip
+        """A block whose nodes are in the order of the slots of the first operand of the highest kind."""
+        for column in operands.values():
+            self.place_inputs(column)
+        first = max(operands.values(), key=lambda column: column[0].kind)
+        rank = sorted(range(len(nodes)), key=lambda i: first[i].slot)
+        found = {x: self.operand([column[i] for i in rank]) for x, column in operands.items()}
+        shape = max((fold(x.slots) for x in found.values() if x.kind != CONSTANT), key=len)
+        above = self.block_at(first[0].kind, first[rank[0]].slot).shape
+        if len(shape) == 1 and prod(above) == len(nodes):
+            shape = above
+        block = self.place([nodes[i] for i in rank], name, shape if len(shape) == 2 else (len(nodes),))
+        for x, (kind, slots, numbers) in found.items():
+            found[x] = Operand(
+                kind, slots.reshape(shape), None if numbers is None else numbers.reshape(shape)
+            )
+        kept = {x: text for x, text in partials.items() if found[x].kind != CONSTANT}
+        self.steps.append(Elementwise(block, shape, formula, found, kept))
+
+    def add_products(self, nodes: list[Node]) -> bool:
+        """Matrix products, where the nodes are all pairs of some rows, or row by row; False for a few."""
+        rows = {v: rows_of(v) for v in nodes}
+        grids = families(rows)
+        count = len(rows[nodes[0]][0])
+        if count < 2 or (count <= FEW and all(len(a) == len(b) == 1 for a, b in grids)):
+            return False
+        at = {pair: v for v, pair in rows.items()}
+        if len(grids) > 16 or len(grids) == len(nodes) > 1 or len(at) < len(nodes):
+            nodes = sorted(nodes, key=lambda v: [x.slot for x in rows[v][1]])
+            self.place_inputs(x for v in nodes for x in v.operands())
+            self.contract(nodes, "i", "ik", [rows[v][0] for v in nodes], "ik", [rows[v][1] for v in nodes])
+            return True
+        for lefts, rights in grids:
+            self.place_inputs(chain(*lefts))
+            by_column = [*chain(*zip(*rights, strict=True))]
+            distinct = len(set(by_column)) == len(by_column)
+            self.place_inputs(by_column if distinct else chain(*rights), len(rights) if distinct else 1)
+            lefts, rights = (sorted(side, key=lambda row: [v.slot for v in row]) for side in (lefts, rights))
+            if len(rights) == 1:
+                self.contract([at[a, rights[0]] for a in lefts], "i", "ik", lefts, "k", rights[0])
+            else:
+                grid = [[at[a, b] for b in rights] for a in lefts]
+                self.contract(grid, "ij", "ik", lefts, "kj", [*zip(*rights, strict=True)])
+        return True
+
+    def contract(self, nodes: Any, axes: str, a: str, left: Any, b: str, right: Any) -> None:
+        """Nodes as contractions of left and right rows, over runs of columns that are views."""
+        grid, left, right = (np.array(x, dtype=object) for x in (nodes, left, right))
+        flat: list[Node] = grid.ravel().tolist()
+        by_k = right if b[0] == "k" else right.T
+        for column in zip(*[v.terms for v in flat], strict=True):
+            self.place_inputs(column)
+        terms = [
+            self.operand(np.reshape(np.array(c, dtype=object), grid.shape))
+            for c in zip(*[v.terms for v in flat], strict=True)
+        ]
+        runs = [
+            (
+                (self.operand(left[:, lo:hi]), a),
+                (self.operand(by_k[lo:hi] if b[0] == "k" else right[:, lo:hi]), b),
+            )
+            for lo, hi in cuts(left[0].tolist(), by_k.reshape(len(by_k), -1)[:, 0].tolist())
+        ]
+        if len(terms) == 1 and b[0] == "k" and self.add_bias(runs, terms[0]):
+            terms = []
+        self.steps.append(Contraction(self.place(flat, "z", grid.shape), axes, runs, terms))
+
+    def add_bias(self, runs: list[Any], bias: Operand) -> bool:
+        """A term that is the same along a row is one more weight, before or behind the others, times 1."""
+        column = bias.slots.reshape(len(bias.slots), -1)
+        (left, a), (right, b) = runs[0]
+        if bias.kind != UNIFORM or left.kind != UNIFORM or (column != column[:, :1]).any():
+            return False
+        for before in (True, False):
+            weights, ones = beside(left.slots, column[:, :1], before, 1), self.with_ones(right, before)
+            if ones and strides(weights) is not None:
+                runs[0] = (Operand(UNIFORM, weights), a), (ones, b)
+                return True
+        return False
+
+    def with_ones(self, right: Operand, before: bool) -> Operand | None:
+        """The right rows with a one more each, if ones lie beside them."""
+        kind, slots, numbers = right
+        if numbers is not None:
+            return Operand(
+                kind, *(beside(x, y, before) for x, y in ((slots, slots[:1]), (numbers, numbers[:1] * 0 + 1)))
+            )
+        n = prod(slots.shape[1:])
+        first = int(slots.flat[0]) - n if before else int(slots.flat[-1]) + 1
+        slots = beside(slots, np.arange(first, first + n).reshape(1, *slots.shape[1:]), before)
+        inside = self.ones[kind].issuperset(range(first, first + n))
+        return Operand(kind, slots) if inside and strides(slots) is not None else None
+
+
+def rows_of(v: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The left and the right factors of a sum of products."""
+    left, right = zip(*v.products, strict=True) if v.products else ((), ())
+    return left, right
+
+
+def families(rows: dict[Node, Any]) -> list[tuple[list[Any], list[Any]]]:
+    """Left and right rows of which every pair is a node; rights with the same lefts stand together."""
+    partners: dict[Any, list[Any]] = defaultdict(list)
+    for left, right in rows.values():
+        partners[right].append(left)
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for right, lefts in partners.items():
+        found[frozenset(lefts)].append(right)
+    return [(list(partners[rights[0]]), rights) for rights in found.values()]
+
+
+def cuts(left: Sequence[Node], right: Sequence[Node]) -> list[tuple[int, int]]:
+    """Where to part the columns: where kinds change and, if that is not too often, where strides do."""
+    pairs = [(a.kind, b.kind, a.slot, b.slot) for a, b in zip(left, right, strict=True)]
+    steps = [(b[2] - a[2], b[3] - a[3]) for a, b in zip(pairs, pairs[1:], strict=False)]
+    hard = [k for k in range(1, len(pairs)) if pairs[k][:2] != pairs[k - 1][:2]]
+    soft, lo = list[int](), 0
+    for k in range(1, len(pairs)):
+        if k in hard or (k > lo + 1 and steps[k - 1] != steps[lo]):
+            soft.append(k)
+            lo = k
+    chosen = soft if len(soft) < 4 else hard
+    return [*zip([0, *chosen], [*chosen, len(pairs)], strict=True)]
+
+
+def beside(array: NDArray[Any], more: NDArray[Any], before: bool, axis: int = 0) -> NDArray[Any]:
+    """The array with one more row or column."""
+    return np.concatenate((more, array) if before else (array, more), axis)
+
+
+def lower(
+    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+) -> tuple[Layout, list[Node]]:
+    """All passes: the layout, and the outputs as nodes."""
+    leaves = {v: Node(VARYING if v in set(inputs) else UNIFORM, name=v.name) for v in (*parameters, *inputs)}
+    layout = Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs])
+    place = flatten(outputs, leaves)
+    roots = [place[y] for y in outputs]
+    for y in roots:
+        y.uses += 1
+    for nodes in group(absorb([*dict.fromkeys(place.values())]), roots):
+        layout.add(nodes)
+    layout.place_inputs(layout.places)
+    return layout, roots
