@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Expr, Monomial, Ref, expression, factors, function_of, steps
+from .arrays import Expr, Monomial, Ref, expression, factors, steps
 from .lowering import (
     CONSTANT,
     UNIFORM,

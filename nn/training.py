@@ -12,21 +12,18 @@ from importlib import import_module
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from autograd import Value, no_grad, zero_grad
 from autograd.ieee import number
 from autograd.scopes import within
 
-from .losses import LOSSES, Loss, is_scalar, plain
+from .engines import Array, Compiled, Eager, LossFunction, Model, assign, fastest, numbers
+from .losses import LOSSES, Loss
 from .modules import chosen, whole
 
-Array: TypeAlias = NDArray[np.float64]
-Model: TypeAlias = Any  # a function of one row with a method parameters(); any Module is one
 Optimizer: TypeAlias = Any  # has update(theta, gradient, epoch), which gives the parameters after a step
 Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
-LossFunction: TypeAlias = Callable[[Any, Any], Value]  # of a row's output and its target
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,8 @@ class History:
     def plot(self, ax: Any = None) -> Any:
         """Draws the curves on matplotlib's axes, or on new ones, and returns them."""
         ax = import_module("matplotlib.pyplot").subplots()[1] if ax is None else ax
-        for name, numbers in {"loss": self.loss, **self.metrics}.items():
-            ax.plot(numbers, label=name)
+        for name, curve in {"loss": self.loss, **self.metrics}.items():
+            ax.plot(curve, label=name)
         ax.set_xlabel("epoch")
         ax.legend()
         return ax
@@ -104,6 +101,7 @@ class Training:
         self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.check()
+        self.engine: Eager | Compiled = Eager(model, self.parameters, self.loss, self.rows, self.targets)
 
     def check(self) -> None:
         """One row forward, so that what does not fit is said before anything is changed."""
@@ -146,7 +144,7 @@ class Training:
 
     def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
         """A step of the optimizer; gives the sum of the batch's losses and the outputs before it."""
-        loss, gradient, outputs = self.gradient(batch)
+        loss, gradient, outputs = self.engine.gradient(self.theta, batch)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss}")
         with np.errstate(all="ignore"):
@@ -157,32 +155,18 @@ class Training:
             self.finite = self.theta
             raise Diverged("a parameter would be inf or nan")
         self.finite, self.theta = self.theta, theta
-        assign(self.parameters, theta)
         return loss * len(batch), outputs
-
-    def gradient(self, batch: Sequence[int]) -> tuple[float, Array, list[Any]]:
-        """The mean loss of a batch, its gradient and the outputs; one row's graph is held at a time."""
-        zero_grad(*self.parameters)
-        losses, outputs = list[float](), list[Any]()
-        for i in batch:
-            output = self.model(self.rows[i])
-            loss = self.loss(output, self.targets[i])
-            loss.backward(1 / len(batch))
-            losses.append(loss.data)
-            outputs.append(numbers(output))
-        return sum(losses) / len(batch), np.array([p.grad for p in self.parameters]), outputs
 
     def check_end(self) -> None:
         """The loss after the last step, which no epoch has seen, must be finite too."""
-        with no_grad():
-            losses = [self.loss(self.model(x), y).data for x, y in zip(self.rows, self.targets, strict=True)]
-        if not math.isfinite(sum(losses)):
-            raise Diverged(f"the loss is {sum(losses) / len(losses)} at the end")
+        total = sum(self.engine.losses(self.theta, range(len(self.rows))))
+        if not math.isfinite(total):
+            raise Diverged(f"the loss is {total / len(self.rows)} at the end")
 
 
 def fit(
     model: Model, X: Any, y: Any, *, loss: str | LossFunction, optimizer: Optimizer, epochs: int,
-    batch_size: int | None = None, shuffle: bool = False, engine: str = "eager",
+    batch_size: int | None = None, shuffle: bool = False, engine: str = "compiled",
     metrics: Sequence[Metric] = (), progress: bool | None = None,
 ) -> History:  # fmt: skip
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
@@ -200,13 +184,16 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    chosen("engine", engine, {"eager": "row by row, scalar by scalar"})
+    chosen("engine", engine, {"compiled": Compiled, "eager": Eager})
     run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
+    span = range(whole(epochs, "epochs"))
+    with within(None):  # also where the caller records nothing
+        run.engine = fastest(cast("Eager", run.engine), run.theta) if engine == "compiled" else run.engine
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
-    bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
+    bar: Any = tqdm(span, "training", disable=not shown)
     try:
-        with within(None):  # also where the caller records nothing
+        with within(None):
             for epoch in bar:
                 run.one_epoch(epoch, size, shuffle, history)
                 bar.set_postfix(loss=history.loss[-1], refresh=False)
@@ -256,14 +243,3 @@ def table(data: Any, name: str) -> list[Any]:
     if wrong.size:
         raise ValueError(f"{name}[{wrong[0]}] is not finite: {array[wrong[0]]}")
     return array.astype(float).tolist()
-
-
-def numbers(output: Any) -> Any:
-    """What a model gives, as plain numbers."""
-    return plain(output) if is_scalar(output) else [plain(v) for v in output]
-
-
-def assign(parameters: Sequence[Value], theta: Array) -> None:
-    """The parameters' numbers, out of one array."""
-    for p, x in zip(parameters, theta.tolist(), strict=True):
-        p.data = x

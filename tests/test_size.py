@@ -94,7 +94,7 @@ LAYERS = {
     "autograd": "ieee scopes operators value freshness copying ops sweeps derivatives view notation drawing "
     "rowwise lowering arrays emitting binding program "
     "__init__",
-    "nn": "modules losses training __init__",
+    "nn": "modules losses engines training __init__",
 }
 
 
