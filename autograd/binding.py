@@ -23,6 +23,7 @@ class Bound:
             name: np.zeros((size, n) if rows else size) for name, (size, rows) in code.sizes.items()
         }
         self.buffers |= {"ones": np.ones(n), "seeds": np.zeros((len(roots), n)), **code.constants}
+        self.varying = [self.buffers[name] for name, (_, rows) in code.sizes.items() if rows]
         for name in BUFFERS.values():
             self.buffers[name][:] = 1.0  # what no block has stays 1
         known: dict[str, Any] = {
@@ -64,8 +65,7 @@ class Bound:
 
     def finite(self) -> NDArray[np.bool_]:
         """Which rows stayed finite in every array."""
-        arrays = [array for array in self.buffers.values() if array.ndim == 2]
-        return np.all([np.isfinite(array).all(axis=0) for array in arrays], axis=0)
+        return np.all([np.isfinite(array).all(axis=0) for array in self.varying], axis=0)
 
 
 def as_slice(places: list[int]) -> Any:

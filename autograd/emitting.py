@@ -76,7 +76,7 @@ class Emitter:
 
     def name(self, x: Any) -> str:
         """The name of an array in the source: a Ref, a number, or an array of indices."""
-        key = x.tobytes() if isinstance(x, np.ndarray) else repr(x) if isinstance(x, float) else x
+        key = (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else repr(x) if isinstance(x, float) else x
         if key not in self.names:
             stem, i = self.stem(x), 1
             name = stem
@@ -220,7 +220,10 @@ class Reverse(Emitter):
         self.whole: dict[Block, Monomial] = {}  # adjoints of blocks, not computed
         self.pending: dict[int, dict[int, list[int]]] = {kind: defaultdict(list) for kind in BUFFERS}
         self.parts = dict.fromkeys(BUFFERS, 1)  # the sizes of their buffers; number 0 stays zero
-        leaves = [layout.theta, *[block for block, _ in layout.tables if by_inputs]]
+        leaves = [
+            *[layout.theta] * bool(layout.parameters),
+            *[block for block, _ in layout.tables if by_inputs],
+        ]
         for block in leaves:
             self.needed[block.kind][block.slots] = True
         for step in layout.steps:

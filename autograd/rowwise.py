@@ -56,7 +56,7 @@ class Rowwise:
     ) -> None:
         self.order, self.outputs, self.inputs, self.parameters = order, outputs, inputs, parameters
         self.leaves = dict.fromkeys([*inputs, *parameters])
-        self.constants = [(v, v.data) for v in self.order if v.form is None and v not in self.leaves]
+        self.constants = {v: v.data for v in order if v.form is None and v not in self.leaves}
 
     @cached_property
     def names(self) -> dict[Value, str]:
@@ -69,7 +69,7 @@ class Rowwise:
         gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
         heads = [f"    {self.listed(self.inputs)} = row", f"    {self.listed(self.parameters)} = theta"]
         lines = heads + [
-            f"    {self.names[v]} = {self.fill(texts(v.form)[0], v) if v.form else repr(v.data)}"
+            f"    {self.names[v]} = {self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])}"
             for v in self.order if v not in self.leaves
         ]  # fmt: skip
         ahead = ["def forward(row, theta):", *lines, f"    return {out}", ""]
@@ -113,11 +113,10 @@ class Rowwise:
     @cached_property
     def twin(self) -> Rowwise:
         """A copy of the graph with numbers of its own, for the engine to assign to."""
-        constants = [v for v, _ in self.constants]
         outputs, inputs, parameters, copies = deepcopy(
-            [self.outputs, self.inputs, self.parameters, constants]
+            [self.outputs, self.inputs, self.parameters, [*self.constants]]
         )
-        for v, (_, x) in zip(copies, self.constants, strict=True):
+        for v, x in zip(copies, self.constants.values(), strict=True):
             v.data = x
         for y in outputs:
             y.forward()
