@@ -31,7 +31,7 @@ from .lowering import (
     strides,
 )
 
-MEAN, COUNT, ONES = (Ref(name, 0, (), (), name == "ones") for name in ("mean", "count", "ones"))
+ONES = Ref("ones", 0, (), (), True)
 BUFFERS = {UNIFORM: "values", VARYING: "rows"}
 NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
 Flow: TypeAlias = "Monomial | Callable[[Ref], None]"  # what can be written into an array
@@ -41,7 +41,7 @@ class Emitter:
     """The lines of a program and the arrays that they name."""
 
     def __init__(self, layout: Layout) -> None:
-        self.layout, self.lines = layout, list[str]()
+        self.layout, self.lines, self.turn = layout, list[str](), 0
         self.names: dict[Any, str] = {}
         self.taken: set[str] = set()
         self.constants: dict[str, NDArray[Any]] = {}
@@ -53,15 +53,30 @@ class Emitter:
 
     def source(self) -> list[str]:
         """The lines as one function, in which a matrix product begins a new line."""
-        found, turn = ["def run():"], getattr(self, "turn", 0)
+        theta, found = self.layout.theta.slots, ["def run():"]
+        for ref, name in self.names.items():
+            if (
+                isinstance(ref, Ref)
+                and ref.buffer == "values"
+                and ref.base in theta
+                and ref.shape
+                and not ref.axes
+            ):
+                end = ref.base + int(np.prod(ref.shape))
+                part = (
+                    f"theta[{ref.base}:{end}].reshape{ref.shape}" if ref.reshaped((1,)) else "a part of theta"
+                )
+                found.append(f"    # {name} = {part}")
+        found += [f"    # {block.name} = X[:, {places}].T" for block, places in self.layout.tables]
         for i, line in enumerate(self.lines):
-            fresh = i in (0, turn) or line[:3] in ("dot", "mat", "ein") or len(found[-1]) > 80
+            fresh = i in (0, self.turn) or line[:3] in ("dot", "mat", "ein") or len(found[-1]) > 80
+            found += [""] * (i == self.turn > 0)
             found[-1:] = [found[-1], f"    {line}"] if fresh else [f"{found[-1]}; {line}"]
-        return found if self.lines else [*found, "    pass"]
+        return [*found, "    return"]
 
     def name(self, x: Any) -> str:
         """The name of an array in the source: a Ref, a number, or an array of indices."""
-        key = x.tobytes() if isinstance(x, np.ndarray) else repr(x) if isinstance(x, float) else x
+        key = (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else repr(x) if isinstance(x, float) else x
         if key not in self.names:
             stem, i = self.stem(x), 1
             name = stem
@@ -81,6 +96,11 @@ class Emitter:
         if isinstance(x, float):
             return NUMBERS.get(x) or "c" + re.sub(r"\W", lambda sign: "m" if sign[0] == "-" else "_", repr(x))
         kind, buffer = VARYING if x.rows else UNIFORM, x.buffer.removeprefix("d_")
+        for base in (x._replace(axes=(), merged=()), x._replace(buffer=buffer)):
+            if base != x and base in self.names:
+                return (
+                    "d" * (base.axes == x.axes) + self.names[base] + "T" * (x.axes != tuple(sorted(x.axes)))
+                )
         if buffer != BUFFERS[kind] or not x.shape:
             return x.buffer
         block = self.layout.block_at(kind, x.base)
@@ -188,9 +208,9 @@ class Emitter:
 
 
 class Reverse(Emitter):
-    """A program with the adjoints: from a seed for every row and output, or from the mean over the rows."""
+    """A program with the adjoints, from a seed for every row and output."""
 
-    def __init__(self, layout: Layout, roots: Sequence[Node], *, seeded: bool) -> None:
+    def __init__(self, layout: Layout, roots: Sequence[Node], *, by_inputs: bool) -> None:
         super().__init__(layout)
         self.turn = len(self.lines)
         self.sizes |= {f"d_{name}": self.sizes[name] for name in BUFFERS.values()}
@@ -200,13 +220,18 @@ class Reverse(Emitter):
         self.whole: dict[Block, Monomial] = {}  # adjoints of blocks, not computed
         self.pending: dict[int, dict[int, list[int]]] = {kind: defaultdict(list) for kind in BUFFERS}
         self.parts = dict.fromkeys(BUFFERS, 1)  # the sizes of their buffers; number 0 stays zero
-        leaves = [layout.theta, *[block for block, _ in layout.tables if seeded]]
+        leaves = [
+            *[layout.theta] * bool(layout.parameters),
+            *[block for block, _ in layout.tables if by_inputs],
+        ]
         for block in leaves:
             self.needed[block.kind][block.slots] = True
         for step in layout.steps:
             self.needed[step.block.kind][step.block.slots] = any(map(self.needs, operands_of(step)))
         for i, y in enumerate(roots):
-            self.seed(i, y, seeded)
+            operand = Operand(y.kind, np.array([y.slot]))
+            if self.needs(operand):
+                self.contribute(operand, Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
         for step in reversed(layout.steps):
             self.back(step)
         for block in leaves:
@@ -218,14 +243,6 @@ class Reverse(Emitter):
     def needs(self, operand: Operand) -> bool:
         return operand.kind != CONSTANT and bool(self.needed[operand.kind][operand.slots].any())
 
-    def seed(self, i: int, y: Node, seeded: bool) -> None:
-        """The adjoint of an output."""
-        operand = Operand(y.kind, np.array([y.slot]))
-        if self.needs(operand):
-            start = Ref("seeds", i, (1,), (1,), True) if seeded else MEAN
-            above = () if y.kind == UNIFORM and not seeded else (start,)
-            self.contribute(operand, Monomial(1.0, above), seeded)
-
     def back(self, step: Elementwise | Contraction) -> None:
         """What a group sends to its operands."""
         adjoint = self.adjoint(step.block) if self.needed[step.block.kind][step.block.start] else None
@@ -236,11 +253,11 @@ class Reverse(Emitter):
             return
         d = self.array(step.block, adjoint)
         for term in filter(self.needs, step.terms):
-            self.contribute(term, Monomial(1.0, (d,)), d.rows)
+            self.contribute(term, Monomial(1.0, (d,)))
         for run in step.runs:
             for (x, axes), (y, y_axes) in (run, run[::-1]):
                 if self.needs(x):
-                    self.contribute(x, self.product(d, step.axes, self.read(y), y_axes, axes), d.rows)
+                    self.contribute(x, self.product(d, step.axes, self.read(y), y_axes, axes))
 
     def product(self, d: Ref, d_axes: str, y: Any, y_axes: str, axes: str) -> Callable[[Ref], None]:
         """Writes the contraction of an adjoint with the other factor, the result's first axis first."""
@@ -266,7 +283,7 @@ class Reverse(Emitter):
                 flow = flow._replace(number=flow.number + flows[key][1].number)
             flows[key] = operand, flow
         for operand, flow in flows.values():
-            self.contribute(operand, flow, step.block.kind == VARYING)
+            self.contribute(operand, flow)
 
     def partial(self, e: Expr, shape: tuple[int, ...]) -> Monomial:
         """A partial as a product of arrays."""
@@ -288,13 +305,11 @@ class Reverse(Emitter):
                 found = self.call(word, out, found, ref)
         return out if found is out else self.call("positive", out, found)
 
-    def contribute(self, operand: Operand, flow: Flow, every_row: bool) -> None:
-        """Adds to the adjoint of an operand; a flow that does not vary may still come from every row."""
+    def contribute(self, operand: Operand, flow: Flow) -> None:
+        """Adds to the adjoint of an operand."""
         kind, slots, _ = operand
         step = strides(slots)
         if isinstance(flow, Monomial):
-            if kind == UNIFORM and every_row and not flow.rows:
-                flow = flow.times(Monomial(1.0, (COUNT,)))
             shared = [i for i, s in enumerate(step or ()) if s == 0 and slots.shape[i] > 1]
             if shared or (kind == UNIFORM and flow.rows):
                 flow = self.summed(flow, slots.shape, shared, kind == UNIFORM and flow.rows)
@@ -372,7 +387,8 @@ class Reverse(Emitter):
     def adjoint(self, block: Block) -> Monomial | None:
         """All that was contributed to a block."""
         slots, written, d = np.array(block.slots), self.written[block.kind], self.view(block, "d_")
-        parts = [self.pending[block.kind].get(slot, []) for slot in block.slots]
+        pending = self.pending[block.kind]
+        parts = [pending.get(slot, []) for slot in block.slots] if pending else []
         if any(parts):
             self.flush(block)
         if block in self.whole:
@@ -396,7 +412,7 @@ class Reverse(Emitter):
     def array(self, block: Block, adjoint: Monomial) -> Ref:
         """An adjoint, computed."""
         d, single = self.view(block, "d_"), adjoint.single()
-        return single if single and single.rows == d.rows and single.shape else self.write(adjoint, d)
+        return single if single and single.rows == d.rows else self.write(adjoint, d)
 
 
 def operands_of(step: Elementwise | Contraction) -> Iterator[Operand]:

@@ -12,11 +12,12 @@ coordinates, it is a strided view of the buffer.
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 from os.path import commonprefix
 from typing import Any, NamedTuple, TypeAlias
@@ -31,67 +32,60 @@ CONSTANT, UNIFORM, VARYING = range(3)
 LEFT = (1, 0, 2)  # by kind, which factor of a product stands on the left: weights before data
 FEW = 3  # so few products that nothing shares are computed one by one
 Slots: TypeAlias = NDArray[np.intp]
+Row: TypeAlias = "tuple[Node, ...]"
 
 
 class Node:
     """A number of the graph; a sum of products has ``products`` and single ``terms`` in place of args."""
 
-    __slots__ = ("args", "kind", "level", "name", "number", "op", "products", "slot", "terms", "uses")
+    number, name, uses, level, slot = 0.0, "", 0, 0, -1
+    products: list[tuple[Node, Node]] | None = None
+    terms: Sequence[Node] = ()
 
-    def __init__(
-        self,
-        kind: int,
-        op: Op | None = None,
-        args: tuple[Node, ...] = (),
-        number: float = 0.0,
-        name: str = "",
-    ) -> None:
-        self.kind, self.op, self.args, self.number, self.name = kind, op, args, number, name
-        self.products: list[tuple[Node, Node]] | None = None
-        self.terms: list[Node] = []
-        self.uses, self.level, self.slot = 0, 0, -1
+    def __init__(self, kind: int, op: Op | None = None, args: Row = ()) -> None:
+        self.kind, self.op, self.args = kind, op, args
         for x in args:
             x.uses += 1
 
     def operands(self) -> Sequence[Node]:
         """What it reads."""
-        return self.args if self.products is None else [*chain.from_iterable(self.products), *self.terms]
+        return self.args if self.products is None else [*chain(*self.products), *self.terms]
 
 
-ONE = Node(CONSTANT, number=1.0)
+ONE = Node(CONSTANT)
+ONE.number = 1.0
 
 
-def flatten(outputs: Sequence[Value], leaves: dict[Value, Node]) -> dict[Value, Node]:
-    """The graph as nodes, operands before results; ``leaves`` are the parameters' and the inputs'."""
+def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node]:
+    """The Values in order as nodes; ``leaves`` are the parameters' and the inputs'."""
     place, known = dict(leaves), dict[Any, Node]()
 
     def constant(x: float) -> Node:
-        return known.get(repr(x)) or known.setdefault(repr(x), Node(CONSTANT, number=x))
+        node = known.setdefault(repr(x), Node(CONSTANT))
+        node.number = x
+        return node
 
-    def make(v: Any, args: tuple[Node, ...]) -> Node:
-        kind = max([x.kind for x in args])
-        if kind == CONSTANT:
-            return constant(v.form.op.evaluate(*[x.number for x in args]))
-        return Node(kind, v.form.op, args, 0.0, v.name)
-
-    order: list[Any] = postorder(outputs, lambda v: v.inner)
     for v in order:
         if v in place:
             continue
         if v.form is None:
-            place[v] = constant(v._data)
+            place[v] = constant(v.data)
             continue
-        operands = [x for x in (v._x, v._y, v._w) if x is not None]
+        operands = (v._x, v._y, v._w)[: len(v.form.op.operands)]
         args = tuple([constant(x) if x.__class__ is float else place[x] for x in operands])
         key = v.form.op, args
-        place[v] = known.get(key) or known.setdefault(key, make(v, args))
+        if key not in known:
+            kind = max([x.kind for x in args])
+            known[key] = Node(kind, *key) if kind else constant(v.op.evaluate(*[x.number for x in args]))
+            known[key].name = v.name
+        place[v] = known[key]
     return place
 
 
-def absorb(order: Sequence[Node]) -> list[Node]:
+def absorb(order: Iterable[Node]) -> list[Node]:
     """Finds the sums of products; gives the nodes that are left to compute, operands before results."""
     inside, left = set[Node](), list[Node]()
-    for v in reversed(order):
+    for v in reversed([*order]):
         if v.op is None or v in inside:
             continue
         left.append(v)
@@ -147,7 +141,7 @@ def group(order: Sequence[Node], roots: Sequence[Node]) -> list[list[Node]]:
     home = {v: key for key, members in groups.items() for v in members}
 
     def reads(key: Any) -> list[Any]:
-        return list(dict.fromkeys(home[x] for v in groups[key] for x in v.operands() if x.level))
+        return [*dict.fromkeys(home[x] for v in groups[key] for x in v.operands() if x.level)]
 
     return [groups[key] for key in postorder([home[y] for y in roots if y.level], reads)]
 
@@ -158,6 +152,10 @@ class Operand(NamedTuple):
     kind: int
     slots: Slots
     numbers: NDArray[np.float64] | None = None
+
+    def reshape(self, shape: tuple[int, ...]) -> Operand:
+        numbers = None if self.numbers is None else self.numbers.reshape(shape)
+        return Operand(self.kind, self.slots.reshape(shape), numbers)
 
 
 @dataclass(eq=False)
@@ -175,7 +173,7 @@ class Block:
 
     @property
     def row(self) -> int:
-        """How many slots the last axis has, if it is a matrix."""
+        """How many slots its last axis has, if it is a matrix."""
         return self.shape[1] if len(self.shape) > 1 else 1
 
 
@@ -202,11 +200,11 @@ class Contraction:
 
 def strides(slots: Slots) -> tuple[int, ...] | None:
     """The step along every axis, if the slots are affine in their coordinates."""
-    base, n = int(slots.flat[0]), slots.ndim
-    first = [tuple(int(i == axis) for i in range(n)) for axis in range(n)]
-    found = [int(slots[at]) - base if slots.shape[axis] > 1 else 0 for axis, at in enumerate(first)]
-    grid = base + sum(s * i for s, i in zip(found, np.indices(slots.shape, sparse=True), strict=True))
-    return tuple(found) if (grid == slots).all() else None
+    base, steps = int(slots.flat[0]), list[int]()
+    for axis, n in enumerate(slots.shape):
+        steps.append(int(slots[tuple(int(i == axis) for i in range(slots.ndim))]) - base if n > 1 else 0)
+    grid = base + sum(s * i for s, i in zip(steps, np.indices(slots.shape, sparse=True), strict=True))
+    return tuple(steps) if (grid == slots).all() else None
 
 
 def fold(slots: Slots) -> tuple[int, ...]:
@@ -233,27 +231,24 @@ class Layout:
     def __init__(self, parameters: Sequence[Node], inputs: Sequence[Node]) -> None:
         for i, v in enumerate(parameters):
             v.slot = i
-        self.places = {v: i for i, v in enumerate(inputs)}
         self.parameters, self.theta = parameters, Block(UNIFORM, 0, (len(parameters),), "theta")
-        self.free = {UNIFORM: len(parameters), VARYING: 0}
+        self.places = {v: i for i, v in enumerate(inputs)}
+        self.free = {UNIFORM: len(parameters) + 1, VARYING: 0}
         self.blocks: dict[int, list[Block]] = {UNIFORM: [self.theta], VARYING: []}
-        self.ones: dict[int, set[int]] = {UNIFORM: set(), VARYING: set()}
         self.tables: list[tuple[Block, list[int]]] = []  # blocks of inputs, and their places in a row
         self.counts = Counter[str]()
         self.steps: list[Elementwise | Contraction] = []
 
     def place(self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]) -> Block:
         """A new block for the nodes, in this order."""
-        name = stem(nodes, name)
+        name, kind = stem(nodes, name), nodes[0].kind
         self.counts[name] += 1
-        alone = len(nodes) == 1 and nodes[0].name == name and self.counts[name] == 1
-        kind = nodes[0].kind
-        block = Block(kind, 0, shape, name if alone else f"{name}{self.counts[name]}")
-        block.start = start = self.free[kind] + block.row
-        for v, v.slot in zip(nodes, block.slots, strict=True):
-            pass
-        self.free[kind] = end = block.slots.stop + block.row
-        self.ones[kind] |= {*range(start - block.row, start), *range(end - block.row, end)}
+        own = nodes[0].name == name and self.counts[name] == 1
+        block = Block(kind, 0, shape, name if own else f"{name}{self.counts[name]}")
+        block.start = self.free[kind] + block.row
+        self.free[kind] = block.slots.stop + block.row
+        for v, slot in zip(nodes, block.slots, strict=True):
+            v.slot = slot
         self.blocks[kind].append(block)
         return block
 
@@ -261,8 +256,8 @@ class Layout:
         """Inputs get their slots from their first reader."""
         new = [v for v in dict.fromkeys(nodes) if v.slot < 0 and v in self.places]
         if new:
-            whole = row > 1 and len(new) % row == 0
-            block = self.place(new, "x", (len(new) // row, row) if whole else (len(new),))
+            matrix = row > 1 and len(new) % row == 0
+            block = self.place(new, "x", (len(new) // row, row) if matrix else (len(new),))
             self.tables.append((block, [self.places[v] for v in new]))
 
     def block_at(self, kind: int, slot: int) -> Block:
@@ -273,17 +268,21 @@ class Layout:
     def weights(self, lo: int, hi: int) -> str:
         """The name of parameters that are read together."""
         nodes = self.parameters[lo:hi]
-        common = stem([v for v in nodes if v.name[:1] == nodes[0].name[:1]], "w")
-        return common.upper() if len(nodes) > 1 else nodes[0].name if nodes[0].name.isidentifier() else "w"
+        common = commonprefix([v.name for v in nodes if v.name[:1] == nodes[0].name[:1]])
+        if len(nodes) > 1:
+            common = common.split("_")[0].upper()  # the bias is one of them, under another letter
+        self.counts["W"] += not common
+        return common if common.isidentifier() else f"W{self.counts['W']}"
 
     def operand(self, nodes: Any) -> Operand:
         """An array of nodes as it is read."""
         array = np.asarray(nodes, dtype=object)
         flat: list[Node] = array.ravel().tolist()
-        slots = np.array([v.slot for v in flat]).reshape(array.shape)
-        constant = flat[0].kind == CONSTANT
-        numbers = np.array([v.number for v in flat]).reshape(array.shape) if constant else None
-        return Operand(flat[0].kind, slots, numbers)
+        for v in flat:
+            if v.slot < 0 and v in self.places:
+                self.place_inputs(flat)
+        numbers = np.array([v.number for v in flat]) if flat[0].kind == CONSTANT else None
+        return Operand(flat[0].kind, np.array([v.slot for v in flat]), numbers).reshape(array.shape)
 
     def add(self, nodes: list[Node]) -> None:
         """The next group."""
@@ -301,29 +300,25 @@ class Layout:
         partials = {op.operands[i]: text for i, text in zip(form.inner, texts, strict=True)}
         if op.selects:
             partials.pop("x", "")
-        columns = zip(*[v.args for v in nodes], strict=True)
-        operands = dict(zip(op.operands, columns, strict=True))
+        operands = dict(zip(op.operands, zip(*[v.args for v in nodes], strict=True), strict=True))
         self.elementwise(nodes, op.name, op.text(*op.operands), partials, operands)
 
     def add_sum(self, nodes: list[Node]) -> None:
         """Sums of a few products that nothing shares, element by element."""
-        count = len(nodes[0].products or ())
-        columns = zip(*[v.operands() for v in nodes], strict=True)
-        operands = {f"x{i}": column for i, column in enumerate(columns)}
-        pairs = [(f"x{2 * i}", f"x{2 * i + 1}") for i in range(count)]
-        terms = list(operands)[2 * count :]
-        partials = dict(chain(pairs, [(y, x) for x, y in pairs], [(t, "1.0") for t in terms]))
+        count = 2 * len(nodes[0].products or ())
+        operands = {f"x{i}": x for i, x in enumerate(zip(*[v.operands() for v in nodes], strict=True))}
+        names = [*operands]
+        pairs, terms = [*zip(names[:count:2], names[1:count:2], strict=True)], names[count:]
+        partials = dict([*pairs, *((y, x) for x, y in pairs), *((t, "1.0") for t in terms)])
         text = " + ".join([f"{x} * {y}" for x, y in pairs] + terms)
         self.elementwise(nodes, "sum", text, partials, operands)
 
     def elementwise(
-        self, nodes: list[Node], name: str, formula: str, partials: dict[str, str],
-        operands: dict[str, Sequence[Node]],
-    ) -> None:  # fmt: skip
+        self, nodes: list[Node], name: str, formula: str, partials: dict[str, str], operands: dict[str, Row]
+    ) -> None:
         """A block whose nodes are in the order of the slots of the first operand of the highest kind."""
-        for column in operands.values():
-            self.place_inputs(column)
         first = max(operands.values(), key=lambda column: column[0].kind)
+        self.place_inputs(first)
         rank = sorted(range(len(nodes)), key=lambda i: first[i].slot)
         found = {x: self.operand([column[i] for i in rank]) for x, column in operands.items()}
         shape = max((fold(x.slots) for x in found.values() if x.kind != CONSTANT), key=len)
@@ -331,31 +326,28 @@ class Layout:
         if len(shape) == 1 and prod(above) == len(nodes):
             shape = above
         block = self.place([nodes[i] for i in rank], name, shape if len(shape) == 2 else (len(nodes),))
-        for x, (kind, slots, numbers) in found.items():
-            found[x] = Operand(
-                kind, slots.reshape(shape), None if numbers is None else numbers.reshape(shape)
-            )
+        found = {x: operand.reshape(shape) for x, operand in found.items()}
         kept = {x: text for x, text in partials.items() if found[x].kind != CONSTANT}
         self.steps.append(Elementwise(block, shape, formula, found, kept))
 
     def add_products(self, nodes: list[Node]) -> bool:
         """Matrix products, where the nodes are all pairs of some rows, or row by row; False for a few."""
         rows = {v: rows_of(v) for v in nodes}
-        grids = families(rows)
-        count = len(rows[nodes[0]][0])
+        at, grids, count = (
+            {pair: v for v, pair in rows.items()},
+            families(rows.values()),
+            len(rows[nodes[0]][0]),
+        )
         if count < 2 or (count <= FEW and all(len(a) == len(b) == 1 for a, b in grids)):
             return False
-        at = {pair: v for v, pair in rows.items()}
         if len(grids) > 16 or len(grids) == len(nodes) > 1 or len(at) < len(nodes):
-            nodes = sorted(nodes, key=lambda v: [x.slot for x in rows[v][1]])
-            self.place_inputs(x for v in nodes for x in v.operands())
             self.contract(nodes, "i", "ik", [rows[v][0] for v in nodes], "ik", [rows[v][1] for v in nodes])
             return True
         for lefts, rights in grids:
-            self.place_inputs(chain(*lefts))
             by_column = [*chain(*zip(*rights, strict=True))]
             distinct = len(set(by_column)) == len(by_column)
             self.place_inputs(by_column if distinct else chain(*rights), len(rights) if distinct else 1)
+            self.place_inputs(chain(*lefts))
             lefts, rights = (sorted(side, key=lambda row: [v.slot for v in row]) for side in (lefts, rights))
             if len(rights) == 1:
                 self.contract([at[a, rights[0]] for a in lefts], "i", "ik", lefts, "k", rights[0])
@@ -365,24 +357,18 @@ class Layout:
         return True
 
     def contract(self, nodes: Any, axes: str, a: str, left: Any, b: str, right: Any) -> None:
-        """Nodes as contractions of left and right rows, over runs of columns that are views."""
+        """Nodes as sums of products of left and right rows, over runs of columns that are views."""
         grid, left, right = (np.array(x, dtype=object) for x in (nodes, left, right))
         flat: list[Node] = grid.ravel().tolist()
-        by_k = right if b[0] == "k" else right.T
-        for column in zip(*[v.terms for v in flat], strict=True):
-            self.place_inputs(column)
-        terms = [
-            self.operand(np.reshape(np.array(c, dtype=object), grid.shape))
-            for c in zip(*[v.terms for v in flat], strict=True)
-        ]
-        runs = [
-            (
-                (self.operand(left[:, lo:hi]), a),
-                (self.operand(by_k[lo:hi] if b[0] == "k" else right[:, lo:hi]), b),
-            )
-            for lo, hi in cuts(left[0].tolist(), by_k.reshape(len(by_k), -1)[:, 0].tolist())
-        ]
-        if len(terms) == 1 and b[0] == "k" and self.add_bias(runs, terms[0]):
+        columns = zip(*[v.terms for v in flat], strict=True)
+        terms = [self.operand(column).reshape(grid.shape) for column in columns]
+        first = right[0] if b == "ik" else right if b == "k" else right[:, 0]
+        self.place_inputs([*left.ravel(), *right.ravel()])
+        runs: list[Any] = []
+        for lo, hi in cuts(left[0], first):
+            part = right[:, lo:hi] if b == "ik" else right[lo:hi]
+            runs.append(((self.operand(left[:, lo:hi]), a), (self.operand(part), b)))
+        if len(terms) == 1 and b != "ik" and self.add_bias(runs, terms[0]):
             terms = []
         self.steps.append(Contraction(self.place(flat, "z", grid.shape), axes, runs, terms))
 
@@ -404,44 +390,43 @@ class Layout:
         kind, slots, numbers = right
         if numbers is not None:
             return Operand(
-                kind, *(beside(x, y, before) for x, y in ((slots, slots[:1]), (numbers, numbers[:1] * 0 + 1)))
+                kind, beside(slots, slots[:1], before), beside(numbers, numbers[:1] * 0 + 1, before)
             )
-        n = prod(slots.shape[1:])
-        first = int(slots.flat[0]) - n if before else int(slots.flat[-1]) + 1
+        n, block = prod(slots.shape[1:]), self.block_at(kind, int(slots.flat[0]))
+        first = block.start - n if before else block.slots.stop
         slots = beside(slots, np.arange(first, first + n).reshape(1, *slots.shape[1:]), before)
-        inside = self.ones[kind].issuperset(range(first, first + n))
-        return Operand(kind, slots) if inside and strides(slots) is not None else None
+        return Operand(kind, slots) if 0 <= first and n <= block.row and strides(slots) is not None else None
 
 
-def rows_of(v: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+def rows_of(v: Node) -> tuple[Row, Row]:
     """The left and the right factors of a sum of products."""
     left, right = zip(*v.products, strict=True) if v.products else ((), ())
     return left, right
 
 
-def families(rows: dict[Node, Any]) -> list[tuple[list[Any], list[Any]]]:
-    """Left and right rows of which every pair is a node; rights with the same lefts stand together."""
-    partners: dict[Any, list[Any]] = defaultdict(list)
-    for left, right in rows.values():
+def families(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[list[Row], list[Row]]]:
+    """Left and right rows of which every pair is there; rights with the same lefts stand together."""
+    partners: dict[Row, list[Row]] = defaultdict(list)
+    for left, right in pairs:
         partners[right].append(left)
-    found: dict[Any, list[Any]] = defaultdict(list)
+    found: dict[Any, list[Row]] = defaultdict(list)
     for right, lefts in partners.items():
         found[frozenset(lefts)].append(right)
-    return [(list(partners[rights[0]]), rights) for rights in found.values()]
+    return [([*partners[rights[0]]], rights) for rights in found.values()]
 
 
 def cuts(left: Sequence[Node], right: Sequence[Node]) -> list[tuple[int, int]]:
     """Where to part the columns: where kinds change and, if that is not too often, where strides do."""
-    pairs = [(a.kind, b.kind, a.slot, b.slot) for a, b in zip(left, right, strict=True)]
-    steps = [(b[2] - a[2], b[3] - a[3]) for a, b in zip(pairs, pairs[1:], strict=False)]
-    hard = [k for k in range(1, len(pairs)) if pairs[k][:2] != pairs[k - 1][:2]]
+    kinds = [(a.kind, b.kind) for a, b in zip(left, right, strict=True)]
+    places = [(a.slot, b.slot) for a, b in zip(left, right, strict=True)]
+    steps = [(c - a, d - b) for (a, b), (c, d) in pairwise(places)]
+    hard = [k for k in range(1, len(kinds)) if kinds[k] != kinds[k - 1]]
     soft, lo = list[int](), 0
-    for k in range(1, len(pairs)):
+    for k in range(1, len(kinds)):
         if k in hard or (k > lo + 1 and steps[k - 1] != steps[lo]):
             soft.append(k)
             lo = k
-    chosen = soft if len(soft) < 4 else hard
-    return [*zip([0, *chosen], [*chosen, len(pairs)], strict=True)]
+    return [*pairwise([0, *(soft if len(soft) < 4 else hard), len(kinds)])]
 
 
 def beside(array: NDArray[Any], more: NDArray[Any], before: bool, axis: int = 0) -> NDArray[Any]:
@@ -450,16 +435,24 @@ def beside(array: NDArray[Any], more: NDArray[Any], before: bool, axis: int = 0)
 
 
 def lower(
-    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+    order: Sequence[Value], outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
 ) -> tuple[Layout, list[Node]]:
-    """All passes: the layout, and the outputs as nodes."""
-    leaves = {v: Node(VARYING if v in set(inputs) else UNIFORM, name=v.name) for v in (*parameters, *inputs)}
+    """All passes over a graph in topological order: the layout, and the outputs as nodes."""
+    leaves = {v: Node(UNIFORM) for v in parameters} | {v: Node(VARYING) for v in inputs}
+    for v, node in leaves.items():
+        node.name = v.name
     layout = Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs])
-    place = flatten(outputs, leaves)
-    roots = [place[y] for y in outputs]
-    for y in roots:
-        y.uses += 1
-    for nodes in group(absorb([*dict.fromkeys(place.values())]), roots):
-        layout.add(nodes)
+    collecting = gc.isenabled()
+    gc.disable()  # it would look through all that is made here, again and again: 3 times slower
+    try:
+        place = flatten(order, leaves)
+        roots = [place[y] for y in outputs]
+        for y in roots:
+            y.uses += 1
+        for nodes in group(absorb(dict.fromkeys(place.values())), roots):
+            layout.add(nodes)
+    finally:
+        if collecting:
+            gc.enable()
     layout.place_inputs(layout.places)
     return layout, roots

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from copy import deepcopy
-from functools import cached_property
-from itertools import chain
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .arrays import Array
 from .binding import Bound
 from .emitting import Emitter, Reverse
-from .ieee import ERRORS
 from .lowering import VARYING, lower
-from .rowwise import MOST, Line
-from .sweeps import zero_grad
+from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
+
+CACHE = 2**17  # numbers that a block of rows may hold
 
 
 def compile(
@@ -48,11 +44,10 @@ def compile(
     """
     many = not isinstance(outputs, Value)
     roots = [outputs] if isinstance(outputs, Value) else list(outputs)
-    order = toposort(*roots)
     if not roots:
         raise ValueError("compile needs an output")
     if parameters is None:
-        parameters = [v for v in order if v.form is None and v not in set(inputs)]
+        parameters = [v for v in toposort(*roots) if v.form is None and v not in set(inputs)]
     check_leaves([*inputs, *parameters])
     return Program(roots, list(inputs), list(parameters), many)
 
@@ -82,16 +77,18 @@ class Program:
     def __init__(
         self, outputs: list[Value], inputs: list[Value], parameters: list[Value], many: bool
     ) -> None:
-        self.outputs, self.inputs, self.parameters, self.many = outputs, inputs, parameters, many
-        order, named = toposort(*outputs), {*inputs, *parameters}
-        self.constants = [(v, v.data) for v in order if v.form is None and v not in named]
-        self.size = len(order)
-        self.layout, self.roots = lower(outputs, inputs, parameters)
+        self.inputs, self.parameters, self.many, self.lock = inputs, parameters, many, RLock()
+        order = toposort(*outputs)
+        self.rowwise = Rowwise(order, outputs, inputs, parameters)
+        self.layout, self.roots = lower(order, outputs, inputs, parameters)
         self.codes: dict[str, Emitter] = {}
         self.bindings: dict[tuple[str, int], Bound] = {}
-        self.lock = RLock()
         slots = sum(len(block.slots) for block in self.layout.blocks[VARYING])
-        self.block = min(max(1 << round(math.log2(2**17 / (slots + 1))), 128), 16384)
+        self.block = min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
+
+    def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
+        twin = self.rowwise.twin
+        return Program, (twin.outputs, twin.inputs, twin.parameters, self.many)
 
     @property
     def theta(self) -> Array:
@@ -105,24 +102,10 @@ class Program:
 
     @property
     def source(self) -> str:
-        """The code that computes the outputs and the gradient of their mean."""
-        if self.by_row("mean", 1):
-            return self.line.source
-        return "\n".join(self.code("mean" if len(self.roots) == 1 else "seeds").source())
-
-    def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
-        copy = self.copy()
-        return Program, (copy.outputs, copy.inputs, copy.parameters, copy.many)
-
-    def copy(self) -> Engine:
-        """The graph once more, with numbers of its own."""
-        leaves = [v for v, _ in self.constants]
-        outputs, inputs, parameters, copies = deepcopy([self.outputs, self.inputs, self.parameters, leaves])
-        for v, (_, x) in zip(copies, self.constants, strict=True):
-            v.data = x
-        for y in outputs:
-            y.forward()
-        return Engine(outputs, inputs, parameters, self.many)
+        """The code that computes the outputs and the gradient by the parameters."""
+        return (
+            self.rowwise.source if self.by_row("gradient", 1) else "\n".join(self.code("gradient").source())
+        )
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""
@@ -138,15 +121,11 @@ class Program:
         """
         if len(self.roots) > 1:
             raise ValueError(f"this program has {len(self.roots)} outputs; use vjp with a seed for each")
-        rows, theta = self.check_rows(X), self.check_theta(theta)
-        if weights is not None:
-            seeds = self.check_seed(weights, len(rows))
-            out, gradient, _ = self.run("seeds", rows, theta, seeds)
-            return float((out * seeds).sum()), gradient
-        if self.roots[0].kind != VARYING:
-            rows = rows[:1]
-        out, gradient, _ = self.run("mean", rows, theta, None)
-        return float(np.add.reduce(out[:, 0]) / len(rows)) if len(rows) else math.nan, gradient
+        rows = self.check_rows(X)
+        n = len(rows)
+        seeds = np.full((n, 1), 1 / max(n, 1)) if weights is None else self.check_seed(weights, n)
+        out, gradient, _ = self.run("gradient", rows, self.check_theta(theta), seeds)
+        return float(np.vdot(out, seeds)) if n or weights is not None else math.nan, gradient
 
     def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
@@ -155,116 +134,66 @@ class Program:
         results are (parameters,) and (rows, inputs).
         """
         rows = self.check_rows(X)
-        seeds = self.check_seed(seed, len(rows))
-        return self.run("seeds", rows, self.check_theta(theta), seeds)[1:]
+        return self.run("vjp", rows, self.check_theta(theta), self.check_seed(seed, len(rows)))[1:]
 
     def code(self, kind: str) -> Emitter:
-        """The lines for the values alone, the gradient of the mean, or that of any seeds."""
+        """The lines for the values alone, for the gradient by the parameters, or also by the inputs."""
         if kind not in self.codes:
-            seeded = kind == "seeds"
+            reverse = kind != "values"
             self.codes[kind] = (
-                Emitter(self.layout) if kind == "values" else Reverse(self.layout, self.roots, seeded=seeded)
+                Reverse(self.layout, self.roots, by_inputs=kind == "vjp") if reverse else Emitter(self.layout)
             )
         return self.codes[kind]
 
     def by_row(self, kind: str, n: int) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
-        return self.size <= MOST and self.size * n < 7 * len(self.code(kind).lines)
+        size = len(self.rowwise.order)
+        return size <= MOST and size * n < 7 * len(self.code(kind).lines)
 
     def bound(self, kind: str, n: int) -> Bound:
         """The lines on buffers for n rows; those used last are kept."""
-        found = self.bindings.pop((kind, n), None) or Bound(self.code(kind), self.roots, n)
-        self.bindings[kind, n] = found
-        while len(self.bindings) > 8:
+        self.bindings[kind, n] = self.bindings.pop((kind, n), None) or Bound(
+            self.code(kind), self.roots, n, kind == "vjp"
+        )
+        if len(self.bindings) > 8:
             del self.bindings[next(iter(self.bindings))]
-        return found
+        return self.bindings[kind, n]
 
-    def run(
-        self, kind: str, rows: Array, theta: Array, seeds: Array | None, total: int = 0
-    ) -> tuple[Array, Array, Array]:
+    def run(self, kind: str, rows: Array, theta: Array, seeds: Array | None) -> tuple[Array, Array, Array]:
         """Outputs, gradient by the parameters and by the inputs, block by block."""
+        if len(rows) <= self.block:
+            return self.run_block(kind, rows, theta, seeds)
         parts = [
-            self.run_block(kind, rows[at : at + self.block], theta,
-                           None if seeds is None else seeds[at : at + self.block], total or len(rows))
+            self.run_block(
+                kind,
+                rows[at : at + self.block],
+                theta,
+                seeds if seeds is None else seeds[at : at + self.block],
+            )
             for at in range(0, len(rows), self.block)
-        ]  # fmt: skip
-        if len(parts) == 1:
-            return parts[0]
-        empty = [(np.zeros((0, len(self.roots))), np.zeros(len(theta)), np.zeros((0, len(self.inputs))))]
-        outs, gradients, by_inputs = zip(*(parts or empty), strict=True)
+        ]
+        outs, gradients, by_inputs = zip(*parts, strict=True)
         return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(by_inputs)
 
     def run_block(
-        self, kind: str, rows: Array, theta: Array, seeds: Array | None, total: int
+        self, kind: str, rows: Array, theta: Array, seeds: Array | None
     ) -> tuple[Array, Array, Array]:
-        """The same for so many rows as fit into the cache."""
+        """The same for so many rows as fit into the cache; rows that are not finite go to the engine."""
         with self.lock, np.errstate(all="ignore"):
             if self.by_row(kind, len(rows)):
-                return self.run_rows(kind, rows, theta, seeds, total)
+                return self.rowwise.run(rows, theta, seeds)
             bound = self.bound(kind, len(rows))
-            bound.load(rows, theta)
-            bound.buffers["mean"][()] = 1 / total
-            if seeds is not None:
-                bound.buffers["seeds"][:] = seeds.T
-            bound.run()
-            out = bound.outputs()
-            gradient = (
-                np.zeros(len(theta)) if kind == "values" else bound.buffers["d_values"][: len(theta)].copy()
-            )
-            by_inputs = bound.by_inputs() if kind == "seeds" else np.zeros((0, len(self.inputs)))
-            if math.isfinite(
-                gradient.dot(gradient) + np.add.reduce(out, None) + np.add.reduce(by_inputs, None)
-            ):
-                return out, gradient, by_inputs
-            good = bound.finite()
-            if not good.any() or good.all():
-                return self.run_rows(kind, rows, theta, seeds, total)
-            first = self.run_block(kind, rows[good], theta, None if seeds is None else seeds[good], total)
-            second = self.run_rows(kind, rows[~good], theta, None if seeds is None else seeds[~good], total)
-            for found, a, b in zip((out, by_inputs), first[::2], second[::2], strict=True):
-                if len(found):
-                    found[good], found[~good] = a, b
-            return out, first[1] + second[1], by_inputs
-
-    def run_rows(
-        self, kind: str, rows: Array, theta: Array, seeds: Array | None, total: int
-    ) -> tuple[Array, Array, Array]:
-        """The same row by row, in Python."""
-        if seeds is None:
-            seeds = np.full((len(rows), len(self.roots)), 1 / total)
-        numbers, gradient = theta.tolist(), np.zeros(len(theta))
-        out, by_inputs = np.zeros((len(rows), len(self.roots))), np.zeros((len(rows), len(self.inputs)))
-        for i, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
-            if kind == "values":
-                out[i] = self.values_of(row, numbers)
-            else:
-                out[i], by_theta, by_inputs[i] = self.gradient_of(row, numbers, seed)
-                gradient += by_theta
-        return out, gradient, by_inputs
-
-    def values_of(self, row: list[float], theta: list[float]) -> Sequence[float]:
-        """The outputs for one row; by the engine where Python's floats raise."""
-        if self.size <= MOST:
-            with suppress(*ERRORS):
-                return self.line.run(row, theta)
-        return self.engine.set(row, theta)
-
-    def gradient_of(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """Outputs and gradients for one row; by the engine where something is not finite."""
-        if self.size <= MOST:
-            with suppress(*ERRORS):
-                found = self.line.gradient(row, theta, seed)
-                if all(map(math.isfinite, chain(*found))):
-                    return found
-        return self.engine.gradient(row, theta, seed)
-
-    @cached_property
-    def line(self) -> Line:
-        return Line(self.outputs, self.inputs, self.parameters)
-
-    @cached_property
-    def engine(self) -> Engine:
-        return self.copy()
+            found = bound.run(rows, theta, 0.0 if seeds is None else seeds.T)
+            if all(math.isfinite(np.vdot(x, x)) for x in found[: 3 if kind == "vjp" else 2]):
+                return found
+            bad = ~bound.finite()
+            if not bad.any() or bad.all():
+                return self.rowwise.run(rows, theta, seeds)
+            good = self.run_block(kind, rows[~bad], theta, seeds if seeds is None else seeds[~bad])
+            rest = self.rowwise.run(rows[bad], theta, seeds if seeds is None else seeds[bad])
+            for i in (0, 2):
+                found[i][~bad], found[i][bad] = good[i], rest[i]
+            return found[0], good[1] + rest[1], found[2]
 
     def check_rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
@@ -287,33 +216,10 @@ class Program:
         return array
 
     def check_seed(self, seed: Any, rows: int) -> Array:
-        array, shape = floats(seed, "the seed"), (rows, len(self.outputs))
+        array, shape = floats(seed, "the seed"), (rows, len(self.roots))
         if array.shape not in ((), shape, (rows,) if shape[1] == 1 else shape):
             raise ValueError(f"the seed has the shape {array.shape}; this program takes {shape}")
         return np.array(np.broadcast_to(array.reshape(shape) if array.ndim else array, shape))
-
-
-class Engine(NamedTuple):
-    """A graph that is computed and differentiated by the engine itself."""
-
-    outputs: list[Value]
-    inputs: list[Value]
-    parameters: list[Value]
-    many: bool
-
-    def set(self, row: list[float], theta: list[float]) -> list[float]:
-        """The outputs at other numbers."""
-        for v, x in zip([*self.inputs, *self.parameters], [*row, *theta], strict=True):
-            v.data = x
-        return [y.forward().data for y in self.outputs]
-
-    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """The outputs, and the gradients by parameters and by inputs."""
-        out = self.set(row, theta)
-        zero_grad(*self.inputs, *self.parameters)
-        for y, s in zip(self.outputs, seed, strict=True):
-            y.backward(s)
-        return out, [v.grad for v in self.parameters], [v.grad for v in self.inputs]
 
 
 def floats(data: Any, name: str) -> Array:

@@ -92,7 +92,7 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 LAYERS = {
     "autograd": "ieee scopes operators value freshness copying ops sweeps derivatives view notation drawing "
-    "rowwise lowering arrays emitting binding program "
+    "lowering arrays emitting binding rowwise program "
     "__init__",
     "nn": "modules losses engines training __init__",
 }
