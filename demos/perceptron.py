@@ -1,7 +1,7 @@
 """From the gates of McCulloch and Pitts to a deep net that learns XOR.
 
 You will see the perceptron's rule find AND and OR, one neuron fail at XOR and the line that is the reason,
-and 2817 parameters find it after a long wait on a plateau.  Takes two or three minutes, scalar by scalar.
+and 2817 parameters find it after a long wait on a plateau.
 """
 
 import random
