@@ -105,7 +105,11 @@ def function_of(word: str) -> Callable[..., Any]:
     if isinstance(found, np.ufunc) or word in ("dot", "matmul", "einsum"):
         return cast("Callable[..., Any]", found)
     one_by_one = np.vectorize(NUMPY[word], otypes=[np.float64])
-    return lambda *args, out: np.copyto(out, one_by_one(*args) if out.size else out)
+
+    def compute(*args: Array, out: Array) -> None:
+        out[...] = one_by_one(*args) if out.size else 0.0
+
+    return compute
 
 
 def where(x: Array, y: Array, w: Array, out: Array) -> None:
@@ -128,7 +132,7 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
             case ast.UnaryOp():
                 return simple(WORDS[type(node.op)], read(node.operand))
             case _:
-                return simple(WORDS.get(node.func.id, node.func.id), *map(read, node.args))
+                return simple(str(WORDS.get(node.func.id, node.func.id)), *map(read, node.args))
 
     return read(parsed(text, mode="eval").body)
 

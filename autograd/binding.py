@@ -39,10 +39,10 @@ class Bound:
         self.ahead, self.back = space["build"](*known.values())
         size = code.layout.theta.slots.stop
         self.theta, self.gradient = self.buffers["values"][:size], self.buffers["d_values"][:size]
-        self.tables = [
-            (as_slice(places), *(self.buffers[x][block.slots.start : block.slots.stop] for x in ("rows", "d_rows")))
-            for block, places in code.layout.tables
-        ]  # fmt: skip
+        self.tables: list[tuple[Any, Array, Array]] = []
+        for block, places in code.layout.tables:
+            at = slice(block.slots.start, block.slots.stop)
+            self.tables.append((as_slice(places), self.buffers["rows"][at], self.buffers["d_rows"][at]))
 
     def run(
         self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import WORDS, Expr, Monomial, Ref, expression, factors, steps
+from .arrays import WORDS, Call, Expr, Monomial, Ref, expression, factors, steps
 from .lowering import (
     CONSTANT,
     UNIFORM,
@@ -33,7 +33,7 @@ from .lowering import (
 ONES = Ref("ones", 0, (), (), True)
 BUFFERS = {UNIFORM: "values", VARYING: "rows"}
 NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
-RESERVED = "ahead back build dot matmul einsum add_reduce add_at positive".split() + [*WORDS.values()]
+RESERVED = ("ahead", "back", "build", "dot", "matmul", "einsum", "add_reduce", "add_at", "positive")
 Flow: TypeAlias = "Monomial | Callable[[Ref], None]"  # what can be written into an array
 
 
@@ -53,7 +53,7 @@ class Emitter:
             if isinstance(s, Elementwise)
             for text in (s.formula, *s.partials.values())
         ]
-        self.counts = Counter([*RESERVED, *re.findall(r"(\w+)\(", " ".join(texts))])
+        self.counts = Counter([*RESERVED, *WORDS.values(), *re.findall(r"(\w+)\(", " ".join(texts))])
         self.constants: dict[str, NDArray[Any]] = {}
         self.sizes = {
             prefix + name: (layout.free[kind], kind == VARYING)
@@ -109,9 +109,7 @@ class Emitter:
 
     def name(self, x: Any) -> str:
         """The name of an array in the source: a Ref, a number, or an array of indices."""
-        key: Any = (
-            (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else repr(x) if isinstance(x, float) else x
-        )
+        key: Any = x if isinstance(x, Ref) else repr(x) if isinstance(x, float) else (x.shape, x.tobytes())
         if key not in self.names:
             name = stem = self.stem(x)
             while self.counts[name]:
@@ -195,7 +193,7 @@ class Emitter:
 
     def evaluate(self, e: Expr, shape: tuple[int, ...], out: Ref | None = None) -> Expr:
         """An expression, into the given array or where it was computed before."""
-        if isinstance(e, (float, Ref)):
+        if not isinstance(e, Call):
             return e if out is None else self.call("positive", out, e)
         if out is not None or e not in self.known:
             operands = [self.evaluate(x, shape) for x in e.operands]

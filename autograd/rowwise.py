@@ -129,7 +129,7 @@ class Rowwise:
         """The outputs, and the gradients by parameters and by inputs."""
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
-                found = self.sweep(row, theta, seed)
+                found: Any = self.sweep(row, theta, seed)
                 if all(map(math.isfinite, chain(*found))):
                     return found
         return self.twin.by_engine(row, theta, seed)
