@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -23,29 +23,33 @@ class Ref(NamedTuple):
 
     buffer: str
     base: int
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # () is the whole buffer
     strides: tuple[int, ...]
     rows: bool
     lifted: bool = False  # with an axis of one in place of the rows
-    axes: tuple[int, ...] = ()  # as a matrix: the axes in this order
+    axes: tuple[int, ...] = ()  # as a matrix: the axes in this order,
     merged: tuple[int, ...] = ()  # so many of them merged to one
 
     def reshaped(self, shape: tuple[int, ...]) -> Ref | None:
-        """The same numbers in another shape, if that is a view; a lone number has any shape."""
-        if shape == self.shape or not self.shape:
-            return self
+        """The same numbers in another shape, if that is a view."""
         dense = all(
             n == 1 or s == t for n, s, t in zip(self.shape, self.strides, steps(self.shape), strict=True)
         )
-        return self._replace(shape=shape, strides=steps(shape)) if dense else None
+        return self if shape == self.shape else self.dense(shape) if dense else None
+
+    def dense(self, shape: tuple[int, ...]) -> Ref:
+        """Neighbours from the same place in a shape."""
+        return self._replace(shape=shape, strides=steps(shape))
+
+    def layout(self, n: int) -> tuple[list[int], list[int]]:
+        """Shape and strides in bytes of the view for n rows."""
+        row = n if self.rows else 1
+        return [*self.shape, *[n] * self.rows], [*(8 * s * row for s in self.strides), *[8] * self.rows]
 
     def matrix(self, axes: str, *merged: Sequence[str]) -> tuple[Ref, str] | None:
         """The view with these axes merged, if there is one, and whether it is dense by rows or columns."""
-        n = 3  # any number of rows will do
-        row = n if self.rows else 1
-        size, step = [*self.shape, *[n] * self.rows], [*(8 * s * row for s in self.strides), *[8] * self.rows]
         order, counts = tuple([axes.index(c) for part in merged for c in part]), tuple(map(len, merged))
-        array = as_strided(np.empty(1), size, step).transpose(order)
+        array = as_strided(np.empty(1), *self.layout(3)).transpose(order)  # any number of rows will do
         try:
             array = array.reshape(grouped(array.shape, counts), copy=False)
         except ValueError:
@@ -54,13 +58,12 @@ class Ref(NamedTuple):
         plain = order == tuple(range(len(order))) and set(counts) == {1}
         return self if plain else self._replace(axes=order, merged=counts), dense
 
-    def view(self, buffer: NDArray[Any], n: int) -> NDArray[Any]:
+    def view(self, buffer: Array, n: int) -> Array:
         """The array itself, in a buffer for n rows."""
         if not self.shape:
             return buffer
-        row = n if self.rows else 1
-        size, step = [*self.shape, *[n] * self.rows], [*(8 * s * row for s in self.strides), *[8] * self.rows]
-        array: NDArray[Any] = np.ndarray(size, np.float64, buffer, 8 * self.base * row, step)
+        size, step = self.layout(n)
+        array: Array = np.ndarray(size, np.float64, buffer, 8 * self.base * (n if self.rows else 1), step)
         if self.axes:
             array = array.transpose(self.axes)
             array = array.reshape(grouped(array.shape, self.merged))
@@ -69,8 +72,7 @@ class Ref(NamedTuple):
 
 def grouped(shape: Sequence[int], counts: Sequence[int]) -> list[int]:
     """The shape with so many neighbouring axes merged to one each."""
-    ends = list(accumulate(counts))
-    return [prod(shape[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+    return [prod(shape[end - n : end]) for end, n in zip(accumulate(counts), counts, strict=True)]
 
 
 def steps(shape: Sequence[int]) -> tuple[int, ...]:
@@ -78,7 +80,14 @@ def steps(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple([prod(shape[i + 1 :]) if n > 1 else 0 for i, n in enumerate(shape)])
 
 
-Expr: TypeAlias = "float | Ref | tuple[Any, ...]"  # a tuple is a function's name and its operands
+class Call(NamedTuple):
+    """A function of NumPy, by its name, of expressions."""
+
+    word: str
+    operands: tuple[Expr, ...]
+
+
+Expr: TypeAlias = "float | Ref | Call"
 WORDS: dict[Any, str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
     ast.Mod: "remainder", ast.USub: "negative", "fabs": "absolute", "pow": "power",
@@ -88,15 +97,19 @@ parsed = cache(ast.parse)
 
 def function_of(word: str) -> Callable[..., Any]:
     """The function that a word of the source stands for; one that NumPy lacks runs number by number."""
-    found = getattr(np, word, None)
     if word == "where":
         return where
-    if isinstance(found, np.ufunc) or word in ("dot", "matmul", "einsum"):
-        return found  # pyright: ignore[reportReturnType]  these three are functions
     if word.startswith("add_"):
         return getattr(np.add, word[4:])
-    one_by_one: Any = np.vectorize(NUMPY[word], otypes=[np.float64])
-    return lambda *args, out: np.copyto(out, one_by_one(*args) if out.size else out)
+    found = getattr(np, word, None)
+    if isinstance(found, np.ufunc) or word in ("dot", "matmul", "einsum"):
+        return cast("Callable[..., Any]", found)
+    one_by_one = np.vectorize(NUMPY[word], otypes=[np.float64])
+
+    def compute(*args: Array, out: Array) -> None:
+        out[...] = one_by_one(*args) if out.size else 0.0
+
+    return compute
 
 
 def where(x: Array, y: Array, w: Array, out: Array) -> None:
@@ -111,7 +124,7 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
     def read(node: Any) -> Expr:
         match node:
             case ast.Constant():
-                return float(node.value)  # pyright: ignore[reportArgumentType]  a number
+                return float(cast("float", node.value))
             case ast.Name():
                 return names[node.id] if node.id in names else float(NUMPY[node.id])
             case ast.BinOp():
@@ -119,7 +132,7 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
             case ast.UnaryOp():
                 return simple(WORDS[type(node.op)], read(node.operand))
             case _:
-                return simple(WORDS.get(node.func.id, node.func.id), *map(read, node.args))
+                return simple(str(WORDS.get(node.func.id, node.func.id)), *map(read, node.args))
 
     return read(parsed(text, mode="eval").body)
 
@@ -137,7 +150,7 @@ def simple(word: str, *operands: Expr) -> Expr:
                 function_of(word)(*operands, out=out)
             return float(out)
         case _:
-            return (word, *operands)
+            return Call(word, operands)
 
 
 class Monomial(NamedTuple):
@@ -149,18 +162,20 @@ class Monomial(NamedTuple):
 
     @property
     def rows(self) -> bool:
-        return any(ref.rows for ref in (*self.above, *self.below))
+        """Whether it varies."""
+        return any(ref.rows for ref in self.above + self.below)
 
     def times(self, other: Monomial) -> Monomial:
-        return Monomial(
-            *(a * b if i == 0 else a + b for i, (a, b) in enumerate(zip(self, other, strict=True)))
-        )
+        """The product."""
+        (a, b, c), (x, y, z) = self, other
+        return Monomial(a * x, b + y, c + z)
 
     def single(self) -> Ref | None:
         """The one array that it is."""
         return self.above[0] if self.number == 1 and len(self.above) == 1 and not self.below else None
 
     def reshaped(self, shape: tuple[int, ...]) -> Monomial | None:
+        """The same in another shape, if all of its arrays are views in it."""
         above, below = (tuple([ref.reshaped(shape) for ref in side]) for side in (self.above, self.below))
         return None if None in above + below else Monomial(self.number, above, below)
 
@@ -170,12 +185,12 @@ def factors(e: Expr) -> Monomial:
     match e:
         case float():
             return Monomial(e)
-        case ("multiply", x, y):
+        case Call("multiply", (x, y)):
             return factors(x).times(factors(y))
-        case ("divide", x, y) if factors(y).number:
+        case Call("divide", (x, y)) if factors(y).number:
             number, above, below = factors(y)
             return factors(x).times(Monomial(1 / number, below, above))
-        case ("negative", x):
+        case Call("negative", (x,)):
             return factors(x).times(Monomial(-1.0))
         case _:
             return Monomial(1.0, (e,))

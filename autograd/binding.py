@@ -1,9 +1,9 @@
-"""A program's lines bound to memory: buffers for so many rows, and the function that works on them."""
+"""A program's lines bound to memory: buffers for so many rows, and the functions that work on them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from .arrays import Array, Ref, function_of
 from .emitting import BUFFERS, Emitter
-from .lowering import CONSTANT, UNIFORM, VARYING, Node
+from .lowering import CONSTANT, Node
 
 
 class Bound:
     """Lines on buffers for n rows."""
 
-    def __init__(self, code: Emitter, roots: Sequence[Node], n: int, by_inputs: bool) -> None:
-        self.layout, self.roots, self.n = code.layout, roots, n
-        self.buffers: dict[str, NDArray[Any]] = {
+    def __init__(self, code: Emitter, roots: Sequence[Node], n: int) -> None:
+        self.roots, self.n = roots, n
+        self.buffers = {
             name: np.zeros((size, n) if rows else size) for name, (size, rows) in code.sizes.items()
         }
-        self.buffers |= {"ones": np.ones(n), "seeds": np.zeros((len(roots), n)), **code.constants}
         self.varying = [self.buffers[name] for name, (_, rows) in code.sizes.items() if rows]
+        self.buffers |= {"ones": np.ones(n), "seeds": np.zeros((len(roots), n)), **code.constants}
         for name in BUFFERS.values():
             self.buffers[name][:] = 1.0  # what no block has stays 1
         known: dict[str, Any] = {
@@ -32,36 +32,35 @@ class Bound:
         }
         words = set(re.findall(r"(?<![.\w])([a-z]\w*)\(", "\n".join(code.lines)))
         known |= {word: function_of(word) for word in words}
+        ahead, back = (code.source(part) for part in (code.lines[: code.turn], code.lines[code.turn :]))
+        lines = [f"def build({', '.join(known)}):", "  def ahead():", *ahead, "  def back():", *back]
         space: dict[str, Any] = {}
-        lines = [
-            f"def build({', '.join(known)}):",
-            *(f"    {line}" for line in code.source()),
-            "    return run",
-        ]
-        exec("\n".join(lines), space)  # noqa: S102  our own text
-        self.lines: Callable[[], None] = space["build"](*known.values())
-        self.theta = self.buffers["values"][: self.layout.theta.slots.stop]
-        self.seeds = self.buffers["seeds"]
-        self.gradient = self.buffers.get("d_values", self.theta * 0)[: len(self.theta)]
-        parts = [(as_slice(places), block.slots) for block, places in self.layout.tables]
-        self.tables = [(places, self.buffers["rows"][slots.start : slots.stop]) for places, slots in parts]
-        self.back = [
-            (places, self.buffers["d_rows"][slots.start : slots.stop]) for places, slots in parts if by_inputs
-        ]
+        exec("\n".join([*lines, "  return ahead, back"]), space)  # noqa: S102  our own text
+        self.ahead, self.back = space["build"](*known.values())
+        size = code.layout.theta.slots.stop
+        self.theta, self.gradient = self.buffers["values"][:size], self.buffers["d_values"][:size]
+        self.tables: list[tuple[Any, Array, Array]] = []
+        for block, places in code.layout.tables:
+            at = slice(block.slots.start, block.slots.stop)
+            self.tables.append((as_slice(places), self.buffers["rows"][at], self.buffers["d_rows"][at]))
 
-    def run(self, rows: Array, theta: Array, seeds: Any) -> tuple[Array, Array, Array]:
-        """The outputs, the gradient by the parameters, and those by the inputs."""
+    def run(
+        self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool
+    ) -> tuple[Array, Array, Array]:
+        """The outputs and, from seeds, the gradients by the parameters and by the inputs."""
         self.theta[:] = theta
-        for places, values in self.tables:
+        for places, values, _ in self.tables:
             values[:] = rows.T[places]
-        self.seeds[:] = seeds
-        self.lines()
-        out, by_inputs = np.empty((self.n, len(self.roots))), np.zeros(rows.shape)
+        self.ahead()
+        if seeds is not None:
+            self.buffers["seeds"][:] = seeds.T
+            self.back()
+        out, d_rows = np.empty((self.n, len(self.roots))), np.zeros(rows.shape if by_inputs else (self.n, 0))
         for i, y in enumerate(self.roots):
             out[:, i] = y.number if y.kind == CONSTANT else self.buffers[BUFFERS[y.kind]][y.slot]
-        for places, d in self.back:
-            by_inputs[:, places] = d.T
-        return out, self.gradient.copy(), by_inputs
+        for places, _, d in self.tables if by_inputs else ():
+            d_rows[:, places] = d.T
+        return out, self.gradient.copy(), d_rows
 
     def finite(self) -> NDArray[np.bool_]:
         """Which rows stayed finite in every array."""
@@ -70,4 +69,5 @@ class Bound:
 
 def as_slice(places: list[int]) -> Any:
     """Neighbouring places as a slice."""
-    return slice(places[0], places[-1] + 1) if places == [*range(places[0], places[-1] + 1)] else places
+    whole = slice(places[0], places[-1] + 1)
+    return whole if places == [*range(whole.start, whole.stop)] else places

@@ -17,9 +17,9 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
+from keyword import iskeyword
 from math import prod
-from os.path import commonprefix
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -187,6 +187,10 @@ class Elementwise:
     operands: dict[str, Operand]
     partials: dict[str, str]
 
+    def reads(self) -> list[Operand]:
+        """What it may send gradients to."""
+        return [self.operands[x] for x in self.partials]
+
 
 @dataclass(eq=False)
 class Contraction:
@@ -197,6 +201,10 @@ class Contraction:
     runs: list[tuple[tuple[Operand, str], tuple[Operand, str]]]
     terms: list[Operand]
 
+    def reads(self) -> list[Operand]:
+        """What it may send gradients to."""
+        return [*self.terms, *[side for run in self.runs for side, _ in run]]
+
 
 def strides(slots: Slots) -> tuple[int, ...] | None:
     """The step along every axis, if the slots are affine in their coordinates."""
@@ -204,7 +212,7 @@ def strides(slots: Slots) -> tuple[int, ...] | None:
     for axis, n in enumerate(slots.shape):
         steps.append(int(slots[tuple(int(i == axis) for i in range(slots.ndim))]) - base if n > 1 else 0)
     grid = base + sum(s * i for s, i in zip(steps, np.indices(slots.shape, sparse=True), strict=True))
-    return tuple(steps) if (grid == slots).all() else None
+    return tuple(steps) if np.array_equal(np.broadcast_to(grid, slots.shape), slots) else None
 
 
 def fold(slots: Slots) -> tuple[int, ...]:
@@ -220,9 +228,20 @@ def fold(slots: Slots) -> tuple[int, ...]:
 
 def stem(nodes: Sequence[Node], otherwise: str) -> str:
     """What the nodes' own names have in common."""
-    common = commonprefix([v.name for v in nodes])
+    common = prefix([v.name for v in nodes])
     common = common if len(nodes) == 1 else common.rstrip("0123456789_")
-    return common if common.isidentifier() else otherwise
+    return common if usable(common) else otherwise
+
+
+def prefix(names: Sequence[str]) -> str:
+    """What all of them begin with."""
+    pairs = zip(min(names), max(names), strict=False)
+    return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def usable(name: str) -> bool:
+    """Whether a name can stand in source as it is."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name)
 
 
 class Layout:
@@ -268,11 +287,11 @@ class Layout:
     def weights(self, lo: int, hi: int) -> str:
         """The name of parameters that are read together."""
         nodes = self.parameters[lo:hi]
-        common = commonprefix([v.name for v in nodes if v.name[:1] == nodes[0].name[:1]])
+        common = prefix([v.name for v in nodes if v.name[:1] == nodes[0].name[:1]])
         if len(nodes) > 1:
             common = common.split("_")[0].upper()  # the bias is one of them, under another letter
-        self.counts["W"] += not common
-        return common if common.isidentifier() else f"W{self.counts['W']}"
+        self.counts["W"] += not usable(common)
+        return common if usable(common) else f"W{self.counts['W']}"
 
     def operand(self, nodes: Any) -> Operand:
         """An array of nodes as it is read."""
@@ -300,7 +319,9 @@ class Layout:
         partials = {op.operands[i]: text for i, text in zip(form.inner, texts, strict=True)}
         if op.selects:
             partials.pop("x", "")
-        operands = dict(zip(op.operands, zip(*[v.args for v in nodes], strict=True), strict=True))
+        operands: dict[str, Row] = dict(
+            zip(op.operands, zip(*[v.args for v in nodes], strict=True), strict=True)
+        )
         self.elementwise(nodes, op.name, op.text(*op.operands), partials, operands)
 
     def add_sum(self, nodes: list[Node]) -> None:
@@ -395,7 +416,7 @@ class Layout:
         n, block = prod(slots.shape[1:]), self.block_at(kind, int(slots.flat[0]))
         first = block.start - n if before else block.slots.stop
         slots = beside(slots, np.arange(first, first + n).reshape(1, *slots.shape[1:]), before)
-        return Operand(kind, slots) if 0 <= first and n <= block.row and strides(slots) is not None else None
+        return Operand(kind, slots) if first >= 0 and n <= block.row and strides(slots) is not None else None
 
 
 def rows_of(v: Node) -> tuple[Row, Row]:

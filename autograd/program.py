@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Array
 from .binding import Bound
-from .emitting import Emitter, Reverse
+from .emitting import Emitter
 from .lowering import VARYING, lower
 from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
@@ -81,14 +81,14 @@ class Program:
         order = toposort(*outputs)
         self.rowwise = Rowwise(order, outputs, inputs, parameters)
         self.layout, self.roots = lower(order, outputs, inputs, parameters)
-        self.codes: dict[str, Emitter] = {}
-        self.bindings: dict[tuple[str, int], Bound] = {}
+        self.codes: dict[bool, Emitter] = {}
+        self.bindings: dict[tuple[Emitter, int], Bound] = {}
         slots = sum(len(block.slots) for block in self.layout.blocks[VARYING])
         self.block = min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
-        twin = self.rowwise.twin
-        return Program, (twin.outputs, twin.inputs, twin.parameters, self.many)
+        copy = self.rowwise.copy()
+        return Program, (copy.outputs, copy.inputs, copy.parameters, self.many)
 
     @property
     def theta(self) -> Array:
@@ -103,13 +103,15 @@ class Program:
     @property
     def source(self) -> str:
         """The code that computes the outputs and the gradient by the parameters."""
-        return (
-            self.rowwise.source if self.by_row("gradient", 1) else "\n".join(self.code("gradient").source())
-        )
+        code = self.code()
+        if self.by_row(code, 1):
+            return self.rowwise.source
+        ahead, back = code.source(code.lines[: code.turn]), code.source(code.lines[code.turn :])
+        return "\n".join([*code.header(), "def ahead():", *ahead, "", "def back():", *back])
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""
-        out, _, _ = self.run("values", self.check_rows(X), self.check_theta(theta), None)
+        out, _, _ = self.run(self.check_rows(X), self.check_theta(theta), None)
         return out if self.many else out[:, 0]
 
     def value_and_grad(self, X: Any = None, theta: Any = None, weights: Any = None) -> tuple[float, Array]:
@@ -124,7 +126,7 @@ class Program:
         rows = self.check_rows(X)
         n = len(rows)
         seeds = np.full((n, 1), 1 / max(n, 1)) if weights is None else self.check_seed(weights, n)
-        out, gradient, _ = self.run("gradient", rows, self.check_theta(theta), seeds)
+        out, gradient, _ = self.run(rows, self.check_theta(theta), seeds)
         return float(np.vdot(out, seeds)) if n or weights is not None else math.nan, gradient
 
     def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
@@ -134,66 +136,60 @@ class Program:
         results are (parameters,) and (rows, inputs).
         """
         rows = self.check_rows(X)
-        return self.run("vjp", rows, self.check_theta(theta), self.check_seed(seed, len(rows)))[1:]
+        return self.run(rows, self.check_theta(theta), self.check_seed(seed, len(rows)), True)[1:]
 
-    def code(self, kind: str) -> Emitter:
-        """The lines for the values alone, for the gradient by the parameters, or also by the inputs."""
-        if kind not in self.codes:
-            reverse = kind != "values"
-            self.codes[kind] = (
-                Reverse(self.layout, self.roots, by_inputs=kind == "vjp") if reverse else Emitter(self.layout)
-            )
-        return self.codes[kind]
+    def code(self, by_inputs: bool = False) -> Emitter:
+        """The lines for the values and the gradient by the parameters, or also by the inputs."""
+        if by_inputs not in self.codes:
+            self.codes[by_inputs] = Emitter(self.layout, self.roots, by_inputs=by_inputs)
+        return self.codes[by_inputs]
 
-    def by_row(self, kind: str, n: int) -> bool:
+    def by_row(self, code: Emitter, n: int) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
         size = len(self.rowwise.order)
-        return size <= MOST and size * n < 7 * len(self.code(kind).lines)
+        return size <= MOST and size * n < 7 * len(code.lines)
 
-    def bound(self, kind: str, n: int) -> Bound:
+    def bound(self, code: Emitter, n: int) -> Bound:
         """The lines on buffers for n rows; those used last are kept."""
-        self.bindings[kind, n] = self.bindings.pop((kind, n), None) or Bound(
-            self.code(kind), self.roots, n, kind == "vjp"
-        )
+        self.bindings[code, n] = self.bindings.pop((code, n), None) or Bound(code, self.roots, n)
         if len(self.bindings) > 8:
             del self.bindings[next(iter(self.bindings))]
-        return self.bindings[kind, n]
+        return self.bindings[code, n]
 
-    def run(self, kind: str, rows: Array, theta: Array, seeds: Array | None) -> tuple[Array, Array, Array]:
-        """Outputs, gradient by the parameters and by the inputs, block by block."""
+    def run(
+        self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool = False
+    ) -> tuple[Array, Array, Array]:
+        """Outputs, gradient by the parameters and by the inputs, in blocks that fit into the cache."""
         if len(rows) <= self.block:
-            return self.run_block(kind, rows, theta, seeds)
+            return self.run_block(rows, theta, seeds, by_inputs)
+        blocks = [slice(at, at + self.block) for at in range(0, len(rows), self.block)]
         parts = [
-            self.run_block(
-                kind,
-                rows[at : at + self.block],
-                theta,
-                seeds if seeds is None else seeds[at : at + self.block],
-            )
-            for at in range(0, len(rows), self.block)
+            self.run_block(rows[at], theta, seeds if seeds is None else seeds[at], by_inputs) for at in blocks
         ]
-        outs, gradients, by_inputs = zip(*parts, strict=True)
-        return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(by_inputs)
+        outs, gradients, d_rows = zip(*parts, strict=True)
+        return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(d_rows)
 
     def run_block(
-        self, kind: str, rows: Array, theta: Array, seeds: Array | None
+        self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool
     ) -> tuple[Array, Array, Array]:
-        """The same for so many rows as fit into the cache; rows that are not finite go to the engine."""
+        """The same for one block; rows that are not finite go to the engine."""
+        code = self.code(by_inputs)
         with self.lock, np.errstate(all="ignore"):
-            if self.by_row(kind, len(rows)):
+            if self.by_row(code, len(rows)):
                 return self.rowwise.run(rows, theta, seeds)
-            bound = self.bound(kind, len(rows))
-            found = bound.run(rows, theta, 0.0 if seeds is None else seeds.T)
-            if all(math.isfinite(np.vdot(x, x)) for x in found[: 3 if kind == "vjp" else 2]):
-                return found
+            bound = self.bound(code, len(rows))
+            out, gradient, d_rows = bound.run(rows, theta, seeds, by_inputs)
+            if all(math.isfinite(np.vdot(x, x)) for x in (out, gradient, d_rows)):
+                return out, gradient, d_rows
             bad = ~bound.finite()
             if not bad.any() or bad.all():
                 return self.rowwise.run(rows, theta, seeds)
-            good = self.run_block(kind, rows[~bad], theta, seeds if seeds is None else seeds[~bad])
-            rest = self.rowwise.run(rows[bad], theta, seeds if seeds is None else seeds[bad])
-            for i in (0, 2):
-                found[i][~bad], found[i][bad] = good[i], rest[i]
-            return found[0], good[1] + rest[1], found[2]
+            some = [(rows[at], theta, seeds if seeds is None else seeds[at]) for at in (~bad, bad)]
+            good, rest = self.run_block(*some[0], by_inputs), self.rowwise.run(*some[1])
+            out[~bad], out[bad] = good[0], rest[0]
+            if by_inputs:
+                d_rows[~bad], d_rows[bad] = good[2], rest[2]
+            return out, good[1] + rest[1], d_rows
 
     def check_rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""

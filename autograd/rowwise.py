@@ -13,13 +13,13 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import cache, cached_property
 from itertools import chain
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array
 from .ieee import ERRORS, PYTHON
+from .lowering import usable
 from .sweeps import zero_grad
 from .value import Form, Value, toposort
 
@@ -40,7 +40,7 @@ def labels(values: Iterable[Value]) -> dict[Value, str]:
     """A name in source text for every Value: its own where that will do, else v and a number."""
     used, found = {*SPACE, "row", "theta", "seeds"}, dict[Value, str]()
     for i, v in enumerate(values):
-        name = v.name if v.name.isidentifier() and not iskeyword(v.name) else f"v{i}"
+        name = v.name if usable(v.name) and v.name[:2] != "d_" else f"v{i}"
         while name in used:
             name += "_"
         used.add(name)
@@ -64,23 +64,22 @@ class Rowwise:
 
     @cached_property
     def source(self) -> str:
-        """``forward(row, theta)`` gives the outputs, ``sweep(row, theta, seeds)`` the gradients as well."""
-        out = self.listed(self.outputs)
-        gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
-        heads = [f"    {self.listed(self.inputs)} = row", f"    {self.listed(self.parameters)} = theta"]
-        lines = heads + [
+        """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
+        given = {"row": self.inputs, "theta": self.parameters}
+        lines = [f"    {self.listed(leaves)} = {name}" for name, leaves in given.items() if leaves]
+        lines += [
             f"    {self.names[v]} = {self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])}"
             for v in self.order if v not in self.leaves
         ]  # fmt: skip
-        ahead = ["def forward(row, theta):", *lines, f"    return {out}", ""]
-        back = ["def sweep(row, theta, seeds):", *lines, *self.adjoints(), f"    return {out}, {gradients}"]
-        return "\n".join(ahead + back)
+        gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
+        end = f"    return {self.listed(self.outputs)}, {gradients}"
+        return "\n".join(["def sweep(row, theta, seeds):", *lines, *self.adjoints(), end])
 
     @cached_property
-    def functions(self) -> dict[str, Callable[..., Any]]:
+    def sweep(self) -> Callable[..., Any]:
         space: dict[str, Any] = {}
         exec(self.source, dict(SPACE), space)  # noqa: S102  the op table's own text
-        return space
+        return space["sweep"]
 
     def listed(self, values: Sequence[Value], prefix: str = "") -> str:
         return "[" + ", ".join(prefix + self.names[v] for v in values) + "]"
@@ -112,7 +111,11 @@ class Rowwise:
 
     @cached_property
     def twin(self) -> Rowwise:
-        """A copy of the graph with numbers of its own, for the engine to assign to."""
+        """A copy for the engine to assign to."""
+        return self.copy()
+
+    def copy(self) -> Rowwise:
+        """The graph once more, with numbers of its own."""
         outputs, inputs, parameters, copies = deepcopy(
             [self.outputs, self.inputs, self.parameters, [*self.constants]]
         )
@@ -122,31 +125,20 @@ class Rowwise:
             y.forward()
         return Rowwise(toposort(*outputs), outputs, inputs, parameters)
 
-    def values(self, row: list[float], theta: list[float]) -> Sequence[float]:
-        """The outputs."""
-        if len(self.order) <= MOST:
-            with suppress(*ERRORS):
-                return self.functions["forward"](row, theta)
-        return self.twin.assigned(row, theta)
-
     def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
         """The outputs, and the gradients by parameters and by inputs."""
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
-                found = self.functions["sweep"](row, theta, seed)
+                found: Any = self.sweep(row, theta, seed)
                 if all(map(math.isfinite, chain(*found))):
                     return found
         return self.twin.by_engine(row, theta, seed)
 
-    def assigned(self, row: list[float], theta: list[float]) -> list[float]:
-        """The outputs of the graph itself, at these numbers."""
+    def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
+        """The same by ``backward``."""
         for v, x in zip(self.leaves, [*row, *theta], strict=True):
             v.data = x
-        return [y.forward().data for y in self.outputs]
-
-    def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """Outputs and gradients by ``backward``."""
-        out = self.assigned(row, theta)
+        out = [y.forward().data for y in self.outputs]
         zero_grad(*self.leaves)
         for y, s in zip(self.outputs, seed, strict=True):
             y.backward(s)
@@ -156,10 +148,9 @@ class Rowwise:
         """For all rows: the outputs, the gradient by the parameters summed up, and those by the inputs."""
         out, by_inputs = np.zeros((len(rows), len(self.outputs))), np.zeros(rows.shape)
         gradient, numbers = np.zeros(len(theta)), theta.tolist()
-        for i, row in enumerate(rows.tolist()):
-            if seeds is None:
-                out[i] = self.values(row, numbers)
-            else:
-                out[i], by_theta, by_inputs[i] = self.gradient(row, numbers, seeds[i].tolist())
-                gradient += by_theta
+        for i, (row, seed) in enumerate(
+            zip(rows.tolist(), (out if seeds is None else seeds).tolist(), strict=True)
+        ):
+            out[i], by_theta, by_inputs[i] = self.gradient(row, numbers, seed)
+            gradient += by_theta
         return out, gradient, by_inputs
