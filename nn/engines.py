@@ -62,7 +62,8 @@ class Compiled:
         outputs = [v if isinstance(v, Value) else Value(v) for v in row_of(output)]
         wanted = [self.target_row(t, len(outputs)) for t in eager.targets]
         target = [Value(x) for x in wanted[0]]
-        loss = self.loss(output, target if len(target) > 1 else target[0])
+        listed = isinstance(self.loss, ClassLoss) or isinstance(eager.targets[0], list)
+        loss = self.loss(output, target if listed else target[0])
         self.table = np.column_stack([np.array(eager.rows), np.array(wanted)])
         self.program = compile(loss, [*row, *target], eager.parameters)
         self.predictor = compile(outputs, row, eager.parameters)
@@ -91,8 +92,10 @@ class Compiled:
         return self.program(rows, theta).tolist()
 
     def difference(self, eager: Eager, theta: Array) -> str:
-        """Where the program and the scalar graph part, on a few rows from all over the table."""
-        batch = np.unique(np.linspace(0, len(self.table) - 1, FEW).astype(int)).tolist()
+        """Where the program and the scalar graph part, on a few rows: one of each target, and any others."""
+        unlike = np.unique(self.table[:, self.width :], axis=0, return_index=True)[1][: FEW // 2]
+        others = np.random.default_rng(0).permutation(len(self.table))[: FEW - len(unlike)]
+        batch = np.unique([*unlike, *others]).tolist()
         for i, ours, true in zip(batch, self.losses(theta, batch), eager.losses(theta, batch), strict=True):
             if not np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True):
                 return f"row {i} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"

@@ -101,7 +101,8 @@ class Training:
         self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.check()
-        self.engine: Eager | Compiled = Eager(model, self.parameters, self.loss, self.rows, self.targets)
+        self.eager = Eager(model, self.parameters, self.loss, self.rows, self.targets)
+        self.engine: Eager | Compiled = self.eager
 
     def check(self) -> None:
         """One row forward, so that what does not fit is said before anything is changed."""
@@ -162,6 +163,9 @@ class Training:
         total = sum(self.engine.losses(self.theta, range(len(self.rows))))
         if not math.isfinite(total):
             raise Diverged(f"the loss is {total / len(self.rows)} at the end")
+        if isinstance(self.engine, Compiled) and (why := self.engine.difference(self.eager, self.theta)):
+            text = "the model is no longer what was recorded before training; train it with engine='eager'"
+            warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
 
 
 def fit(
@@ -189,7 +193,7 @@ def fit(
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
     span = range(whole(epochs, "epochs"))
     with within(None):  # also where the caller records nothing
-        run.engine = fastest(cast("Eager", run.engine), run.theta) if engine == "compiled" else run.engine
+        run.engine = fastest(run.eager, run.theta) if engine == "compiled" else run.eager
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
     bar: Any = tqdm(span, "training", disable=not shown)
     try:
@@ -216,7 +220,7 @@ def leaves(model: Model) -> list[Value]:
     """The parameters of a model, checked."""
     if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
         raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
-    found: list[Value] = list(cast("Any", model).parameters())
+    found: list[Value] = list(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
     wrong = [p for p in found if not isinstance(p, Value) or p.op is not None]  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -59,7 +59,7 @@ def lines(*paths: Path) -> int:
 
 
 def test_what_is_there_to_read_stays_small() -> None:
-    """Everything counted.  The aim is 3,000 lines in all, 800 of them the compiler's, which is still too long."""
+    """Everything counted.  The aim is 3,000 lines in all, 800 of them the compiler's: not reached yet."""
     compiler = [path for path in MODULES if path.stem in COMPILER]
     assert lines(*compiler) < 1600
     assert lines(*MODULES) - lines(*compiler) < 3150
