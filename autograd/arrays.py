@@ -41,7 +41,7 @@ class Ref(NamedTuple):
         """Neighbours from the same place in a shape."""
         return self._replace(shape=shape, strides=steps(shape))
 
-    def layout(self, n: int) -> tuple[list[int], list[int]]:
+    def extent(self, n: int) -> tuple[list[int], list[int]]:
         """Shape and strides in bytes of the view for n rows."""
         row = n if self.rows else 1
         return [*self.shape, *[n] * self.rows], [*(8 * s * row for s in self.strides), *[8] * self.rows]
@@ -49,7 +49,7 @@ class Ref(NamedTuple):
     def matrix(self, axes: str, *merged: Sequence[str]) -> tuple[Ref, str] | None:
         """The view with these axes merged, if there is one, and whether it is dense by rows or columns."""
         order, counts = tuple([axes.index(c) for part in merged for c in part]), tuple(map(len, merged))
-        array = as_strided(np.empty(1), *self.layout(3)).transpose(order)  # any number of rows will do
+        array = as_strided(np.empty(1), *self.extent(3)).transpose(order)  # any number of rows will do
         try:
             array = array.reshape(grouped(array.shape, counts), copy=False)
         except ValueError:
@@ -62,7 +62,7 @@ class Ref(NamedTuple):
         """The array itself, in a buffer for n rows."""
         if not self.shape:
             return buffer
-        size, step = self.layout(n)
+        size, step = self.extent(n)
         array: Array = np.ndarray(size, np.float64, buffer, 8 * self.base * (n if self.rows else 1), step)
         if self.axes:
             array = array.transpose(self.axes)
@@ -93,6 +93,12 @@ WORDS: dict[Any, str] = {
     ast.Mod: "remainder", ast.USub: "negative", "fabs": "absolute", "pow": "power",
 }  # fmt: skip
 parsed = cache(ast.parse)
+
+
+def arithmetic(text: str) -> bool:
+    """Whether a formula has only numbers, names, signs and calls."""
+    plain = (ast.Expression, ast.Constant, ast.Name, ast.Load, ast.BinOp, ast.UnaryOp, ast.Call)
+    return all(isinstance(x, plain) or type(x) in WORDS for x in ast.walk(parsed(text, mode="eval")))
 
 
 def function_of(word: str) -> Callable[..., Any]:

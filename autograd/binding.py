@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,19 @@ from numpy.typing import NDArray
 
 from .arrays import Array, Ref, function_of
 from .emitting import BUFFERS, Emitter
-from .lowering import CONSTANT, Node
+from .lowering import CONSTANT
 
 
 class Bound:
     """Lines on buffers for n rows."""
 
-    def __init__(self, code: Emitter, roots: Sequence[Node], n: int) -> None:
-        self.roots, self.n = roots, n
+    def __init__(self, code: Emitter, n: int) -> None:
+        self.roots, self.n = code.layout.roots, n
         self.buffers = {
             name: np.zeros((size, n) if rows else size) for name, (size, rows) in code.sizes.items()
         }
         self.varying = [self.buffers[name] for name, (_, rows) in code.sizes.items() if rows]
-        self.buffers |= {"ones": np.ones(n), "seeds": np.zeros((len(roots), n)), **code.constants}
+        self.buffers |= {"ones": np.ones(n), "seeds": np.zeros((len(self.roots), n)), **code.constants}
         for name in BUFFERS.values():
             self.buffers[name][:] = 1.0  # what no block has stays 1
         known: dict[str, Any] = {
@@ -60,7 +59,7 @@ class Bound:
             out[:, i] = y.number if y.kind == CONSTANT else self.buffers[BUFFERS[y.kind]][y.slot]
         for places, _, d in self.tables if by_inputs else ():
             d_rows[:, places] = d.T
-        return out, self.gradient.copy(), d_rows
+        return out, self.gradient.copy() if seeds is not None else self.gradient * 0, d_rows
 
     def finite(self) -> NDArray[np.bool_]:
         """Which rows stayed finite in every array."""

@@ -24,7 +24,6 @@ from .lowering import (
     Contraction,
     Elementwise,
     Layout,
-    Node,
     Operand,
     Slots,
     strides,
@@ -44,7 +43,7 @@ class Emitter:
     if wanted, from a seed for every row and output.
     """
 
-    def __init__(self, layout: Layout, roots: Sequence[Node], *, by_inputs: bool) -> None:
+    def __init__(self, layout: Layout, *, by_inputs: bool) -> None:
         self.layout, self.lines = layout, list[str]()
         self.names: dict[Any, str] = {}
         texts = [
@@ -60,10 +59,15 @@ class Emitter:
             for prefix in ("", "d_") for kind, name in BUFFERS.items()
         }  # fmt: skip
         self.known: dict[Expr, Ref] = {}
-        self.views: dict[int, Expr] = {}
+        self.views: dict[Any, Ref] = {}
         for step in layout.steps:
             self.ahead(step)
         self.turn = len(self.lines)
+        self.reverse(by_inputs)
+
+    def reverse(self, by_inputs: bool) -> None:
+        """The adjoints, from the outputs to the leaves."""
+        layout = self.layout
         self.needed, self.written = ({k: np.zeros(n, bool) for k, n in layout.free.items()} for _ in range(2))
         self.whole: dict[Block, Monomial] = {}  # adjoints of blocks, not computed
         leaves = [layout.theta] * bool(layout.parameters) + [block for block, _ in layout.tables if by_inputs]
@@ -71,7 +75,7 @@ class Emitter:
             self.needed[block.kind][block.slots] = True
         for step in layout.steps:
             self.needed[step.block.kind][step.block.slots] = any(map(self.needs, step.reads()))
-        for i, y in enumerate(roots):
+        for i, y in enumerate(layout.roots):
             operand = Operand(y.kind, np.array([y.slot]))
             if self.needs(operand):
                 self.contribute(operand, Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
@@ -167,8 +171,9 @@ class Emitter:
 
     def read(self, operand: Operand) -> Any:
         """An operand as a view, or gathered where its slots are not affine."""
-        if id(operand) not in self.views:
-            kind, slots, numbers = operand
+        kind, slots, numbers = operand
+        key = kind, slots.shape, (slots if numbers is None else numbers).tobytes()
+        if key not in self.views:
             step, rows = None if kind == CONSTANT else strides(slots), kind == VARYING
             if step is not None:
                 found = Ref(BUFFERS[kind], int(slots.flat[0]), slots.shape, step, rows)
@@ -179,8 +184,8 @@ class Emitter:
                 else:
                     whole = self.name(Ref(BUFFERS[kind], 0, (), (), rows))
                     self.lines.append(f"{whole}.take({self.name(slots)}, 0, {self.name(found)}, 'clip')")
-            self.views[id(operand)] = found
-        return self.views[id(operand)]
+            self.views[key] = found
+        return self.views[key]
 
     def arguments(self, step: Elementwise) -> dict[str, Expr]:
         """The operands of a formula and its result by their names; equal constants as a number."""
@@ -243,7 +248,7 @@ class Emitter:
         if isinstance(step, Elementwise):
             self.back_through_formula(step, adjoint)
             return
-        d = self.computed(step.block, adjoint)
+        d = self.computed(step.block, adjoint, step.block.shape)
         for term in filter(self.needs, step.terms):
             self.contribute(term, Monomial(1.0, (d,)))
         for run in step.runs:
@@ -263,7 +268,7 @@ class Emitter:
         short = len(adjoint.above + adjoint.below) < 2 or len(targets) == 1
         found = adjoint.reshaped(step.shape) if short else None
         if found is None:
-            found = Monomial(1.0, (self.computed(step.block, adjoint).dense(step.shape),))
+            found = Monomial(1.0, (self.computed(step.block, adjoint, step.shape),))
         names, flows = self.arguments(step), dict[Any, tuple[Operand, Monomial]]()
         for x in targets:
             operand = step.operands[x]
@@ -338,15 +343,27 @@ class Emitter:
             self.write(flow, target)
             return
         single = flow.single() if isinstance(flow, Monomial) else None
-        found = single or self.write(flow, self.temporary(slots.shape, rows))
-        if step is None:
-            whole, name = (
-                self.name(Ref(buffer, 0, (), (), rows)),
-                self.name(found._replace(lifted=rows > found.rows)),
-            )
+        if step is not None:
+            self.call("add", target, target, single or self.write(flow, self.temporary(slots.shape, rows)))
+            return
+        flat = single.reshaped((slots.size,)) if single else None
+        found = flat or self.write(flow, self.temporary(slots.shape, rows)).dense((slots.size,))
+        self.scatter(buffer, slots.ravel(), found._replace(lifted=rows > found.rows), rows)
+
+    def scatter(self, buffer: str, slots: Slots, found: Ref, rows: bool) -> None:
+        """Adds at slots that no view can take; of equal ones first the first, then the second, ..."""
+        seen, turns = Counter[int](), list[int]()
+        for slot in slots.tolist():
+            turns.append(seen[slot])
+            seen[slot] += 1
+        whole, name = self.name(Ref(buffer, 0, (), (), rows)), self.name(found)
+        if max(turns) > 8:
             self.lines.append(f"add_at({whole}, {self.name(slots)}, {name})")
-        else:
-            self.call("add", target, target, found)
+            return
+        for turn in range(max(turns) + 1):
+            at = np.flatnonzero(np.array(turns) == turn)
+            part = f"[{self.name(at)}]" * (len(at) < len(slots))
+            self.lines.append(f"{whole}[{self.name(slots[at])}] += {name}{part}")
 
     def blocks(self, kind: int, lo: int, hi: int) -> list[Block]:
         """The blocks that have slots in a range."""
@@ -369,13 +386,12 @@ class Emitter:
 
     def adjoint(self, block: Block) -> Monomial | None:
         """All that was contributed to a block."""
-        slots, written = np.array(block.slots), self.written[block.kind][block.slots]
-        if block in self.whole or not written.any():
+        if block in self.whole or not self.written[block.kind][block.slots].any():
             return self.whole.pop(block, None)
-        self.clear(block.kind, slots[~written])
         return Monomial(1.0, (self.view(block, "d_"),))
 
-    def computed(self, block: Block, adjoint: Monomial) -> Ref:
+    def computed(self, block: Block, adjoint: Monomial, shape: tuple[int, ...]) -> Ref:
         """An adjoint as an array."""
         d, single = self.view(block, "d_"), adjoint.single()
-        return single if single and single.rows == d.rows else self.write(adjoint, d)
+        found = single.reshaped(shape) if single and single.rows == d.rows else None
+        return found or self.write(adjoint, d).dense(shape)

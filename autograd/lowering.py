@@ -15,7 +15,8 @@ from __future__ import annotations
 import gc
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise, takewhile
 from keyword import iskeyword
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import arithmetic
 from .ops import add, mul
 from .value import Op, Value, postorder
 
@@ -35,17 +37,27 @@ Slots: TypeAlias = NDArray[np.intp]
 Row: TypeAlias = "tuple[Node, ...]"
 
 
+@contextmanager
+def no_collecting() -> Generator[None]:
+    """A block without the garbage collector, which would look through all that is made, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Node:
     """A number of the graph; a sum of products has ``products`` and single ``terms`` in place of args."""
 
-    number, name, uses, level, slot = 0.0, "", 0, 0, -1
+    number, name, level, slot = 0.0, "", 0, -1
     products: list[tuple[Node, Node]] | None = None
     terms: Sequence[Node] = ()
 
     def __init__(self, kind: int, op: Op | None = None, args: Row = ()) -> None:
         self.kind, self.op, self.args = kind, op, args
-        for x in args:
-            x.uses += 1
 
     def operands(self) -> Sequence[Node]:
         """What it reads."""
@@ -54,6 +66,26 @@ class Node:
 
 ONE = Node(CONSTANT)
 ONE.number = 1.0
+
+
+def walk(outputs: Sequence[Value]) -> list[Value]:
+    """``toposort`` in a hurry: what all outputs depend on, operands before results."""
+    order, seen, stack = list[Any](), set[Any](), list[Any](reversed(outputs))
+    pop, push = stack.pop, stack.append
+    while stack:
+        v = pop()
+        if v is None:
+            order.append(pop())
+        elif v not in seen:
+            seen.add(v)
+            if v.form is None:
+                order.append(v)
+                continue
+            stack += (v, None)
+            for x in (v._w, v._y, v._x):
+                if x is not None and x.__class__ is not float and x not in seen:
+                    push(x)
+    return order
 
 
 def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node]:
@@ -74,23 +106,27 @@ def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node
         operands = (v._x, v._y, v._w)[: len(v.form.op.operands)]
         args = tuple([constant(x) if x.__class__ is float else place[x] for x in operands])
         key = v.form.op, args
-        if key not in known:
+        node = known.get(key)
+        if node is None:
             kind = max([x.kind for x in args])
-            known[key] = Node(kind, *key) if kind else constant(v.op.evaluate(*[x.number for x in args]))
-            known[key].name = v.name
-        place[v] = known[key]
+            node = Node(kind, *key) if kind else constant(v.op.evaluate(*[x.number for x in args]))
+            known[key] = node
+            if v.name:
+                node.name = v.name
+        place[v] = node
     return place
 
 
-def absorb(order: Iterable[Node]) -> list[Node]:
+def absorb(nodes: Iterable[Node], roots: Sequence[Node]) -> list[Node]:
     """Finds the sums of products; gives the nodes that are left to compute, operands before results."""
-    inside, left = set[Node](), list[Node]()
-    for v in reversed([*order]):
+    order, inside, left = [*nodes], set[Node](), list[Node]()
+    uses = Counter(chain(roots, *[v.args for v in order]))
+    for v in reversed(order):
         if v.op is None or v in inside:
             continue
         left.append(v)
         if v.op is add:
-            products, terms, absorbed = addends(v)
+            products, terms, absorbed = addends(v, uses)
             if not products and len(terms) > FEW:  # a long sum is a product with ones
                 products = [(t, ONE) if t.kind == UNIFORM else (ONE, t) for t in terms if t.kind == v.kind]
                 terms = [t for t in terms if t.kind != v.kind]
@@ -101,15 +137,15 @@ def absorb(order: Iterable[Node]) -> list[Node]:
     return left[::-1]
 
 
-def addends(v: Node) -> tuple[list[tuple[Node, Node]], list[Node], set[Node]]:
+def addends(v: Node, uses: Counter[Node]) -> tuple[list[tuple[Node, Node]], list[Node], set[Node]]:
     """What a chain of + adds up, products and single terms, and the nodes that vanish in it."""
     products, terms, absorbed, stack = list[tuple[Node, Node]](), list[Node](), set[Node](), [v]
     while stack:
         for x in reversed(stack.pop().args):
-            if x.uses == 1 and x.op is add and x.kind == v.kind:
+            if x.op is add and uses[x] == 1 and x.kind == v.kind:
                 absorbed.add(x)
                 stack.append(x)
-            elif x.uses == 1 and x.op is mul:
+            elif x.op is mul and uses[x] == 1:
                 absorbed.add(x)
                 a, b = x.args
                 products.append((b, a) if LEFT[a.kind] > LEFT[b.kind] else (a, b))
@@ -226,6 +262,12 @@ def fold(slots: Slots) -> tuple[int, ...]:
     return shape if len(shape) < 4 and strides(slots.reshape(shape)) is not None else slots.shape
 
 
+def affine(slots: Sequence[int]) -> bool:
+    """Whether a row of slots is a view in some shape."""
+    array = np.array(slots)
+    return strides(array.reshape(fold(array))) is not None
+
+
 def stem(nodes: Sequence[Node], otherwise: str) -> str:
     """What the nodes' own names have in common."""
     common = prefix([v.name for v in nodes])
@@ -247,7 +289,7 @@ def usable(name: str) -> bool:
 class Layout:
     """The slots of all nodes, given group by group, and the groups as steps."""
 
-    def __init__(self, parameters: Sequence[Node], inputs: Sequence[Node]) -> None:
+    def __init__(self, parameters: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
         for i, v in enumerate(parameters):
             v.slot = i
         self.parameters, self.theta = parameters, Block(UNIFORM, 0, (len(parameters),), "theta")
@@ -255,7 +297,7 @@ class Layout:
         self.free = {UNIFORM: len(parameters) + 1, VARYING: 0}
         self.blocks: dict[int, list[Block]] = {UNIFORM: [self.theta], VARYING: []}
         self.tables: list[tuple[Block, list[int]]] = []  # blocks of inputs, and their places in a row
-        self.counts = Counter[str]()
+        self.counts, self.roots, self.plain = Counter[str](), roots, True
         self.steps: list[Elementwise | Contraction] = []
 
     def place(self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]) -> Block:
@@ -337,15 +379,19 @@ class Layout:
     def elementwise(
         self, nodes: list[Node], name: str, formula: str, partials: dict[str, str], operands: dict[str, Row]
     ) -> None:
-        """A block whose nodes are in the order of the slots of the first operand of the highest kind."""
-        first = max(operands.values(), key=lambda column: column[0].kind)
-        self.place_inputs(first)
-        rank = sorted(range(len(nodes)), key=lambda i: first[i].slot)
+        """A block in the order of an operand's slots, of one that is then a view if there is one."""
+        kind = max(column[0].kind for column in operands.values())
+        columns = [column for column in operands.values() if column[0].kind == kind]
+        self.place_inputs(chain(*columns))
+        ranks = [sorted(range(len(nodes)), key=lambda i, column=column: column[i].slot) for column in columns]
+        pairs = [*zip(columns, ranks, strict=True)]
+        first, rank = next((pair for pair in pairs if affine([pair[0][i].slot for i in pair[1]])), pairs[0])
         found = {x: self.operand([column[i] for i in rank]) for x, column in operands.items()}
         shape = max((fold(x.slots) for x in found.values() if x.kind != CONSTANT), key=len)
         above = self.block_at(first[0].kind, first[rank[0]].slot).shape
         if len(shape) == 1 and prod(above) == len(nodes):
             shape = above
+        self.plain &= all(map(arithmetic, (formula, *partials.values())))
         block = self.place([nodes[i] for i in rank], name, shape if len(shape) == 2 else (len(nodes),))
         found = {x: operand.reshape(shape) for x, operand in found.items()}
         kept = {x: text for x, text in partials.items() if found[x].kind != CONSTANT}
@@ -353,7 +399,7 @@ class Layout:
 
     def add_products(self, nodes: list[Node]) -> bool:
         """Matrix products, where the nodes are all pairs of some rows, or row by row; False for a few."""
-        rows = {v: rows_of(v) for v in nodes}
+        rows: dict[Node, Any] = {v: tuple(zip(*(v.products or ()), strict=True)) or ((), ()) for v in nodes}
         at, grids, count = (
             {pair: v for v, pair in rows.items()},
             families(rows.values()),
@@ -419,12 +465,6 @@ class Layout:
         return Operand(kind, slots) if first >= 0 and n <= block.row and strides(slots) is not None else None
 
 
-def rows_of(v: Node) -> tuple[Row, Row]:
-    """The left and the right factors of a sum of products."""
-    left, right = zip(*v.products, strict=True) if v.products else ((), ())
-    return left, right
-
-
 def families(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[list[Row], list[Row]]]:
     """Left and right rows of which every pair is there; rights with the same lefts stand together."""
     partners: dict[Row, list[Row]] = defaultdict(list)
@@ -457,23 +497,12 @@ def beside(array: NDArray[Any], more: NDArray[Any], before: bool, axis: int = 0)
 
 def lower(
     order: Sequence[Value], outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
-) -> tuple[Layout, list[Node]]:
-    """All passes over a graph in topological order: the layout, and the outputs as nodes."""
+) -> tuple[list[list[Node]], Layout]:
+    """The first passes over a graph in topological order: the groups, and where they will be laid out."""
     leaves = {v: Node(UNIFORM) for v in parameters} | {v: Node(VARYING) for v in inputs}
     for v, node in leaves.items():
         node.name = v.name
-    layout = Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs])
-    collecting = gc.isenabled()
-    gc.disable()  # it would look through all that is made here, again and again: 3 times slower
-    try:
-        place = flatten(order, leaves)
-        roots = [place[y] for y in outputs]
-        for y in roots:
-            y.uses += 1
-        for nodes in group(absorb(dict.fromkeys(place.values())), roots):
-            layout.add(nodes)
-    finally:
-        if collecting:
-            gc.enable()
-    layout.place_inputs(layout.places)
-    return layout, roots
+    place = flatten(order, leaves)
+    roots = [place[y] for y in outputs]
+    groups = group(absorb(dict.fromkeys(place.values()), roots), roots)
+    return groups, Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs], roots)

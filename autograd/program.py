@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from threading import RLock
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from .arrays import Array
 from .binding import Bound
 from .emitting import Emitter
-from .lowering import VARYING, lower
+from .lowering import VARYING, Layout, lower, no_collecting, walk
 from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
 
@@ -46,10 +47,13 @@ def compile(
     roots = [outputs] if isinstance(outputs, Value) else list(outputs)
     if not roots:
         raise ValueError("compile needs an output")
+    xs = list(inputs)
     if parameters is None:
-        parameters = [v for v in toposort(*roots) if v.form is None and v not in set(inputs)]
-    check_leaves([*inputs, *parameters])
-    return Program(roots, list(inputs), list(parameters), many)
+        known = set(xs)
+        parameters = [v for v in toposort(*roots) if v.form is None and v not in known]
+    ws = list(parameters)
+    check_leaves([*xs, *ws])
+    return Program(roots, xs, ws, many)
 
 
 def check_leaves(leaves: Sequence[Value]) -> None:
@@ -78,13 +82,26 @@ class Program:
         self, outputs: list[Value], inputs: list[Value], parameters: list[Value], many: bool
     ) -> None:
         self.inputs, self.parameters, self.many, self.lock = inputs, parameters, many, RLock()
-        order = toposort(*outputs)
-        self.rowwise = Rowwise(order, outputs, inputs, parameters)
-        self.layout, self.roots = lower(order, outputs, inputs, parameters)
+        with no_collecting():
+            order = walk(outputs)
+            self.rowwise = Rowwise(order, outputs, inputs, parameters)
+            self.groups, self.empty = lower(order, outputs, inputs, parameters)
         self.codes: dict[bool, Emitter] = {}
         self.bindings: dict[tuple[Emitter, int], Bound] = {}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The groups, laid out."""
+        for nodes in self.groups:
+            self.empty.add(nodes)
+        self.empty.place_inputs(self.empty.places)
+        return self.empty
+
+    @cached_property
+    def block(self) -> int:
+        """So many rows fit into the cache."""
         slots = sum(len(block.slots) for block in self.layout.blocks[VARYING])
-        self.block = min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
+        return min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
         copy = self.rowwise.copy()
@@ -103,9 +120,9 @@ class Program:
     @property
     def source(self) -> str:
         """The code that computes the outputs and the gradient by the parameters."""
-        code = self.code()
-        if self.by_row(code, 1):
+        if self.by_row(1):
             return self.rowwise.source
+        code = self.code()
         ahead, back = code.source(code.lines[: code.turn]), code.source(code.lines[code.turn :])
         return "\n".join([*code.header(), "def ahead():", *ahead, "", "def back():", *back])
 
@@ -121,8 +138,10 @@ class Program:
         The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
         for rows, theta or weights that do not fit.
         """
-        if len(self.roots) > 1:
-            raise ValueError(f"this program has {len(self.roots)} outputs; use vjp with a seed for each")
+        if len(self.empty.roots) > 1:
+            raise ValueError(
+                f"this program has {len(self.empty.roots)} outputs; use vjp with a seed for each"
+            )
         rows = self.check_rows(X)
         n = len(rows)
         seeds = np.full((n, 1), 1 / max(n, 1)) if weights is None else self.check_seed(weights, n)
@@ -141,25 +160,32 @@ class Program:
     def code(self, by_inputs: bool = False) -> Emitter:
         """The lines for the values and the gradient by the parameters, or also by the inputs."""
         if by_inputs not in self.codes:
-            self.codes[by_inputs] = Emitter(self.layout, self.roots, by_inputs=by_inputs)
+            with no_collecting():
+                self.codes[by_inputs] = Emitter(self.layout, by_inputs=by_inputs)
         return self.codes[by_inputs]
 
-    def by_row(self, code: Emitter, n: int) -> bool:
+    def by_row(self, n: int, by_inputs: bool = False) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
-        size = len(self.rowwise.order)
-        return size <= MOST and size * n < 7 * len(code.lines)
+        size, groups = len(self.rowwise.order), len(self.groups)
+        if groups > MOST or size * n < 7 * 2 * groups or not self.layout.plain:  # two calls a group, at least
+            return True
+        return size <= MOST and size * n < 7 * len(self.code(by_inputs).lines)
 
-    def bound(self, code: Emitter, n: int) -> Bound:
+    def bound(self, n: int, by_inputs: bool = False) -> Bound:
         """The lines on buffers for n rows; those used last are kept."""
-        self.bindings[code, n] = self.bindings.pop((code, n), None) or Bound(code, self.roots, n)
+        key = self.code(by_inputs), n
+        self.bindings[key] = self.bindings.pop(key, None) or Bound(*key)
         if len(self.bindings) > 8:
             del self.bindings[next(iter(self.bindings))]
-        return self.bindings[code, n]
+        return self.bindings[key]
 
     def run(
         self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool = False
     ) -> tuple[Array, Array, Array]:
         """Outputs, gradient by the parameters and by the inputs, in blocks that fit into the cache."""
+        if not len(rows) or self.by_row(len(rows), by_inputs):
+            with self.lock, np.errstate(all="ignore"):
+                return self.rowwise.run(rows, theta, seeds)
         if len(rows) <= self.block:
             return self.run_block(rows, theta, seeds, by_inputs)
         blocks = [slice(at, at + self.block) for at in range(0, len(rows), self.block)]
@@ -167,19 +193,20 @@ class Program:
             self.run_block(rows[at], theta, seeds if seeds is None else seeds[at], by_inputs) for at in blocks
         ]
         outs, gradients, d_rows = zip(*parts, strict=True)
-        return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(d_rows)
+        with np.errstate(all="ignore"):
+            return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(d_rows)
 
     def run_block(
         self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool
     ) -> tuple[Array, Array, Array]:
         """The same for one block; rows that are not finite go to the engine."""
-        code = self.code(by_inputs)
         with self.lock, np.errstate(all="ignore"):
-            if self.by_row(code, len(rows)):
-                return self.rowwise.run(rows, theta, seeds)
-            bound = self.bound(code, len(rows))
+            bound = self.bound(len(rows), by_inputs)
             out, gradient, d_rows = bound.run(rows, theta, seeds, by_inputs)
-            if all(math.isfinite(np.vdot(x, x)) for x in (out, gradient, d_rows)):
+            norm = (
+                gradient.dot(gradient) + np.vdot(out, out) + (np.vdot(d_rows, d_rows) if by_inputs else 0.0)
+            )
+            if math.isfinite(norm) or all(np.isfinite(x).all() for x in (out, gradient, d_rows)):
                 return out, gradient, d_rows
             bad = ~bound.finite()
             if not bad.any() or bad.all():
@@ -212,7 +239,7 @@ class Program:
         return array
 
     def check_seed(self, seed: Any, rows: int) -> Array:
-        array, shape = floats(seed, "the seed"), (rows, len(self.roots))
+        array, shape = floats(seed, "the seed"), (rows, len(self.empty.roots))
         if array.shape not in ((), shape, (rows,) if shape[1] == 1 else shape):
             raise ValueError(f"the seed has the shape {array.shape}; this program takes {shape}")
         return np.array(np.broadcast_to(array.reshape(shape) if array.ndim else array, shape))

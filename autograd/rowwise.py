@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache, cached_property
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -130,7 +129,7 @@ class Rowwise:
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
                 found: Any = self.sweep(row, theta, seed)
-                if all(map(math.isfinite, chain(*found))):
+                if all(math.isfinite(x) for part in found for x in part):
                     return found
         return self.twin.by_engine(row, theta, seed)
 

@@ -103,6 +103,15 @@ def shared_layer(seed: int) -> Graph:
     return [sum(v * v for h in hidden for v in h)], x, [*chain(*w), *b]
 
 
+def interleaved(seed: int) -> Graph:
+    """A layer at four positions whose inputs lie apart; the weights' bias lies behind them."""
+    rng = random.Random(seed)
+    w, x = [leaves("w", 4, rng) for _ in range(5)], leaves("x", 12, rng)
+    h = [sin(v) for v in x]
+    hidden = [tanh(dot(row[:3], h[i::4]) + row[3]) for i in range(4) for row in w]
+    return [sum(v * v for v in hidden)], x, [*chain(*w)]
+
+
 def convolution(seed: int) -> Graph:
     """Windows that overlap: affine, but no slot stands alone."""
     rng = random.Random(seed)
@@ -179,8 +188,8 @@ def ones_and_weights(seed: int) -> Graph:
 
 
 GRAPHS: list[Callable[[int], Graph]] = [
-    perceptron, lambda seed: perceptron(seed, "relu"), two_outputs, shared_layer, convolution, residual,
-    recurrent, attention, penalised, unrolled, second_order, ones_and_weights,
+    perceptron, lambda seed: perceptron(seed, "relu"), two_outputs, shared_layer, interleaved, convolution,
+    residual, recurrent, attention, penalised, unrolled, second_order, ones_and_weights,
 ]  # fmt: skip
 
 
@@ -223,6 +232,7 @@ def agrees(graph: Graph, X: Array, rng: np.random.Generator, rtol: float = 1e-12
     seeds = rng.normal(size=(len(X), len(outputs)))
     program = compile(outputs, inputs, parameters)
     found, gradient, by_inputs = eager(graph, X, seeds)
+    program.vjp(X[::-1], 3.0)  # what it leaves behind must not matter
     assert close(program(X), found, rtol)
     got, got_by_inputs = program.vjp(X, seeds)
     assert close(got, gradient, rtol)
@@ -250,7 +260,7 @@ def test_structured_graphs(make: Callable[[int], Graph], seed: int, back_end: st
         agrees(graph, rng.normal(size=(n, len(graph[1]))), rng)
 
 
-@pytest.mark.parametrize("make", GRAPHS[:9])
+@pytest.mark.parametrize("make", GRAPHS[:10])
 def test_rows_unrolled_are_rows_compiled(make: Callable[[int], Graph], by_numpy: None) -> None:
     """One program over three rows, and one without inputs for the sum of the three rows' graphs."""
     (y, *_), x, ws = make(0)
@@ -276,7 +286,7 @@ def test_the_straight_line_is_the_engine_bit_for_bit() -> None:
     graph = irregular(300, 5)
     X = np.random.default_rng(5).normal(size=(5, 3))
     program, (found, gradient, by_inputs) = compile(*graph), eager(graph, X, np.ones((5, 1)))
-    assert program.by_row(program.code(), 5)
+    assert program.by_row(5)
     assert np.array_equal(program.rowwise.run(X, program.theta, None)[0], found)
     got, got_by_inputs = program.vjp(X)
     assert np.array_equal(got, gradient)
@@ -336,6 +346,26 @@ def test_a_word_that_numpy_does_not_know(by_numpy: None) -> None:
         del OPS["erf_too"]
 
 
+def test_a_formula_that_decides_runs_row_by_row() -> None:
+    leaky = Op("leaky", "leaky", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
+    try:
+        x, w = [Value(0.3), Value(-0.4)], [Value(2.0), Value(1.0)]
+        graph = [sum(leaky(a * b) for a, b in zip(x, w, strict=True))], x, w
+        agrees(graph, np.random.default_rng(0).normal(size=(300, 2)), np.random.default_rng(1))
+    finally:
+        del OPS["leaky"]
+
+
+def test_a_long_chain_is_left_to_the_engine() -> None:
+    x = y = Value(0.5)
+    for _ in range(30_000):
+        y = sin(y) + 0.1
+    program = compile(y, [x])
+    assert program([[0.5]]).tolist() == [y.data]
+    assert program.vjp([[0.5]])[1][0, 0] == grad(y, x).data
+    assert not program.codes
+
+
 # Tables and blocks
 @pytest.mark.parametrize("rows", SIZES)
 def test_batch_sizes(rows: int, back_end: str) -> None:
@@ -343,7 +373,7 @@ def test_batch_sizes(rows: int, back_end: str) -> None:
     agrees(perceptron(0), rng.normal(size=(rows, 3)), rng)
 
 
-def test_no_rows() -> None:
+def test_no_rows(back_end: str) -> None:
     (y,), x, ws = perceptron(0)
     for program in (compile(y, x, ws), compile([y], x, ws)):
         X = np.zeros((0, 3))
@@ -363,6 +393,17 @@ def test_blocks_add_up(by_numpy: None) -> None:
     program.block = 128
     for a, b in zip(whole, (program.value_and_grad(X)[1], *program.vjp(X), program(X)), strict=True):
         assert close(a, b, 1e-13)
+
+
+def test_blocks_that_are_not_finite_add_up_too(by_numpy: None) -> None:
+    x, w = Value(1.0), Value(2.0)
+    program = compile(w * x, [x], [w])
+    program.block = 128
+    X = np.ones((300, 1))
+    X[0], X[200] = math.inf, -math.inf
+    value, gradient = program.value_and_grad(X)
+    assert math.isnan(value)
+    assert np.isnan(gradient).all()
 
 
 def test_memory_stays_bounded() -> None:
@@ -416,6 +457,11 @@ def test_rows_that_are_not_finite_go_to_the_engine(by_numpy: None) -> None:
     X[::2] = np.abs(X[::2])
     X[3], X[5, 1], X[7] = math.nan, 0.0, [math.inf, 1.0, 2.0]
     agrees(graph, X, np.random.default_rng(1))
+    program, counts = compile(*graph), list[int]()
+    run = program.rowwise.run
+    program.rowwise.run = lambda rows, *rest: (counts.append(len(rows)), run(rows, *rest))[1]
+    program.vjp(X)
+    assert counts == [int((~np.isfinite(eager(graph, X, np.ones((40, 1)))[0])).sum())]
 
 
 # What it takes
