@@ -90,7 +90,7 @@ class Call(NamedTuple):
 Expr: TypeAlias = "float | Ref | Call"
 WORDS: dict[Any, str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
-    ast.Mod: "remainder", ast.USub: "negative", "fabs": "absolute", "pow": "power",
+    ast.Mod: "mod", ast.USub: "negative", "fabs": "absolute", "pow": "power",
 }  # fmt: skip
 parsed = cache(ast.parse)
 
@@ -98,7 +98,18 @@ parsed = cache(ast.parse)
 def arithmetic(text: str) -> bool:
     """Whether a formula has only numbers, names, signs and calls."""
     plain = (ast.Expression, ast.Constant, ast.Name, ast.Load, ast.BinOp, ast.UnaryOp, ast.Call)
-    return all(isinstance(x, plain) or type(x) in WORDS for x in ast.walk(parsed(text, mode="eval")))
+    nodes = [*ast.walk(parsed(text, mode="eval"))]
+    return all(isinstance(x, plain) or type(x) in WORDS for x in nodes) and all(map(alike, nodes))
+
+
+def alike(node: Any) -> bool:
+    """Whether a call means the same in Python's math and in NumPy, as remainder and log(x, 2) do not."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return True
+    found = getattr(np, node.func.id, None)
+    return node.func.id not in ("remainder", "ldexp") and getattr(found, "nin", len(node.args)) == len(
+        node.args
+    )
 
 
 def function_of(word: str) -> Callable[..., Any]:

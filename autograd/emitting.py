@@ -192,7 +192,7 @@ class Emitter:
         found: dict[str, Expr] = {"z": self.view(step.block).dense(step.shape)}
         for x, operand in step.operands.items():
             numbers = operand.numbers
-            equal = numbers is not None and bool((numbers == numbers.flat[0]).all())
+            equal = numbers is not None and len({x.tobytes() for x in numbers.flat}) == 1  # -0.0 is not 0.0
             found[x] = float(numbers.flat[0]) if numbers is not None and equal else self.read(operand)
         return found
 

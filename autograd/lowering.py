@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, pairwise, takewhile
 from keyword import iskeyword
 from math import prod
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from .arrays import arithmetic
 from .ops import add, mul
-from .value import Op, Value, postorder
+from .value import Form, Op, Value, postorder
 
 CONSTANT, UNIFORM, VARYING = range(3)
 LEFT = (1, 0, 2)  # by kind, which factor of a product stands on the left: weights before data
@@ -156,12 +157,13 @@ def addends(v: Node, uses: Counter[Node]) -> tuple[list[tuple[Node, Node]], list
 
 def hoist(v: Node, products: list[tuple[Node, Node]]) -> list[Node]:
     """The uniform products of a varying sum, as a sum of their own that is computed once for all rows."""
-    uniform = [p for p in products if v.kind == VARYING and VARYING not in (p[0].kind, p[1].kind)]
-    if not uniform:
+    varying = [p for p in products if VARYING in (p[0].kind, p[1].kind)]
+    uniform = [p for p in products if VARYING not in (p[0].kind, p[1].kind)]
+    if v.kind != VARYING or not uniform:
         return []
     part = Node(UNIFORM, add)
     part.products, part.terms = uniform, [t for t in v.terms if t.kind == UNIFORM]
-    v.products = [p for p in products if p not in uniform]
+    v.products = varying
     v.terms = [*(t for t in v.terms if t.kind != UNIFORM), part]
     return [part]
 
@@ -281,9 +283,22 @@ def prefix(names: Sequence[str]) -> str:
     return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
+@cache
+def partials_of(form: Form) -> list[str]:
+    """The partials towards the operands that are Values, as text; a TypeError if they ask for data."""
+    form.partial_texts("z", form.op.operands)
+    return form.traced(1.5, "z", form.op.operands)
+
+
+def halved(terms: list[str]) -> str:
+    """A sum in brackets of halves, so that no parser or reader goes deep."""
+    half = len(terms) // 2
+    return f"({halved(terms[:half])} + {halved(terms[half:])})" if half else terms[0]
+
+
 def usable(name: str) -> bool:
     """Whether a name can stand in source as it is."""
-    return name.isascii() and name.isidentifier() and not iskeyword(name)
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__"
 
 
 class Layout:
@@ -357,7 +372,7 @@ class Layout:
         op, args = nodes[0].op, nodes[0].args
         assert op is not None
         form = op.form(*[x.kind != CONSTANT for x in args])
-        texts = form.traced(1.5, "z", op.operands)
+        texts = partials_of(form)
         partials = {op.operands[i]: text for i, text in zip(form.inner, texts, strict=True)}
         if op.selects:
             partials.pop("x", "")
@@ -373,7 +388,7 @@ class Layout:
         names = [*operands]
         pairs, terms = [*zip(names[:count:2], names[1:count:2], strict=True)], names[count:]
         partials = dict([*pairs, *((y, x) for x, y in pairs), *((t, "1.0") for t in terms)])
-        text = " + ".join([f"{x} * {y}" for x, y in pairs] + terms)
+        text = halved([f"{x} * {y}" for x, y in pairs] + terms)
         self.elementwise(nodes, "sum", text, partials, operands)
 
     def elementwise(
@@ -482,9 +497,9 @@ def cuts(left: Sequence[Node], right: Sequence[Node]) -> list[tuple[int, int]]:
     places = [(a.slot, b.slot) for a, b in zip(left, right, strict=True)]
     steps = [(c - a, d - b) for (a, b), (c, d) in pairwise(places)]
     hard = [k for k in range(1, len(kinds)) if kinds[k] != kinds[k - 1]]
-    soft, lo = list[int](), 0
+    soft, lo, edges = list[int](), 0, set(hard)
     for k in range(1, len(kinds)):
-        if k in hard or (k > lo + 1 and steps[k - 1] != steps[lo]):
+        if k in edges or (k > lo + 1 and steps[k - 1] != steps[lo]):
             soft.append(k)
             lo = k
     return [*pairwise([0, *(soft if len(soft) < 4 else hard), len(kinds)])]

@@ -8,10 +8,10 @@ Python decided while recording stays decided: an ``if v > 0:`` is taken or not t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,24 +44,32 @@ def compile(
     no Value.
     """
     many = not isinstance(outputs, Value)
-    roots = [outputs] if isinstance(outputs, Value) else list(outputs)
+    roots, xs = listed(outputs if many else [outputs], "outputs"), listed(inputs, "inputs")
     if not roots:
         raise ValueError("compile needs an output")
-    xs = list(inputs)
     if parameters is None:
         known = set(xs)
         parameters = [v for v in toposort(*roots) if v.form is None and v not in known]
-    ws = list(parameters)
+    ws = listed(parameters, "parameters")
     check_leaves([*xs, *ws])
     return Program(roots, xs, ws, many)
+
+
+def listed(given: Any, what: str) -> list[Value]:
+    """Values as a list; a TypeError for anything else."""
+    if isinstance(given, Value) or not isinstance(given, Iterable):
+        raise TypeError(f"{what} is a list of Values, not {type(given).__name__}")
+    values = list(cast("Any", given))
+    for v in values:
+        if not isinstance(v, Value):
+            raise TypeError(f"{what} is a list of Values; this one has a {type(v).__name__}")
+    return values
 
 
 def check_leaves(leaves: Sequence[Value]) -> None:
     """Raises ValueError for an inner node or a leaf that is named twice."""
     seen: set[Value] = set()
     for v in leaves:
-        if not isinstance(v, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"inputs and parameters are Values, not {type(v).__name__}")
         if v.form is not None:
             raise ValueError(f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves")
         if v in seen:
@@ -194,7 +202,8 @@ class Program:
         ]
         outs, gradients, d_rows = zip(*parts, strict=True)
         with np.errstate(all="ignore"):
-            return np.concatenate(outs), np.sum(gradients, axis=0), np.concatenate(d_rows)
+            back = np.concatenate(d_rows) if by_inputs else d_rows[0]
+            return np.concatenate(outs), np.sum(gradients, axis=0), back
 
     def run_block(
         self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool
@@ -251,6 +260,6 @@ def floats(data: Any, name: str) -> Array:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} is ragged: {error}") from None
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu" or isinstance(data, np.ma.MaskedArray):
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
     return array.astype(np.float64, copy=False)

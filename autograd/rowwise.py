@@ -31,6 +31,7 @@ def texts(form: Form) -> tuple[str, dict[int, str]]:
     """An op's formula and its partials towards the operands that are Values, over {z}, {x}, {y}, {w}."""
     names = [f"{{{x}}}" for x in form.op.operands]
     guard = " if {z} == {z} else nan" if form.lost(math.nan) else ""
+    form.partial_texts("z", form.op.operands)  # a TypeError if they ask for data
     partials = [text + guard for text in form.traced(1.5, "{z}", names)]
     return form.op.text(*names), dict(zip(form.inner, partials, strict=True))
 
@@ -40,9 +41,9 @@ def labels(values: Iterable[Value]) -> dict[Value, str]:
     used, found = {*SPACE, "row", "theta", "seeds"}, dict[Value, str]()
     for i, v in enumerate(values):
         name = v.name if usable(v.name) and v.name[:2] != "d_" else f"v{i}"
-        while name in used:
+        while not used.isdisjoint((name, f"d_{name}")):
             name += "_"
-        used.add(name)
+        used |= {name, f"d_{name}"}
         found[v] = name
     return found
 

@@ -647,3 +647,83 @@ def test_the_graph_stays_as_it_was() -> None:
     program.vjp(np.full((3, 3), math.nan))
     assert (y.data, [w.grad for w in ws]) == before
     y.backward()
+
+
+# ------------------------------------------------------------------------------------------- what broke it once
+def test_a_block_that_goes_wholly_to_the_engine_is_one_of_several() -> None:
+    x, w = Value(0.3), Value(0.5)
+    program = compile(tanh(w * x), [x], [w])
+    table = np.ones((2 * program.block + 1, 1))
+    table[: program.block] = np.nan
+    assert np.isnan(program(table)).sum() == program.block
+    value, gradient = program.value_and_grad(table)
+    assert np.isnan(value) and np.isnan(gradient).all()
+
+
+def test_a_long_sum_behind_one_product() -> None:
+    x, ws = Value(1.0), [Value(-1.0) for _ in range(600)]
+    y = ws[0] * x
+    for w in ws:
+        y = y + abs(w)
+    value, gradient = compile(y, [x], ws).value_and_grad([[1.0], [3.0]])
+    assert (value, gradient[0], gradient[1]) == (598.0, 1.0, -1.0)
+
+
+def test_names_that_are_anothers_adjoint() -> None:
+    a, b, c, u = Value(1.0, "d"), Value(2.0, "d"), Value(3.0, "d"), Value(4.0, "_")
+    by_row = compile(a * b * c * u, [a, b, c, u]).vjp([[1.0, 2.0, 3.0, 4.0]])[1]
+    assert by_row.tolist() == [[24.0, 12.0, 8.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    "formula", ["remainder(x, 3.0)", "log(x, 2.0)", "x if x > 6 else -x", "+x // 2", "x % 3"]
+)
+def test_formulas_mean_what_they_mean_in_python(formula: str) -> None:
+    made = Op("made", "made", formula, (lambda z, x: 1.0,))
+    try:
+        x = Value(5.0)
+        for n in (1, 5, 500):
+            assert compile(made(x), [x])([[5.0]] * n).tolist() == [made.evaluate(5.0)] * n
+    finally:
+        del OPS["made"]
+
+
+def test_a_partial_that_asks_for_data_is_refused() -> None:
+    made = Op("made", "made", "fabs(x)", (lambda z, x: 1.0 if x > 0 else -1.0,))
+    try:
+        with pytest.raises(TypeError, match="asks for data"):
+            compile(made(x := Value(5.0)), [x]).vjp([[-5.0]] * 300)
+    finally:
+        del OPS["made"]
+
+
+def test_zeros_of_both_signs_are_two_constants() -> None:
+    made = Op("made", "made", "copysign(1.0, x)", (lambda z, x: 0.0,))
+    try:
+        x = Value(1.0)
+        for n in (1, 1000):
+            assert compile([made(x * 0.0), made(x * -0.0)], [x])([[1.0]] * n)[0].tolist() == [1.0, -1.0]
+    finally:
+        del OPS["made"]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x, w: compile(x * w, x), "inputs is a list"),
+        (lambda x, w: compile(x * w, [x], w), "parameters is a list"),
+        (lambda x, w: compile(x * w, [[1.0]]), "inputs is a list.*this one has a list"),
+        (lambda x, w: compile(None), "outputs is a list"),
+    ],
+)
+def test_what_is_no_list_of_values(call: Callable[[Value, Value], object], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        call(Value(1.0), Value(2.0))
+
+
+def test_a_penalty_of_many_weights_compiles_in_linear_time() -> None:
+    x, ws = Value(1.0), [Value(0.1) for _ in range(20_000)]
+    y = ws[0] * x
+    for w in ws:
+        y = y + w * w
+    assert compile(y, [x], ws).value_and_grad([[1.0]])[0] == pytest.approx(200.1)
