@@ -1,4 +1,4 @@
-"""How fast this engine is, beside hand-written NumPy, PyTorch, JAX, CasADi, micrograd and a microgpt-style node.
+"""How fast this engine is, beside hand-written NumPy, PyTorch, JAX, CasADi, micrograd and microgpt's node.
 
     python -m demos.benchmark
 
@@ -19,10 +19,9 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
-from importlib import import_module, metadata
+from importlib import import_module, metadata, util
 from itertools import pairwise
-from operator import add
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -30,16 +29,30 @@ import numpy as np
 
 from autograd import Value, compile
 
-from . import gallery
+from .graphs import LocalGradients, net
 from .rivals import Way
-from .workloads import ANY, EAGER, PACKAGES, QUICK, Goal, Size, Workload, eager_way, graphs, installed, workloads
+from .workloads import (
+    ANY,
+    EAGER,
+    MICROGRAD,
+    PACKAGES,
+    QUICK,
+    Goal,
+    Size,
+    Workload,
+    compiled_graphs,
+    eager_way,
+    installed,
+    workloads,
+)
 
-ONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
-ONE |= {
+ONE = {  # thread
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
 }
-OURS, MICROGPT, MICROGRAD = "autograd", "microgpt-style node", "micrograd"
+OUT = Path(__file__).parent / "out"
+OURS, MICROGPT = "autograd", "microgpt-style node"
 NET = (2, 64, 32, 16, 1)  # the net of which the time of a node is taken
 UNITS = ((1, "s "), (1e-3, "ms"), (1e-6, "µs"), (0, "ns"))
 COLOURS = {"reached": "#009E73", "missed": "#D55E00", "": "#999999"}
@@ -63,61 +76,15 @@ class Row:
             return "WRONG"
         if math.isnan(self.reach):
             return ""
-        return "reached" if (self.ratio <= self.reach if self.part else self.ratio >= self.reach) else "missed"
+        return (
+            "reached" if (self.ratio <= self.reach if self.part else self.ratio >= self.reach) else "missed"
+        )
 
     def cells(self) -> tuple[str, ...]:
         """The line's texts."""
         goal = "" if math.isnan(self.reach) else f"{'≤' if self.part else '≥'} {self.reach:,g}"
         ratio = f"{self.ratio:,.{2 if self.ratio < 100 else 0}f}"
         return self.what, self.ours, self.theirs, ratio, goal, self.verdict
-
-
-class LocalGradients:
-    """A node in microgpt's style: operands and local derivatives as tuples, one loop for the chain rule."""
-
-    __slots__ = ("children", "data", "grad", "local")
-
-    def __init__(self, data: float, children: tuple[Any, ...] = (), local: tuple[float, ...] = ()) -> None:
-        self.data, self.grad, self.children, self.local = data, 0.0, children, local
-
-    def __add__(self, y: Any) -> "LocalGradients":
-        y = y if isinstance(y, LocalGradients) else LocalGradients(y)
-        return LocalGradients(self.data + y.data, (self, y), (1.0, 1.0))
-
-    def __mul__(self, y: Any) -> "LocalGradients":
-        y = y if isinstance(y, LocalGradients) else LocalGradients(y)
-        return LocalGradients(self.data * y.data, (self, y), (y.data, self.data))
-
-    def relu(self) -> "LocalGradients":
-        """max(0, x)."""
-        return LocalGradients(max(0.0, self.data), (self,), (float(self.data > 0),))
-
-    def backward(self) -> None:
-        """The chain rule, results before operands."""
-        order: list[LocalGradients] = []
-        seen: set[LocalGradients] = set()
-
-        def visit(v: LocalGradients) -> None:
-            if v not in seen:
-                seen.add(v)
-                for child in v.children:
-                    visit(child)
-                order.append(v)
-
-        visit(self)
-        self.grad = 1.0
-        for v in reversed(order):
-            for child, local in zip(v.children, v.local, strict=False):
-                child.grad += local * v.grad
-
-
-def net(weights: list[Any], kind: type[Any], widths: tuple[int, ...]) -> Any:
-    """The net's output at one point."""
-    layer: list[Any] = [kind(0.3), kind(0.7)]
-    rest = iter(weights)
-    for width in widths[1:]:
-        layer = [reduce(add, (next(rest) * x for x in layer), next(rest)).relu() for _ in range(width)]
-    return layer[0]
 
 
 def kinds() -> dict[str, type[Any]]:
@@ -174,13 +141,13 @@ def chain(n: int) -> Iterator[Row]:
 
     few = n // 10
     short, long = median(run(few) / few for _ in range(3)), run(n) / n
-    texts = [f"{length:,} nodes {shown(each)}" for length, each in ((n, long), (few, short))]
-    yield Row("a chain, time a node", *texts, long / short, 2, part=True)
+    ours, theirs = f"{n:,} nodes {shown(long)}", f"{few:,} nodes {shown(short)}"
+    yield Row("a chain, time a node", ours, theirs, long / short, 2, part=True)
 
 
 def compiling(size: Size) -> Iterator[Row]:
     """Up to the first gradient, in passes of the scalar graph; and the memory that it takes."""
-    for name, build, parts in graphs(size):
+    for name, build, parts in compiled_graphs(size):
         eager: list[float] = []
         ours: list[float] = []
         for _ in range(min(size.rounds, 5)):
@@ -192,8 +159,8 @@ def compiling(size: Size) -> Iterator[Row]:
         first_gradient(y, parts)
         peak = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
-        texts = f"{shown(median(ours))}, {peak:.0f} MB at most", f"{EAGER} pass {shown(median(eager))}"
-        yield Row(f"compiling, {name}", *texts, paired(ours, eager), 3, part=True)
+        took, passes = f"{shown(median(ours))}, {peak:.0f} MB", f"{EAGER} pass {shown(median(eager))}"
+        yield Row(f"compiling, {name}", took, passes, paired(ours, eager), 3, part=True)
 
 
 def first_gradient(y: Value, parts: dict[str, Any]) -> None:
@@ -222,7 +189,9 @@ def wrong(workload: Workload) -> dict[str, float]:
     scale = np.abs(true).max()
     found: dict[str, float] = {}
     for name, (loss, gradient) in results.items():
-        error = max(abs(loss - true_loss) / max(abs(true_loss), 1e-300), np.abs(gradient - true).max() / scale)
+        error = max(
+            abs(loss - true_loss) / max(abs(true_loss), 1e-300), np.abs(gradient - true).max() / scale
+        )
         if not error <= workload.ways[name].tolerance:
             found[name] = error
     return found
@@ -233,13 +202,22 @@ def measured(workload: Workload, size: Size) -> dict[str, list[float]]:
     ways = {name: way for name, way in workload.ways.items() if name not in workload.untimed}
     times: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
-    first = {name: timed(way.step, 1) for name, way in ways.items()}
-    first = {name: timed(way.step, 1) if first[name] < 0.1 else first[name] for name, way in ways.items()}
+    gc.freeze()  # what one engine keeps does not slow down another's collections
+    counts = {name: enough(way.step, size.span) for name, way in ways.items()}
     for i in range(size.rounds):
         for name, way in ways.items():
-            if i * first[name] < 1.5:
-                times[name].append(timed(way.step, max(1, round(size.span / max(first[name], 1e-7)))))
+            if not times[name] or i * times[name][0] * counts[name] < 1:
+                times[name].append(timed(way.step, counts[name]))
+    gc.unfreeze()
     return times
+
+
+def enough(step: Callable[[], object], span: float) -> int:
+    """How often a step runs in such a span, once it is warm."""
+    count = 1
+    while (taken := timed(step, count) * count) < span:
+        count = 2 * count if taken < span / 3 else math.ceil(count * span / taken)
+    return count
 
 
 def compared(workload: Workload, size: Size) -> Iterator[Row]:
@@ -251,12 +229,12 @@ def compared(workload: Workload, size: Size) -> Iterator[Row]:
             continue
         pair = [times[name] for name in (goal.ours, goal.theirs)]
         ratio = paired(*(pair if goal.part else pair[::-1]))
-        texts: list[str] = []
+        texts: dict[str, str] = {}
         for name, each in zip((goal.ours, goal.theirs), pair, strict=True):
             error = f" is off by {errors[name]:.0e}" if name in errors else ""
-            texts.append(f"{name} {shown(median(each) / workload.per)}{error}")
-        bad = goal.ours in errors or goal.theirs in errors
-        yield Row(workload.title, *texts, math.nan if bad else ratio, goal.reach, goal.part)
+            texts[name] = f"{name} {shown(median(each) / workload.per)}{error}"
+        ratio = math.nan if errors.keys() & texts.keys() else ratio
+        yield Row(workload.title, texts[goal.ours], texts[goal.theirs], ratio, goal.reach, goal.part)
 
 
 def shown(seconds: float) -> str:
@@ -286,7 +264,7 @@ def rows(size: Size) -> Iterator[Row]:
 def line(cells: tuple[str, ...]) -> str:
     """Texts in columns."""
     what, ours, theirs, ratio, goal, verdict = cells
-    return f"{what:45} {ours:28} {theirs:28} {ratio:>8}  {goal:8} {verdict}".rstrip()
+    return f"{what:49} {ours:27} {theirs:29} {ratio:>8}  {goal:8} {verdict}".rstrip()
 
 
 def picture(found: list[Row]) -> Any:
@@ -317,14 +295,13 @@ def main(size: Size = Size()) -> list[Row]:  # noqa: B008
     for row in rows(size):
         found.append(row)
         print(line(row.cells()), flush=True)
-    try:
-        figure = picture(found)
-    except ImportError:
+    if util.find_spec("matplotlib") is None:
         print("matplotlib is not installed: the table is not drawn")
-        return found
-    gallery.OUT.mkdir(exist_ok=True)
-    for suffix in ("svg", "png"):
-        figure.savefig(gallery.OUT / f"benchmark.{suffix}")
+    else:
+        OUT.mkdir(exist_ok=True)
+        for suffix in ("svg", "png"):
+            picture(found).savefig(OUT / f"benchmark.{suffix}", dpi=150)
+        print(f"pictures in {OUT}: benchmark")
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +47,14 @@ class Net:
         found, at = Layers(), 0
         for n, m in pairwise(self.sizes):
             block = self.theta[at : at + m * (n + 1)].reshape(m, n + 1)
-            found.append((np.ascontiguousarray(block[:, :n].T), block[:, n].copy()))
+            found.append((block[:, :n].T.copy(), block[:, n].copy()))
             at += m * (n + 1)
         return found
 
 
 def joined(layers: Sequence[tuple[Any, Any]]) -> Array:
     """Matrices and vectors as one array again."""
-    return np.concatenate([np.column_stack([np.transpose(W), b]).ravel() for W, b in layers]).astype(float)
+    return np.concatenate([np.column_stack([np.transpose(w), b]).ravel() for w, b in layers]).astype(float)
 
 
 def numpy_xor(net: Net) -> Way:
@@ -63,8 +63,8 @@ def numpy_xor(net: Net) -> Way:
 
     def gradient() -> tuple[float, Layers]:
         hs = [net.X]
-        for W, b in layers:
-            z = hs[-1] @ W
+        for w, b in layers:
+            z = hs[-1] @ w
             z += b
             np.negative(z, out=z)
             np.exp(z, out=z)
@@ -73,10 +73,10 @@ def numpy_xor(net: Net) -> Way:
         y = hs.pop()
         loss = -(t * np.log(y) + (1 - t) * np.log(1 - y)).sum() / n
         d, found = (y - t) / n, Layers()
-        for (W, _), h in zip(reversed(layers), reversed(hs), strict=True):
+        for (w, _), h in zip(reversed(layers), reversed(hs), strict=True):
             found.append((h.T @ d, d.sum(0)))
             if h is not net.X:
-                d = d @ W.T
+                d = d @ w.T
                 d *= h
                 d *= 1 - h
         return loss, found[::-1]
@@ -90,19 +90,19 @@ def numpy_moons(net: Net) -> Way:
 
     def gradient() -> tuple[float, Layers]:
         hs = [net.X]
-        for W, b in layers[:-1]:
-            z = hs[-1] @ W
+        for w, b in layers[:-1]:
+            z = hs[-1] @ w
             z += b
             hs.append(np.maximum(z, 0, out=z))
-        W, b = layers[-1]
-        margin = 1 - t * (hs[-1] @ W + b)
-        squares = sum(np.vdot(W, W) + np.vdot(b, b) for W, b in layers)
+        w, b = layers[-1]
+        margin = 1 - t * (hs[-1] @ w + b)
+        squares = sum(np.vdot(w, w) + np.vdot(b, b) for w, b in layers)
         loss = np.maximum(margin, 0).sum() / n + net.penalty * squares
         d, found = (margin > 0) * t / -n, Layers()
-        for (W, b), h in zip(reversed(layers), reversed(hs), strict=True):
-            found.append((h.T @ d + 2 * net.penalty * W, d.sum(0) + 2 * net.penalty * b))
+        for (w, b), h in zip(reversed(layers), reversed(hs), strict=True):
+            found.append((h.T @ d + 2 * net.penalty * w, d.sum(0) + 2 * net.penalty * b))
             if h is not net.X:
-                d = d @ W.T
+                d = d @ w.T
                 d *= h > 0
         return float(loss), found[::-1]
 
@@ -114,9 +114,9 @@ def by_hand(layers: Layers, gradient: Callable[[], tuple[float, Layers]], rate: 
 
     def step() -> float:
         loss, found = gradient()
-        for (W, b), (dW, db) in zip(layers, found, strict=True):
-            dW *= rate
-            W -= dW
+        for (w, b), (dw, db) in zip(layers, found, strict=True):
+            dw *= rate
+            w -= dw
             db *= rate
             b -= db
         return loss
@@ -153,13 +153,23 @@ def numpy_formula(x: Array, y: Array, z: Array) -> tuple[Array, ...]:
     return w / r + g * z, dx, dy, dz
 
 
+def torch_xor(net: Net) -> Way:
+    """Sigmoids all the way."""
+    return torch_net(net, "Sigmoid", "Sigmoid")
+
+
+def torch_moons(net: Net) -> Way:
+    """ReLUs, then a score."""
+    return torch_net(net, "ReLU", "Identity")
+
+
 def torch_net(net: Net, hidden: str, last: str) -> Way:
     """torch.nn, its loss and its SGD; tensors of 32 bits, as they are by default."""
     torch: Any = import_module("torch")
     torch.set_num_threads(1)
     linear = [torch.nn.Linear(n, m) for n, m in pairwise(net.sizes)]
-    for layer, (W, b) in zip(linear, net.layers, strict=True):
-        layer.weight.data, layer.bias.data = torch.tensor(W.T).float(), torch.tensor(b).float()
+    for layer, (w, b) in zip(linear, net.layers, strict=True):
+        layer.weight.data, layer.bias.data = torch.tensor(w.T).float(), torch.tensor(b).float()
     kinds = [hidden] * (len(linear) - 1) + [last]
     model = torch.nn.Sequential(
         *(part for a, kind in zip(linear, kinds, strict=True) for part in (a, getattr(torch.nn, kind)()))
@@ -192,18 +202,24 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
 def jax_xor(net: Net) -> Way:
     """The step as one function that JAX compiles; arrays of 32 bits, as they are by default."""
     jax: Any = import_module("jax")
+    jax.config.update(
+        "jax_cpu_enable_async_dispatch", False
+    )  # or a second thread takes part, and it is slower
     jnp: Any = import_module("jax.numpy")
     X, t = jnp.asarray(net.X), jnp.asarray(net.t[:, None])
 
     def loss_of(layers: Any) -> Any:
         h = X
-        for W, b in layers:
-            h = jax.nn.sigmoid(h @ W + b)
+        for w, b in layers:
+            h = jax.nn.sigmoid(h @ w + b)
         return -jnp.mean(t * jnp.log(h) + (1 - t) * jnp.log(1 - h))
+
+    def descend(p: Any, d: Any) -> Any:
+        return p - net.rate * d
 
     def step_of(layers: Any) -> Any:
         loss, found = jax.value_and_grad(loss_of)(layers)
-        return loss, jax.tree.map(lambda p, d: p - net.rate * d, layers, found)
+        return loss, jax.tree.map(descend, layers, found)
 
     jitted = jax.jit(step_of)
     start = jax.tree.map(jnp.asarray, net.layers)
@@ -214,7 +230,7 @@ def jax_xor(net: Net) -> Way:
 
     def result() -> Result:
         loss, found = jax.jit(jax.value_and_grad(loss_of))(start)
-        return float(loss), joined([(np.asarray(W), np.asarray(b)) for W, b in found])
+        return float(loss), joined([(np.asarray(w), np.asarray(b)) for w, b in found])
 
     return Way(step, result, SINGLE)
 
@@ -230,7 +246,9 @@ def casadi_xor(net: Net) -> Way:
     t = ca.DM(net.t[None, :])
     loss = -ca.sum2(t * ca.log(h) + (1 - t) * ca.log(1 - h)) / len(net.X)
     theta, gradient, number = net.theta.copy(), np.zeros_like(net.theta), np.zeros(1)
-    call = casadi_call(ca.Function("f", [symbols], [loss, ca.gradient(loss, symbols)]), theta, number, gradient)
+    call = casadi_call(
+        ca.Function("f", [symbols], [loss, ca.gradient(loss, symbols)]), theta, number, gradient
+    )
 
     def step() -> None:
         call()
@@ -255,9 +273,9 @@ def casadi_formula(formula: Callable[..., Any], X: Array, out: Array, gradient: 
 def casadi_call(function: Any, argument: Array, *results: Array) -> Callable[[], None]:
     """A call that reads and writes arrays where they are."""
     buffer, call = function.buffer()
-    buffer.set_arg(0, memoryview(argument))
+    buffer.set_arg(0, memoryview(cast("Any", argument)))
     for i, array in enumerate(results):
-        buffer.set_res(i, memoryview(array))
+        buffer.set_res(i, memoryview(cast("Any", array)))
 
     def run() -> None:
         """Which keeps the buffer and its arrays alive."""

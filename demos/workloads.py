@@ -11,15 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module, util
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 import autograd
-from autograd import Program, Value, compile, cos, exp, log, relu, sin, tanh, toposort, zero_grad
+from autograd import Program, Value, compile, toposort, zero_grad
 from nn import MLP, SGD, bce, fit, hinge
 
 from . import rivals
+from .graphs import (
+    STEPS,
+    Transformer,
+    cross_entropy,
+    irregular_loss,
+    long_formula,
+    moons_loss,
+    one_sigmoid,
+    sigmoid,
+)
 from .rivals import Array, Net, Result, Way
 
 EAGER, COMPILED, NUMPY = "eager", "compiled", "hand-written NumPy"
@@ -52,7 +62,7 @@ QUICK = Size((2, 3, 1), (1, 4, 20), 3, 5, (2, 4, 1), "eve", 8, (1, 30), 1000, 60
 
 @dataclass(frozen=True)
 class Goal:
-    """Two ways to compare; with ``part``, one takes at most so much of the other's time, else so many less."""
+    """Two ways to compare; with ``part``, one takes at most so much of the time, else it is so often as fast."""
 
     ours: str
     theirs: str
@@ -74,6 +84,11 @@ class Workload:
 def installed(engine: str) -> bool:
     """Whether the package of another engine is there."""
     return engine not in PACKAGES or util.find_spec(PACKAGES[engine]) is not None
+
+
+def counted(rows: int) -> str:
+    """A number of rows."""
+    return f"{rows:,} row{'s' * (rows > 1)}"
 
 
 def gradients(values: Sequence[Any]) -> Array:
@@ -121,16 +136,6 @@ def deep_xor(size: Size, rows: int) -> tuple[Net, MLP, MLP]:
     return Net(size.widths, np.array([p.data for p in deep.parameters()]), X, t, 0.1), formulas, deep
 
 
-def sigmoid(x: Any) -> Any:
-    """By four primitives, as the card has it."""
-    return 1 / (1 + exp(-x))
-
-
-def cross_entropy(y: Any, t: Any) -> Any:
-    """Of a probability, as a book writes it."""
-    return -(t * log(y) + (1 - t) * log(1 - y))
-
-
 def xor_way(model: MLP, loss: Callable[[Any, Any], Any], net: Net) -> tuple[Way, Way]:
     """Eager over the rows that differ, and compiled over all."""
     row, t = [Value(0.3, "x1"), Value(0.7, "x2")], Value(1.0, "t")
@@ -153,7 +158,7 @@ def xor_steps(size: Size) -> Iterator[Workload]:
     net, formulas, deep = deep_xor(size, 4)
     (eager, compiled), (_, by_nn) = xor_way(formulas, cross_entropy, net), xor_way(deep, bce, net)
     ways = {EAGER: eager, COMPILED: compiled, "compiled, nn's ops": by_nn, NUMPY: rivals.numpy_xor(net)}
-    others = {TORCH: lambda: rivals.torch_net(net, "Sigmoid", "Sigmoid"), JAX: lambda: rivals.jax_xor(net)}
+    others = {TORCH: lambda: rivals.torch_xor(net), JAX: lambda: rivals.jax_xor(net)}
     others[CASADI] = lambda: rivals.casadi_xor(net)
     ways |= {engine: make() for engine, make in others.items() if installed(engine)}
     goals = [
@@ -167,7 +172,7 @@ def xor_steps(size: Size) -> Iterator[Workload]:
         eager, compiled = xor_way(model, cross_entropy, net)
         ways = {EAGER: eager, COMPILED: compiled, NUMPY: rivals.numpy_xor(net)}
         goal = Goal(COMPILED, NUMPY, 0.5 if rows >= 4096 else 0.9, part=True)
-        yield Workload(f"deep XOR net, a step, {rows:,} rows", ways, [goal], untimed=[EAGER])
+        yield Workload(f"deep XOR net, a step, {counted(rows)}", ways, [goal], untimed=[EAGER])
 
 
 def xor_training(size: Size) -> Iterator[Workload]:
@@ -182,31 +187,20 @@ def xor_training(size: Size) -> Iterator[Workload]:
         losses = fit(model, X, t, loss="bce", optimizer=rate, epochs=epochs, engine=engine).loss
         return losses[0], np.array(losses)
 
-    def torch_train(epochs: int) -> Result:
-        way = rivals.torch_net(Net(net.sizes, net.theta, net.X, net.t, 1.0), "Sigmoid", "Sigmoid")
-        losses = np.array([cast_loss(way.step()) for _ in range(epochs)])
+    def other(make: Callable[[Net], Way], epochs: int) -> Result:
+        way = make(Net(net.sizes, net.theta, net.X, net.t, 1.0))
+        losses = np.array([cast("Any", way.step()).item() for _ in range(epochs)])
         return losses[0], losses
 
     few = min(size.epochs, 20)
     ways = {EAGER: Way(lambda: train(EAGER, few), lambda: train(EAGER, few))}
     ways[COMPILED] = Way(lambda: train(COMPILED, size.epochs), lambda: train(COMPILED, few))
-    if installed(TORCH):
-        ways[TORCH] = Way(lambda: torch_train(size.epochs), lambda: torch_train(few), rivals.SINGLE)
-    title = f"deep XOR net, {size.epochs} epochs by fit"
-    yield Workload(title, ways, [Goal(COMPILED, TORCH, 8)], untimed=[EAGER])
-
-
-def cast_loss(loss: Any) -> float:
-    """What a training loop keeps of a loss."""
-    return loss.item()
-
-
-def moons_loss(model: Any, X: Any, t: Any, kind: type[Any]) -> Any:
-    """The loss as micrograd's demo writes it: sample by sample, with a penalty on all weights."""
-    scores = [model([kind(x) for x in row]) for row in X]
-    losses = [(1 + -target * score).relu() for target, score in zip(t, scores, strict=True)]
-    squares = [p * p for p in model.parameters()]
-    return sum(losses[1:], losses[0]) * (1.0 / len(losses)) + 1e-4 * sum(squares[1:], squares[0])
+    for engine, make in ((NUMPY, rivals.numpy_xor), (TORCH, rivals.torch_xor)):
+        if installed(engine):
+            runs = [partial(other, make, epochs) for epochs in (size.epochs, few)]
+            ways[engine] = Way(runs[0], runs[1], rivals.SINGLE if engine == TORCH else 1e-9)
+    goals = [Goal(COMPILED, TORCH, 8), Goal(COMPILED, NUMPY, part=True)]
+    yield Workload(f"deep XOR net, {size.epochs} epochs by fit", ways, goals, untimed=[EAGER])
 
 
 def moons(size: Size) -> Iterator[Workload]:
@@ -215,8 +209,8 @@ def moons(size: Size) -> Iterator[Workload]:
     model, rng = MLP(size.moons[0], size.moons[1:]), np.random.default_rng(1)
     angle = rng.uniform(0, math.pi, size.samples)
     t = np.resize([1.0, -1.0], size.samples)
-    X = np.column_stack([np.cos(angle) * t + (t < 0), np.sin(angle) * t + (t < 0) / 2])
-    X += rng.normal(0, 0.1, X.shape)
+    arcs = np.column_stack([np.cos(angle) * t + (t < 0), np.sin(angle) * t + (t < 0) / 2])
+    X = arcs + rng.normal(0, 0.1, arcs.shape)
     net = Net(size.moons, np.array([p.data for p in model.parameters()]), X, t, 0.01, 1e-4)
     build = partial(moons_loss, model, X.tolist(), t.tolist(), Value)
     nodes, parameters = len(toposort(build())), model.parameters()
@@ -228,7 +222,7 @@ def moons(size: Size) -> Iterator[Workload]:
     ways["compiled, inputs"] = compiled_way(rows, np.column_stack([X, t]), net.rate)
     ways |= {NUMPY: rivals.numpy_moons(net)}
     if installed(TORCH):
-        ways[TORCH] = rivals.torch_net(net, "ReLU", "Identity")
+        ways[TORCH] = rivals.torch_moons(net)
     if installed(MICROGRAD):
         ways[MICROGRAD] = micrograd_moons(net)
     goals = [
@@ -245,65 +239,7 @@ def micrograd_moons(net: Net) -> Way:
     for p, x in zip(model.parameters(), net.theta.tolist(), strict=True):
         p.data = x
     kind: Any = import_module("micrograd.engine").Value
-    return eager_way(
-        partial(moons_loss, model, net.X.tolist(), net.t.tolist(), kind), model.parameters()
-    )
-
-
-def matrix(rows: int, columns: int) -> list[list[Value]]:
-    """Weights of a transformer."""
-    return [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
-
-
-def times(W: list[list[Value]], x: list[Any]) -> list[Any]:
-    """A matrix and a vector."""
-    return [sum(w * v for w, v in zip(row, x, strict=True)) for row in W]
-
-
-def normed(x: list[Any]) -> list[Any]:
-    """A vector over its root mean square."""
-    scale = (sum(v * v for v in x) / len(x) + 1e-5) ** -0.5
-    return [v * scale for v in x]
-
-
-class Transformer:
-    """One layer over characters: 4 heads of causal attention and a perceptron, both residual."""
-
-    def __init__(self, width: int, positions: int) -> None:
-        random.seed(42)
-        self.letters, self.places = matrix(27, width), matrix(positions, width)
-        self.q, self.k, self.v, self.o = (matrix(width, width) for _ in range(4))
-        self.up, self.down, self.head = matrix(4 * width, width), matrix(width, 4 * width), matrix(27, width)
-        self.parameters: list[Value] = [w for W in vars(self).values() for row in W for w in row]
-
-    def attention(self, q: list[Any], ks: list[list[Any]], vs: list[list[Any]]) -> list[Any]:
-        """What a position reads from those before it, head by head."""
-        out, n = list[Any](), len(q) // 4
-        for at in range(0, len(q), n):
-            part = slice(at, at + n)
-            scores = [sum(a * b for a, b in zip(q[part], k[part], strict=True)) * n**-0.5 for k in ks]
-            shares = [exp(score) for score in scores]
-            total = sum(shares)
-            weights = [share / total for share in shares]
-            out += [sum(w * v[i] for w, v in zip(weights, vs, strict=True)) for i in range(at, at + n)]
-        return out
-
-    def loss(self, name: str) -> Value:
-        """How little a name is expected, letter by letter; 0 stands for its beginning and its end."""
-        tokens = [0, *(ord(letter) - 96 for letter in name), 0]
-        ks, vs, losses = list[list[Any]](), list[list[Any]](), list[Any]()
-        for i, (token, following) in enumerate(zip(tokens, tokens[1:], strict=False)):
-            x = normed([a + b for a, b in zip(self.letters[token], self.places[i], strict=True)])
-            h = normed(x)
-            ks.append(times(self.k, h))
-            vs.append(times(self.v, h))
-            read = times(self.o, self.attention(times(self.q, h), ks, vs))
-            x = [a + b for a, b in zip(x, read, strict=True)]
-            h = [relu(v) for v in times(self.up, normed(x))]
-            x = [a + b for a, b in zip(x, times(self.down, h), strict=True)]
-            logits = times(self.head, x)
-            losses.append(log(sum(exp(v) for v in logits)) - logits[following])
-        return sum(losses[1:], losses[0]) / len(losses)
+    return eager_way(partial(moons_loss, model, net.X.tolist(), net.t.tolist(), kind), model.parameters())
 
 
 def transformer(size: Size) -> Iterator[Workload]:
@@ -316,19 +252,10 @@ def transformer(size: Size) -> Iterator[Workload]:
     yield Workload(title, ways, [Goal(COMPILED, EAGER, 300)])
 
 
-def one_sigmoid(m: Any, x: Any) -> Any:
-    """4 operations of an input."""
-    return 1 / (1 + m.exp(-x))
-
-
-def long_formula(m: Any, x: Any, y: Any, z: Any) -> Any:
-    """25 operations of three inputs."""
-    s, r = 1 / (1 + m.exp(-x)), m.sqrt(x * x + y * y + 1)
-    w = m.tanh(m.sin(x * y) + m.cos(z) - m.log(1 + z * z) * s)
-    return w / r + m.exp(-(y * y)) * z
-
-
-FORMULAS = {"sigmoid": (one_sigmoid, rivals.numpy_sigmoid, 1), "25 operations": (long_formula, rivals.numpy_formula, 3)}
+FORMULAS = {
+    "sigmoid": (one_sigmoid, rivals.numpy_sigmoid, 1),
+    "25 operations": (long_formula, rivals.numpy_formula, 3),
+}
 
 
 def formulas(size: Size) -> Iterator[Workload]:
@@ -339,7 +266,7 @@ def formulas(size: Size) -> Iterator[Workload]:
             last = n == max(size.table) and name != "sigmoid"
             ways = formula_ways(formula, by_hand, X)
             goals = [Goal(COMPILED, NUMPY, 0.7 if last else ANY, part=True), Goal(COMPILED, CASADI)]
-            yield Workload(f"{name}, gradient by inputs, {n:,} rows", ways, goals, untimed=[EAGER])
+            yield Workload(f"{name}, gradient by inputs, {counted(n)}", ways, goals, untimed=[EAGER])
 
 
 def formula_ways(
@@ -375,22 +302,6 @@ def formula_ways(
     return ways
 
 
-STEPS: list[Callable[[Any, Any], Any]] = [
-    lambda a, b: (a + b) * 0.5, lambda a, b: a * b, lambda a, b: (a - b) * 0.5, lambda a, b: tanh(a),
-    lambda a, b: sin(a), lambda a, b: relu(a), lambda a, b: -a, lambda a, b: 1 / (b * b + 2.0),
-    lambda a, b: cos(b), lambda a, b: exp(a) * 0.3,
-]  # fmt: skip
-
-
-def irregular_loss(recipe: Sequence[tuple[int, int, int]], leaves: Sequence[Value]) -> Value:
-    """Whatever the recipe says, of values from anywhere before; the sum of what nothing else reads."""
-    pool, read = list(leaves), {i for _, *pair in recipe for i in pair}
-    for kind, i, j in recipe:
-        pool.append(STEPS[kind](pool[i], pool[j]))
-    unread = [v for i, v in enumerate(pool) if i not in read]
-    return sum(unread[1:], unread[0])
-
-
 def irregular(size: Size) -> Iterator[Workload]:
     """A random graph in which there is nothing to group."""
     rng = random.Random(0)
@@ -413,7 +324,7 @@ def workloads(size: Size) -> Iterator[Workload]:
         yield from make(size)
 
 
-def graphs(size: Size) -> Iterator[tuple[str, Callable[[], Value], dict[str, Any]]]:
+def compiled_graphs(size: Size) -> Iterator[tuple[str, Callable[[], Value], dict[str, Any]]]:
     """What is compiled where compiling is measured: a name, the graph, and the leaves' parts."""
     _, model, _ = deep_xor(size, 4)
     row, t = [Value(0.3), Value(0.7)], Value(1.0)
@@ -421,6 +332,10 @@ def graphs(size: Size) -> Iterator[tuple[str, Callable[[], Value], dict[str, Any
     yield "deep XOR net", lambda: cross_entropy(model(row), t), parts
     mlp = MLP(size.moons[0], size.moons[1:])
     X, signs = np.random.default_rng(0).normal(size=(size.samples, 2)).tolist(), [1.0, -1.0] * size.samples
-    yield "two moons", lambda: moons_loss(mlp, X, signs[: size.samples], Value), {"parameters": mlp.parameters()}
+    yield (
+        "two moons",
+        lambda: moons_loss(mlp, X, signs[: size.samples], Value),
+        {"parameters": mlp.parameters()},
+    )
     letters = Transformer(size.width, len(size.name) + 1)
     yield "transformer", lambda: letters.loss(size.name), {"parameters": letters.parameters}
