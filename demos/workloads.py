@@ -62,7 +62,7 @@ QUICK = Size((2, 3, 1), (1, 4, 20), 3, 5, (2, 4, 1), "eve", 8, (1, 30), 1000, 60
 
 @dataclass(frozen=True)
 class Goal:
-    """Two ways to compare; with ``part``, one takes at most so much of the time, else it is so often as fast."""
+    """Two ways to compare: how many times as fast one is; with ``part``, what part of the time it takes."""
 
     ours: str
     theirs: str
