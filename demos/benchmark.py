@@ -152,10 +152,13 @@ def compiling(size: Size) -> Iterator[Row]:
     for name, build, parts in compiled_graphs(size):
         eager: list[float] = []
         ours: list[float] = []
+        gc.collect()
+        gc.freeze()
         for _ in range(min(size.rounds, 5)):
             eager.append(timed(lambda build=build: build().backward(), 1))
             y = build()
             ours.append(timed(lambda y=y, parts=parts: first_gradient(y, parts), 1))
+        gc.unfreeze()
         y = build()
         tracemalloc.start()
         first_gradient(y, parts)
@@ -215,7 +218,7 @@ def measured(workload: Workload, size: Size) -> dict[str, list[float]]:
 
 
 def enough(step: Callable[[], object], span: float) -> int:
-    """How often a step runs in such a span, once it is warm: the first one may compile, the next ones load."""
+    """How often a step runs in such a span, once it is warm; the first one may be slow."""
     step()
     count = 1
     while (taken := timed(step, count) * count) < span:
@@ -295,6 +298,7 @@ def main(size: Size = Size()) -> list[Row]:  # noqa: B008
         if not installed(engine):
             print(f"{engine} is not installed: it is left out")
     print(f"{versions()}; {platform.machine()}, one thread; medians of {size.rounds} rounds")
+    print("PyTorch and JAX in 32 bits, as they come; all others in 64")
     print(line(("", "this engine", "another", "ratio", "to reach", "")))
     found: list[Row] = []
     for row in rows(size):
