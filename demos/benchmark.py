@@ -211,7 +211,7 @@ def measured(workload: Workload, size: Size) -> dict[str, list[float]]:
     counts = {name: enough(way.step, size.span) for name, way in ways.items()}
     for i in range(size.rounds):
         for name, way in ways.items():
-            if not times[name] or i * times[name][0] * counts[name] < 1:
+            if not times[name] or i * times[name][0] * counts[name] < 3:  # seconds, about
                 times[name].append(timed(way.step, counts[name]))
     gc.unfreeze()
     return times
