@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -163,17 +164,22 @@ def torch_moons(net: Net) -> Way:
     return torch_net(net, "ReLU", "Identity")
 
 
+def torch_layers(torch: Any, net: Net) -> list[Any]:
+    """torch.nn's layers with the net's parameters."""
+    linear = [torch.nn.Linear(n, m) for n, m in pairwise(net.sizes)]
+    for layer, (w, b) in zip(linear, net.layers, strict=True):
+        layer.weight.data, layer.bias.data = torch.tensor(w.T).float(), torch.tensor(b).float()
+    return linear
+
+
 def torch_net(net: Net, hidden: str, last: str) -> Way:
     """torch.nn, its loss and its SGD; tensors of 32 bits, as they are by default."""
     torch: Any = import_module("torch")
     torch.set_num_threads(1)
-    linear = [torch.nn.Linear(n, m) for n, m in pairwise(net.sizes)]
-    for layer, (w, b) in zip(linear, net.layers, strict=True):
-        layer.weight.data, layer.bias.data = torch.tensor(w.T).float(), torch.tensor(b).float()
-    kinds = [hidden] * (len(linear) - 1) + [last]
-    model = torch.nn.Sequential(
-        *(part for a, kind in zip(linear, kinds, strict=True) for part in (a, getattr(torch.nn, kind)()))
-    )
+    linear = torch_layers(torch, net)
+    kinds = [*[hidden] * (len(linear) - 1), last]
+    parts = [(a, getattr(torch.nn, kind)()) for a, kind in zip(linear, kinds, strict=True)]
+    model = torch.nn.Sequential(*chain.from_iterable(parts))
     optimizer = torch.optim.SGD(model.parameters(), lr=net.rate)
     X, t = torch.tensor(net.X).float(), torch.tensor(net.t).float()
 
@@ -188,8 +194,7 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
         return loss
 
     def step() -> Any:
-        loss = gradient()
-        optimizer.step()
+        loss, _ = gradient(), optimizer.step()
         return loss
 
     def result() -> Result:
@@ -197,6 +202,14 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
         return loss, joined([(a.weight.grad.numpy().T, a.bias.grad.numpy()) for a in linear])
 
     return Way(step, result, SINGLE)
+
+
+def jax_loss(jax: Any, jnp: Any, X: Any, t: Any, layers: Any) -> Any:
+    """Sigmoids and the cross-entropy."""
+    h = X
+    for w, b in layers:
+        h = jax.nn.sigmoid(h @ w + b)
+    return -jnp.mean(t * jnp.log(h) + (1 - t) * jnp.log(1 - h))
 
 
 def jax_xor(net: Net) -> Way:
@@ -208,11 +221,7 @@ def jax_xor(net: Net) -> Way:
     jnp: Any = import_module("jax.numpy")
     X, t = jnp.asarray(net.X), jnp.asarray(net.t[:, None])
 
-    def loss_of(layers: Any) -> Any:
-        h = X
-        for w, b in layers:
-            h = jax.nn.sigmoid(h @ w + b)
-        return -jnp.mean(t * jnp.log(h) + (1 - t) * jnp.log(1 - h))
+    loss_of = partial(jax_loss, jax, jnp, X, t)
 
     def descend(p: Any, d: Any) -> Any:
         return p - net.rate * d
@@ -261,13 +270,19 @@ def casadi_xor(net: Net) -> Way:
     return Way(step, result)
 
 
-def casadi_formula(formula: Callable[..., Any], X: Array, out: Array, gradient: Array) -> Callable[[], None]:
-    """A formula of a row with its gradient, for all rows."""
+def casadi_formula(formula: Callable[..., Any], X: Array, places: NDArray[Any]) -> Way:
+    """A formula of a row with its gradient, for all rows; some are looked at."""
     ca: Any = import_module("casadi")
-    row = ca.SX.sym("row", X.shape[1])
+    row, out, found = ca.SX.sym("row", X.shape[1]), np.zeros(len(X)), np.zeros(X.shape)
     y = formula(ca, *(row[i] for i in range(X.shape[1])))
     function = ca.Function("f", [row], [y, ca.gradient(y, row)])
-    return casadi_call(function.map(len(X)) if len(X) > 1 else function, X, out, gradient)
+    call = casadi_call(function.map(len(X)) if len(X) > 1 else function, X, out, found)
+
+    def result() -> Result:
+        call()
+        return out[places].sum(), found[places].ravel()
+
+    return Way(call, result)
 
 
 def casadi_call(function: Any, argument: Array, *results: Array) -> Callable[[], None]:

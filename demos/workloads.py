@@ -290,15 +290,13 @@ def formula_ways(
         y, *found = by_hand(*columns)
         return y[places].sum(), np.column_stack(found)[places].ravel()
 
-    def result() -> Result:
+    def compiled_result() -> Result:
         return program(X)[places].sum(), program.vjp(X)[1][places].ravel()
 
-    ways = {EAGER: Way(eager, eager), COMPILED: Way(lambda: program.vjp(X), result)}
+    ways = {EAGER: Way(eager, eager), COMPILED: Way(lambda: program.vjp(X), compiled_result)}
     ways[NUMPY] = Way(lambda: by_hand(*columns), numpy_result)
     if installed(CASADI):
-        out, by_inputs = np.zeros(len(X)), np.zeros(X.shape)
-        call = rivals.casadi_formula(formula, X, out, by_inputs)
-        ways[CASADI] = Way(call, lambda: (call(), (out[places].sum(), by_inputs[places].ravel()))[1])
+        ways[CASADI] = rivals.casadi_formula(formula, X, places)
     return ways
 
 
