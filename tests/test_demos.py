@@ -1,18 +1,18 @@
 """The demos print right figures, draw their pictures, and fail when a figure is wrong."""
 
-import random
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
-from demos import benchmark, gallery, perceptron, sigmoid_graph
+from demos import benchmark, gallery, perceptron, rivals, sigmoid_graph, workloads
 from demos.__main__ import DEMOS
 from demos.gallery import Demo
 
@@ -109,20 +109,45 @@ def test_the_readmes_pictures_have_the_textbooks_labels() -> None:
         assert label in words
 
 
-def test_the_benchmark_measures_every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("micrograd")
-    monkeypatch.setattr(benchmark, "SIZES", (2, 3, 1))
-    found = benchmark.main(rounds=1)
-    assert len(found) == 3
-    assert all(time > 0 and held > 0 for time, held in found.values())
+def test_the_benchmarks_engines_agree_and_have_rows(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benchmark, "OUT", out)
+    found = benchmark.main(benchmark.QUICK)
+    printed = capsys.readouterr().out
+    assert all(row.ratio > 0 and row.verdict != "WRONG" for row in found)
+    for engine in (
+        "hand-written NumPy",
+        "microgpt-style node",
+        *filter(workloads.installed, workloads.PACKAGES),
+    ):
+        assert any(row.theirs.startswith(engine) for row in found)
+    for text in (
+        "moons",
+        "transformer",
+        "irregular",
+        "by fit",
+        "25 operations",
+        "chain",
+        "compiling",
+        "bytes",
+    ):
+        assert any(text in row.what for row in found) and text in printed
+    ET.fromstring((out / "benchmark.svg").read_text(encoding="utf-8"))
 
 
-def test_the_benchmarks_engines_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    results: list[float] = []
-    monkeypatch.setattr(benchmark, "SIZES", (2, 3, 1))
-    for kind in (benchmark.Value, benchmark.LocalGradients):
-        random.seed(3)
-        weights = [kind(random.uniform(0, 1)) for _ in range(13)]
-        benchmark.net(weights, kind).backward()
-        results.append(sum(w.grad for w in weights))
-    assert results[0] == results[1] != 0
+def test_the_benchmark_has_no_ratio_for_a_wrong_gradient() -> None:
+    right = rivals.Way(lambda: None, lambda: (1.0, np.array([1.0, 2.0])))
+    wrong = rivals.Way(lambda: None, lambda: (1.0, np.array([1.0, 2.00001])))
+    goals = [benchmark.Goal("wrong", "right", 1), benchmark.Goal("right", "again", 1)]
+    ways = {"right": right, "again": right, "wrong": wrong}
+    rows = list(benchmark.compared(benchmark.Workload("title", ways, goals), benchmark.QUICK))
+    assert [row.verdict == "WRONG" for row in rows] == [True, False]
+    assert "off by 5e-06" in rows[0].ours and rows[0].cells()[3] == "nan"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "part", "verdict"), [(0.6, True, "reached"), (0.7, True, "missed"), (0.6, False, "missed")]
+)
+def test_the_benchmark_says_whether_a_ratio_is_reached(ratio: float, part: bool, verdict: str) -> None:
+    assert benchmark.Row("what", "ours", "theirs", ratio, 0.65, part).verdict == verdict
