@@ -31,7 +31,9 @@ class Eager:
         self.model, self.parameters, self.loss = model, parameters, loss
         self.rows, self.targets = rows, targets
 
-    def gradient(self, theta: Array, batch: Sequence[int]) -> tuple[float, Array, list[Any]]:
+    def gradient(
+        self, theta: Array, batch: Sequence[int], told: bool = True
+    ) -> tuple[float, Array, list[Any]]:
         """The mean loss, its gradient, and the model's outputs; one row's graph is held at a time."""
         assign(self.parameters, theta)
         zero_grad(*self.parameters)
@@ -72,11 +74,13 @@ class Compiled:
         """A target as numbers: a class as one for each class."""
         return self.loss.share(target, outputs) if isinstance(self.loss, ClassLoss) else row_of(target)
 
-    def gradient(self, theta: Array, batch: Sequence[int]) -> tuple[float, Array, list[Any]]:
-        """The mean loss, its gradient, and the model's outputs."""
-        rows = self.table[list(batch)]
+    def gradient(
+        self, theta: Array, batch: Sequence[int], told: bool = True
+    ) -> tuple[float, Array, list[Any]]:
+        """The mean loss, its gradient, and, if they are ``told``, the model's outputs."""
+        rows = self.table if len(batch) == len(self.table) else self.table[list(batch)]
         loss, gradient = self.program.value_and_grad(rows, theta)
-        return loss, gradient, self.outputs(theta, rows)
+        return loss, gradient, self.outputs(theta, self.table[list(batch)]) if told else []
 
     def outputs(self, theta: Array, rows: Array) -> list[Any]:
         """The model's outputs, as it gives them."""

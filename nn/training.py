@@ -145,7 +145,7 @@ class Training:
 
     def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
         """A step of the optimizer; gives the sum of the batch's losses and the outputs before it."""
-        loss, gradient, outputs = self.engine.gradient(self.theta, batch)
+        loss, gradient, outputs = self.engine.gradient(self.theta, batch, bool(self.metrics))
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss}")
         with np.errstate(all="ignore"):
