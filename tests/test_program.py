@@ -649,7 +649,7 @@ def test_the_graph_stays_as_it_was() -> None:
     y.backward()
 
 
-# ------------------------------------------------------------------------------------------ what broke it once
+# ----------------------------------------------------------------------------------------- what broke it once
 def test_a_block_that_goes_wholly_to_the_engine_is_one_of_several() -> None:
     x, w = Value(0.3), Value(0.5)
     program = compile(tanh(w * x), [x], [w])
