@@ -161,6 +161,8 @@ def simple(word: str, *operands: Expr) -> Expr:
             return y if x else w
         case ("multiply", (1.0, x) | (x, 1.0)) | ("power" | "divide", (x, 1.0)):
             return x
+        case "absolute", (Call("negative", (x,)),):
+            return Call("absolute", (x,))  # which the sigmoid has computed already, ahead
         case _ if all(isinstance(x, float) for x in operands):
             out = np.empty(())
             with np.errstate(all="ignore"):
@@ -168,6 +170,17 @@ def simple(word: str, *operands: Expr) -> Expr:
             return float(out)
         case _:
             return Call(word, operands)
+
+
+def swift(e: Expr) -> Expr:
+    """A partial with greater(x, 0) for heaviside(x, 0): the nan that it loses sends its row to the engine."""
+    match e:
+        case Call("heaviside", (x, 0.0)):
+            return Call("greater", (x, 0.0))
+        case Call(word, operands):
+            return Call(word, tuple(map(swift, operands)))
+        case _:
+            return e
 
 
 class Monomial(NamedTuple):

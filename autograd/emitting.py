@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import WORDS, Call, Expr, Monomial, Ref, expression, factors, steps
+from .arrays import WORDS, Call, Expr, Monomial, Ref, expression, factors, steps, swift
 from .lowering import (
     CONSTANT,
     UNIFORM,
@@ -272,7 +272,7 @@ class Emitter:
         names, flows = self.arguments(step), dict[Any, tuple[Operand, Monomial]]()
         for x in targets:
             operand = step.operands[x]
-            number, *sides = factors(expression(step.partials[x], names))
+            number, *sides = factors(swift(expression(step.partials[x], names)))
             above, below = (tuple([self.evaluate(e, step.shape) for e in side]) for side in sides)
             flow = found.times(Monomial(number, above, below))
             key = operand.kind, operand.slots.tobytes(), *flow[1:]
