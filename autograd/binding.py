@@ -31,11 +31,10 @@ class Bound:
         }
         words = set(re.findall(r"(?<![.\w])([a-z]\w*)\(", "\n".join(code.lines)))
         known |= {word: function_of(word) for word in words}
-        ahead, back = (code.source(part) for part in (code.lines[: code.turn], code.lines[code.turn :]))
-        lines = [f"def build({', '.join(known)}):", "  def ahead():", *ahead, "  def back():", *back]
+        lines = [f"def build({', '.join(known)}):", *code.source(), "return forward, backward"]
         space: dict[str, Any] = {}
-        exec("\n".join([*lines, "  return ahead, back"]), space)  # noqa: S102  our own text
-        self.ahead, self.back = space["build"](*known.values())
+        exec("\n  ".join(lines), space)  # noqa: S102  our own text
+        self.forward, self.backward = space["build"](*known.values())
         size = code.layout.theta.slots.stop
         self.theta, self.gradient = self.buffers["values"][:size], self.buffers["d_values"][:size]
         self.tables: list[tuple[Any, Array, Array]] = []
@@ -50,10 +49,10 @@ class Bound:
         self.theta[:] = theta
         for places, values, _ in self.tables:
             values[:] = rows.T[places]
-        self.ahead()
+        self.forward()
         if seeds is not None:
             self.buffers["seeds"][:] = seeds.T
-            self.back()
+            self.backward()
         out, d_rows = np.empty((self.n, len(self.roots))), np.zeros(rows.shape if by_inputs else (self.n, 0))
         for i, y in enumerate(self.roots):
             out[:, i] = y.number if y.kind == CONSTANT else self.buffers[BUFFERS[y.kind]][y.slot]

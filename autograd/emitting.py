@@ -1,4 +1,4 @@
-"""From groups to NumPy calls, one line of source each: the values ahead, the adjoints back.
+"""From groups to NumPy calls, one line of source each: the values forward, the adjoints backward.
 
 An adjoint stays a product of factors, not computed, while a single reader has contributed to it.  Otherwise
 it lives in a buffer laid out as the values are, where the first contribution assigns and others add.
@@ -32,7 +32,7 @@ from .lowering import (
 ONES = Ref("ones", 0, (), (), True)
 BUFFERS = {UNIFORM: "values", VARYING: "rows"}
 NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
-RESERVED = ("ahead", "back", "build", "dot", "matmul", "einsum", "add_reduce", "add_at", "positive")
+RESERVED = ("forward", "backward", "build", "dot", "matmul", "einsum", "add_reduce", "add_at", "positive")
 Flow: TypeAlias = "Monomial | Callable[[Ref], None]"  # what can be written into an array
 
 
@@ -61,7 +61,7 @@ class Emitter:
         self.known: dict[Expr, Ref] = {}
         self.views: dict[Any, Ref] = {}
         for step in layout.steps:
-            self.ahead(step)
+            self.forward(step)
         self.turn = len(self.lines)
         self.reverse(by_inputs)
 
@@ -80,19 +80,16 @@ class Emitter:
             if self.needs(operand):
                 self.contribute(operand, Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
         for step in reversed(layout.steps):
-            self.back(step)
+            self.backward(step)
         for block in leaves:
             adjoint, d = self.adjoint(block), self.view(block, "d_")
             if adjoint is not None and adjoint.single() != d:
                 self.write(adjoint, d)
 
-    def source(self, lines: Sequence[str]) -> list[str]:
-        """Lines as they are read: a matrix product begins a new one."""
-        found = [""]
-        for line in lines:
-            fresh = found == [""] or line[:3] in ("dot", "mat", "ein") or len(found[-1]) > 80
-            found[-1:] = [found[-1], line] if fresh else [f"{found[-1]}; {line}"]
-        return [f"    {line}" for line in found[1:] or ["pass"]]
+    def source(self) -> list[str]:
+        """The lines as two functions."""
+        forward, backward = self.lines[: self.turn], self.lines[self.turn :]
+        return ["def forward():", *body(forward), "", "def backward():", *body(backward)]
 
     def header(self) -> list[str]:
         """What the parameters' and the inputs' arrays are, as comments."""
@@ -206,7 +203,7 @@ class Emitter:
             self.known[e] = self.call(e.word, out or self.temporary(shape, rows), *operands)
         return self.known[e]
 
-    def ahead(self, step: Elementwise | Contraction) -> None:
+    def forward(self, step: Elementwise | Contraction) -> None:
         """The values of a group."""
         out = self.view(step.block)
         if isinstance(step, Elementwise):
@@ -240,13 +237,13 @@ class Emitter:
         """Whether its adjoint is wanted."""
         return operand.kind != CONSTANT and bool(self.needed[operand.kind][operand.slots].any())
 
-    def back(self, step: Elementwise | Contraction) -> None:
+    def backward(self, step: Elementwise | Contraction) -> None:
         """What a group sends to its operands."""
         adjoint = self.adjoint(step.block) if self.needed[step.block.kind][step.block.start] else None
         if adjoint is None:
             return
         if isinstance(step, Elementwise):
-            self.back_through_formula(step, adjoint)
+            self.backward_through_formula(step, adjoint)
             return
         d = self.computed(step.block, adjoint, step.block.shape)
         for term in filter(self.needs, step.terms):
@@ -262,7 +259,7 @@ class Emitter:
             return lambda out: self.contract(d, d_axes, y, y_axes, out, axes)
         return lambda out: self.contract(y, y_axes, d, d_axes, out, axes)
 
-    def back_through_formula(self, step: Elementwise, adjoint: Monomial) -> None:
+    def backward_through_formula(self, step: Elementwise, adjoint: Monomial) -> None:
         """The adjoint times the partials, to every operand."""
         targets = [x for x in step.partials if self.needs(step.operands[x])]
         short = len(adjoint.above + adjoint.below) < 2 or len(targets) == 1
@@ -395,3 +392,12 @@ class Emitter:
         d, single = self.view(block, "d_"), adjoint.single()
         found = single.reshaped(shape) if single and single.rows == d.rows else None
         return found or self.write(adjoint, d).dense(shape)
+
+
+def body(lines: Sequence[str]) -> list[str]:
+    """The lines of a function as they are read: a matrix product begins a new one."""
+    found = [""]
+    for line in lines:
+        fresh = found == [""] or line[:3] in ("dot", "mat", "ein") or len(found[-1]) > 80
+        found[-1:] = [found[-1], line] if fresh else [f"{found[-1]}; {line}"]
+    return [f"    {line}" for line in found[1:] or ["pass"]]

@@ -69,26 +69,6 @@ ONE = Node(CONSTANT)
 ONE.number = 1.0
 
 
-def walk(outputs: Sequence[Value]) -> list[Value]:
-    """``toposort`` in a hurry: what all outputs depend on, operands before results."""
-    order, seen, stack = list[Any](), set[Any](), list[Any](reversed(outputs))
-    pop, push = stack.pop, stack.append
-    while stack:
-        v = pop()
-        if v is None:
-            order.append(pop())
-        elif v not in seen:
-            seen.add(v)
-            if v.form is None:
-                order.append(v)
-                continue
-            stack += (v, None)
-            for x in (v._w, v._y, v._x):
-                if x is not None and x.__class__ is not float and x not in seen:
-                    push(x)
-    return order
-
-
 def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node]:
     """The Values in order as nodes; ``leaves`` are the parameters' and the inputs'."""
     place, known = dict(leaves), dict[Any, Node]()

@@ -18,7 +18,7 @@ import numpy as np
 from .arrays import Array
 from .binding import Bound
 from .emitting import Emitter
-from .lowering import VARYING, Layout, lower, no_collecting, walk
+from .lowering import VARYING, Layout, lower, no_collecting
 from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
 
@@ -91,7 +91,7 @@ class Program:
     ) -> None:
         self.inputs, self.parameters, self.many, self.lock = inputs, parameters, many, RLock()
         with no_collecting():
-            order = walk(outputs)
+            order = toposort(*outputs)
             self.rowwise = Rowwise(order, outputs, inputs, parameters)
             self.groups, self.empty = lower(order, outputs, inputs, parameters)
         self.codes: dict[bool, Emitter] = {}
@@ -130,9 +130,7 @@ class Program:
         """The code that computes the outputs and the gradient by the parameters."""
         if self.by_row(1):
             return self.rowwise.source
-        code = self.code()
-        ahead, back = code.source(code.lines[: code.turn]), code.source(code.lines[code.turn :])
-        return "\n".join([*code.header(), "def ahead():", *ahead, "", "def back():", *back])
+        return "\n".join([*self.code().header(), *self.code().source()])
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""

@@ -30,10 +30,7 @@ SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
 def texts(form: Form) -> tuple[str, dict[int, str]]:
     """An op's formula and its partials towards the operands that are Values, over {z}, {x}, {y}, {w}."""
     names = [f"{{{x}}}" for x in form.op.operands]
-    guard = " if {z} == {z} else nan" if form.lost(math.nan) else ""
-    form.partial_texts("z", form.op.operands)  # a TypeError if they ask for data
-    partials = [text + guard for text in form.traced(1.5, "{z}", names)]
-    return form.op.text(*names), dict(zip(form.inner, partials, strict=True))
+    return form.op.text(*names), dict(zip(form.inner, form.partial_texts("{z}", names), strict=True))
 
 
 def labels(values: Iterable[Value]) -> dict[Value, str]:

@@ -189,13 +189,13 @@ class Form:
         made = isinstance(partial, Value) and partial.form is None and partial not in (z, *z.args)
         return cast("Value", partial).data if made else partial
 
-    def partial_texts(self, z: str, operands: Sequence[str]) -> str:
+    def partial_texts(self, z: str, operands: Sequence[str]) -> list[str]:
         """The partials towards the Values among the operands, as source text in the given names."""
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
             raise TypeError(f"a partial of {self.op.name} asks for data (if, >); write where(step(x), ...)")
         guard = f" if {z} == {z} else nan" if self.lost(math.nan) else ""
-        return ", ".join(text + guard for text in above)
+        return [text + guard for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
         """The partials as text, found by applying them to names."""
@@ -208,7 +208,7 @@ class Form:
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
         names = ("z", *self.op.operands)
-        text = f"({self.partial_texts('z', self.op.operands)},)"
+        text = f"({', '.join(self.partial_texts('z', self.op.operands))},)"
         body = EVALUATE.format(formula=text, operands=", ".join(names))
         return write("local", names, body, by_numpy=by_numpy(names, text))
 
@@ -219,7 +219,7 @@ class Form:
         body = PULL.format(
             unpack="; ".join(f"{x} = z._{x}" for x in self.op.operands),
             flows=", ".join(f"d{x}" for x in values),
-            partials=self.partial_texts("z._data", self.data),
+            partials=", ".join(self.partial_texts("z._data", self.data)),
             data=", ".join(["z._data", *self.data]),
             adds="; ".join(f"{x}.grad += upstream * d{x}" for x in values),
         )
@@ -352,7 +352,21 @@ def toposort(*roots: Value) -> list[Value]:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
             what = f"a graph ends in a Value, not in {type(y).__name__}"
             raise TypeError(f"{what}; for several Values, write *values")
-    return postorder(roots, lambda v: v.inner)
+    order, seen, stack = list[Any](), set[Any](), list[Any](reversed(roots))
+    while stack:  # postorder, in a hurry
+        v = stack.pop()
+        if v is None:
+            order.append(stack.pop())
+        elif v not in seen:
+            seen.add(v)
+            if v.form is None:
+                order.append(v)
+                continue
+            stack += (v, None)
+            for x in (v._w, v._y, v._x):
+                if x is not None and x.__class__ is not float and x not in seen:
+                    stack.append(x)
+    return order
 
 
 def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[T]:

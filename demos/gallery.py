@@ -112,7 +112,7 @@ def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]] | Callable[[An
         for x, y, style, label in curves:
             axes.plot(x, y, style, label=label, markersize=3)
         if any(label for *_, label in curves):
-            axes.legend(loc="best")
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     return figure
 
 

@@ -19,6 +19,7 @@ from .losses import ClassLoss, Loss, is_scalar, plain, row_of
 Array: TypeAlias = NDArray[np.float64]
 Model: TypeAlias = Any  # a function of one row with a method parameters(); any Module is one
 LossFunction: TypeAlias = Callable[[Any, Any], Value]  # of a row's output and its target
+Gradient: TypeAlias = "tuple[float, Array, list[Any]]"  # the mean loss, its gradient, the model's outputs
 FEW = 16  # rows on which the two ways are compared
 
 
@@ -31,9 +32,7 @@ class Eager:
         self.model, self.parameters, self.loss = model, parameters, loss
         self.rows, self.targets = rows, targets
 
-    def gradient(
-        self, theta: Array, batch: Sequence[int], told: bool = True
-    ) -> tuple[float, Array, list[Any]]:
+    def gradient(self, theta: Array, batch: Sequence[int], with_outputs: bool = True) -> Gradient:
         """The mean loss, its gradient, and the model's outputs; one row's graph is held at a time."""
         assign(self.parameters, theta)
         zero_grad(*self.parameters)
@@ -74,13 +73,11 @@ class Compiled:
         """A target as numbers: a class as one for each class."""
         return self.loss.share(target, outputs) if isinstance(self.loss, ClassLoss) else row_of(target)
 
-    def gradient(
-        self, theta: Array, batch: Sequence[int], told: bool = True
-    ) -> tuple[float, Array, list[Any]]:
-        """The mean loss, its gradient, and, if they are ``told``, the model's outputs."""
+    def gradient(self, theta: Array, batch: Sequence[int], with_outputs: bool = True) -> Gradient:
+        """The mean loss, its gradient, and the model's outputs, if wanted."""
         rows = self.table if len(batch) == len(self.table) else self.table[list(batch)]
         loss, gradient = self.program.value_and_grad(rows, theta)
-        return loss, gradient, self.outputs(theta, self.table[list(batch)]) if told else []
+        return loss, gradient, self.outputs(theta, self.table[list(batch)]) if with_outputs else []
 
     def outputs(self, theta: Array, rows: Array) -> list[Any]:
         """The model's outputs, as it gives them."""

@@ -24,22 +24,22 @@ Domain: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are a
 ANY: Domain = (lambda x: True, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
-CHANCE: Domain = (lambda x: 0 <= x <= 1 or x != x, WAY_OUT)  # of a nan, the loss itself tells
+PROBABILITY: Domain = (lambda x: 0 <= x <= 1 or x != x, WAY_OUT)  # of a nan, the loss itself tells
 SIGN: Domain = (lambda x: x in (-1, 1), "-1 or 1")
 
 
 class Loss:
     """The mean of a term over all pairs of a prediction and a target.
 
-    ``domains`` say what a prediction and a target may be; ``cuts`` are the numbers above which they say yes,
-    for the accuracy.
+    ``domains`` say what a prediction and a target may be; above its ``thresholds`` each says yes, for the
+    accuracy.
     """
 
     def __init__(
         self, term: Callable[[Any, Any], Scalar], domains: tuple[Domain, Domain] = (ANY, ANY),
-        cuts: tuple[float, float] | None = None,
+        thresholds: tuple[float, float] | None = None,
     ) -> None:  # fmt: skip
-        self.term, self.domains, self.cuts, self.name = term, domains, cuts, term.__name__
+        self.term, self.domains, self.thresholds, self.name = term, domains, thresholds, term.__name__
         update_wrapper(self, term)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
@@ -65,10 +65,10 @@ class Loss:
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
-        if self.cuts is None:
+        if self.thresholds is None:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
-        cut, label = self.cuts
-        return all((plain(p) > cut) == (plain(t) > label) for p, t in self.pairs(prediction, target))
+        threshold, label = self.thresholds
+        return all((plain(p) > threshold) == (plain(t) > label) for p, t in self.pairs(prediction, target))
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
@@ -148,7 +148,7 @@ def mse(p: Any, t: Any) -> Scalar:
     return (p - t) ** 2
 
 
-@partial(Loss, domains=(CHANCE, UNIT), cuts=(0.5, 0.5))
+@partial(Loss, domains=(PROBABILITY, UNIT), thresholds=(0.5, 0.5))
 def bce(p: Any, t: Any) -> Scalar:
     """The binary cross-entropy of probabilities.
 
@@ -158,19 +158,19 @@ def bce(p: Any, t: Any) -> Scalar:
     return -plus(times(t, clamped_log(p)), times(1 - t, clamped_log(1 - p)))
 
 
-@partial(Loss, domains=(ANY, UNIT), cuts=(0.0, 0.5))
+@partial(Loss, domains=(ANY, UNIT), thresholds=(0.0, 0.5))
 def bce_with_logits(z: Any, t: Any) -> Scalar:
     """The binary cross-entropy of sigmoid(z), accurate for every z."""
     return plus(times(t, softplus(-z)), times(1 - t, softplus(z)))
 
 
-@partial(Loss, domains=(ANY, SIGN), cuts=(0.0, 0.0))
+@partial(Loss, domains=(ANY, SIGN), thresholds=(0.0, 0.0))
 def hinge(z: Any, t: Any) -> Scalar:
     """How far a score falls short of 1 on its label's side; labels are -1 and 1."""
     return relu(1 - t * z)
 
 
-@partial(ClassLoss, domains=(CHANCE, UNIT))
+@partial(ClassLoss, domains=(PROBABILITY, UNIT))
 def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of a row of probabilities, one a class.
 

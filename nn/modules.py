@@ -140,7 +140,10 @@ def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
     row = [x] if isinstance(x, (Value, *REAL)) else list(cast("Iterable[Any]", x))
     if len(row) != n:
         raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
-    return [v if isinstance(v, Value) else number(v, f"{taker}, one row at a time,") for v in row]
+    return [
+        v if isinstance(v, Value) else number(v, f"{taker}, one row at a time ([f(x) for x in rows]),")
+        for v in row
+    ]
 
 
 class Neuron(Module):

@@ -231,10 +231,12 @@ def leaves(model: Model) -> list[Value]:
 
 def table(data: Any, name: str) -> list[Any]:
     """A row of floats, or one float, for every sample; checked."""
+    rows: Any = list(cast("Any", data)) if isinstance(data, Iterator) else data
     try:
-        array = np.asarray(list(cast("Any", data)) if isinstance(data, Iterator) else data)
-    except ValueError as error:
-        raise ValueError(f"{name} needs rows of one length: {error}") from None
+        array = np.asarray(rows)
+    except ValueError:
+        lengths = sorted({len(row) if hasattr(row, "__len__") else 1 for row in rows})
+        raise ValueError(f"{name} needs rows of one length, not of {lengths}") from None
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
     if array.dtype.kind == "O" and array.ndim:

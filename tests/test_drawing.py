@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -39,8 +38,8 @@ from autograd import (
     to_dot,
 )
 from autograd.drawing import find_dot
+from tests.scripts import GRAPH, run
 
-ROOT = Path(__file__).parent.parent
 SYSTEM_DOT = shutil.which("dot")
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = ["value", "textbook"]
@@ -523,31 +522,15 @@ def test_the_layout_of_a_larger_graph_takes_less_care() -> None:
     assert "nslimit" not in to_dot(chain(60))
 
 
-SCRIPT = """
-from autograd import Value, composite, exp, log, sin, to_dot
-
-@composite
-def f(x, w):
-    return sin(x * w) + x
-
-@composite
-def g(x):
-    return exp(x) * x, log(x)
-
-x, w, b = Value(0.5, "a1"), Value(2.0, "w_in"), Value(3.0)
-p, q = g(f(x, w) * b)
-y = p * q / (p + q) + w**2
+SCRIPT = (
+    GRAPH
+    + """
+from autograd import to_dot
 for style, labels in (("value", "formula"), ("textbook", "formula"), ("textbook", "number")):
     for collapse in (None, {"f", "g"}):
         print(to_dot(y, p, style=style, labels=labels, collapse=collapse))
 """
-
-
-def run(script: str, **environment: str) -> bytes:
-    """What a Python of its own prints."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment}
-    command = [sys.executable, "-c", script]
-    return subprocess.run(command, env=variables, capture_output=True, check=True, timeout=60).stdout
+)
 
 
 def test_the_same_bytes_under_every_hash_seed() -> None:

@@ -9,17 +9,13 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -56,9 +52,7 @@ from autograd import (
     toposort,
     where,
 )
-
-ROOT = Path(__file__).parent.parent
-
+from tests.scripts import GRAPH, run
 
 random_graphs = settings(max_examples=300, deadline=None, derandomize=True, phases=[Phase.generate])
 
@@ -1356,39 +1350,23 @@ def test_an_unknown_notation_lists_the_known_ones(function: Callable[..., object
         function(Value(2.0) * 3, notation="html")
 
 
-SCRIPT = """
-from autograd import Value, composite, exp, formula, labels, log, sin
-
-@composite
-def f(x, w):
-    return sin(x * w) + x
-
-@composite
-def g(x):
-    return exp(x) * x, log(x)
-
-x, w, b = Value(0.5, "a1"), Value(2.0, "w_in"), Value(3.0)
-p, q = g(f(x, w) * b)
-y = p * q / (p + q) + w**2
+SCRIPT = (
+    GRAPH
+    + """
+from autograd import formula, labels
 for notation in ("text", "latex", "mathml"):
     print(formula(y, notation))
     for collapse in (None, {"f", "g"}):
         print(list(labels(y, p, collapse=collapse, notation=notation).edges.values()))
         print(list(labels(y, collapse=collapse, notation=notation).sums.values()))
 """
+)
 
 
 def test_the_same_text_under_every_hash_seed() -> None:
     outputs = {run(SCRIPT, PYTHONHASHSEED=seed) for seed in ("0", "1", "12345")}
     assert len(outputs) == 1
     assert b"w_in" in outputs.pop()
-
-
-def run(script: str, **environment: str) -> bytes:
-    """What a Python of its own prints."""
-    command = [sys.executable, "-c", script]
-    settings_ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.run(command, env=settings_, capture_output=True, check=True, timeout=60).stdout
 
 
 def test_leaves_of_one_name_are_numbered() -> None:

@@ -615,7 +615,23 @@ def test_a_small_graph_reads_as_a_line_a_node() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["exp", "dot", "lambda", "d_x", "dx", "ahead", "values", "t1", "θ", "x 1", "seeds", "one", "W1", "log2"],
+    [
+        "exp",
+        "dot",
+        "lambda",
+        "d_x",
+        "dx",
+        "forward",
+        "backward",
+        "values",
+        "t1",
+        "θ",
+        "x 1",
+        "seeds",
+        "one",
+        "W1",
+        "log2",
+    ],
 )
 def test_any_name_will_do(name: str, back_end: str) -> None:
     x, w, other = (

@@ -58,11 +58,19 @@ def lines(*paths: Path) -> int:
     return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
 
 
-def test_what_is_there_to_read_stays_small() -> None:
-    """Everything counted.  The aim is 3,000 lines in all, 800 of them the compiler's: not reached yet."""
-    compiler = [path for path in MODULES if path.stem in COMPILER]
-    assert lines(*compiler) < 1650
-    assert lines(*MODULES) - lines(*compiler) < 3150
+def compiler() -> list[Path]:
+    return [path for path in MODULES if path.stem in COMPILER]
+
+
+@pytest.mark.xfail(strict=True, reason="the compiler is twice as long as it may be, and so the whole is too")
+def test_all_importable_code_stays_under_3000_lines() -> None:
+    """Everything counted, 800 of them for the compiler at most: the contract, which is not kept yet."""
+    assert lines(*MODULES) < 3000 and lines(*compiler()) <= 800
+
+
+def test_nothing_grows_until_then() -> None:
+    assert lines(*compiler()) <= 1619
+    assert lines(*MODULES) <= 4746
 
 
 def test_the_counter_counts(tmp_path: Path) -> None:

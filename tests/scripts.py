@@ -1,0 +1,30 @@
+"""A graph for scripts that a Python of its own runs, as tests of equal output under other hash seeds do."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+GRAPH = """
+from autograd import Value, composite, exp, log, sin
+
+@composite
+def f(x, w):
+    return sin(x * w) + x
+
+@composite
+def g(x):
+    return exp(x) * x, log(x)
+
+x, w, b = Value(0.5, "a1"), Value(2.0, "w_in"), Value(3.0)
+p, q = g(f(x, w) * b)
+y = p * q / (p + q) + w**2
+"""
+
+
+def run(script: str, **environment: str) -> bytes:
+    """What a Python of its own prints."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment}
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, env=variables, capture_output=True, check=True, timeout=60).stdout
