@@ -16,8 +16,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from . import value as engine  # for its clock, which moves
-from .freshness import check_fresh
 from .operators import OPS
+from .sweeps import check_fresh
 from .value import NO_GRAD, Form, Op, Value, toposort
 
 if TYPE_CHECKING:

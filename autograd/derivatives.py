@@ -10,12 +10,12 @@ is recorded: that an op has no derivative where it has no value (log at -1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import cast, overload
+from collections.abc import Iterable, Mapping
+from typing import overload
 
-from .freshness import check_fresh
 from .ieee import number
 from .operators import Scalar, plus, times
+from .sweeps import check_fresh
 from .value import Value, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
@@ -47,27 +47,16 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    seed = seed if isinstance(seed, Value) else number(seed, "vjp's seed")
     targets, order = values(xs), toposort(y)
     check_fresh(order)
-    adjoint = adjoints(order, targets, {y: seed})
-    return [as_value(adjoint.get(x, 0.0)) for x in targets]
-
-
-def adjoints(
-    order: Sequence[Value], targets: Sequence[Value], seeds: Mapping[Value, Scalar]
-) -> dict[Value, Scalar]:
-    """The adjoint of every node between the seeds and the targets, as graphs."""
     needed = set(targets)
     needed.update(z for z in order if any(x in needed for x in z.inner))
-    adjoint = dict(seeds)
+    adjoint = {y: scalar(seed, "vjp's seed")}
     for z in reversed(order):
-        if z.form is not None and z in adjoint:
-            for i in z.form.inner:
-                x = cast("Value", z.args[i])
-                if x in needed:
-                    adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
-    return adjoint
+        for i, x in enumerate(z.args if z in adjoint else ()):
+            if z.form and x in needed:
+                adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
+    return [as_value(adjoint.get(x, 0.0)) for x in targets]
 
 
 def values(xs: Iterable[Value]) -> list[Value]:
@@ -78,6 +67,11 @@ def values(xs: Iterable[Value]) -> list[Value]:
             what = f"derivatives are by Values, not by {type(x).__name__}"
             raise TypeError(f"{what}; give x itself, not x.data")
     return targets
+
+
+def scalar(x: Scalar, taker: str) -> Scalar:
+    """A seed or tangent: a Value, or a number as a float."""
+    return x if isinstance(x, Value) else number(x, taker)
 
 
 def as_value(x: Scalar) -> Value:
@@ -94,15 +88,11 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     """
     order = toposort(y)
     check_fresh(order)
-    values(tangents)
-    tangent: dict[Value, Scalar] = {
-        x: t if isinstance(t, Value) else number(t, "jvp's tangents") for x, t in tangents.items()
-    }
+    tangent = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
     for z in order:
-        if z.form is not None and z not in tangent:
-            flows = [(tangent[x], i) for i, x in zip(z.form.inner, z.inner, strict=True) if x in tangent]
-            for upstream, i in flows:
-                tangent[z] = plus(tangent.get(z, 0.0), times(upstream, z.form.partial(z, i)))
+        for i, x in enumerate(() if z in tangent else z.args):
+            if z.form and x in tangent:
+                tangent[z] = plus(tangent.get(z, 0.0), times(tangent[x], z.form.partial(z, i)))
     return as_value(tangent.get(y, 0.0))
 
 

@@ -8,21 +8,14 @@ inf, -inf and nan.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Number
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+Unary: TypeAlias = Callable[[float], float]
+Binary: TypeAlias = Callable[[float, float], float]
+Ternary: TypeAlias = Callable[[float, float, float], float]
 ERRORS = (ValueError, ArithmeticError)  # what Python's floats raise where IEEE 754 has an answer
-
-
-def sign(x: float) -> float:
-    """-1, 0 or 1; nan for nan."""
-    return 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0
-
-
-def heaviside(x: float, at_zero: float) -> float:
-    """0 or 1, and the given number at 0; nan for nan."""
-    return 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x
 
 
 def maximum(x: float, y: float) -> float:
@@ -32,14 +25,14 @@ def maximum(x: float, y: float) -> float:
     return x if x > y or x != x else y
 
 
-def minimum(x: float, y: float) -> float:
-    """The smaller; nan if either is nan, -0.0 of 0.0 and -0.0."""
-    return -maximum(-x, -y)
-
-
-def where(x: float, y: float, w: float) -> float:
-    """y where x is not 0, else w."""
-    return y if x else w
+WORDS: dict[str, Unary | Binary | Ternary] = {
+    "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
+    "heaviside": lambda x, at_zero: 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x,
+    "maximum": maximum,
+    "minimum": lambda x, y: -maximum(-x, -y),
+    "where": lambda x, y, w: y if x else w,
+}
+PYTHON: dict[str, Any] = {**vars(math), **WORDS}  # what a formula may use, by the names that NumPy has too
 
 
 def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,8 +47,6 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return careful
 
 
-# The words that a formula may use: those of Python's math, and five more by the names that NumPy gives them.
-PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
 
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
@@ -92,7 +83,6 @@ def by_numpy(operands: Sequence[str], formula: str) -> Callable[..., Any]:
 
     def compute(*args: float) -> Any:
         with np.errstate(all="ignore"):
-            z: Any = function(*map(np.float64, args))
-        return [float(part) for part in z] if formula.startswith("(") and formula.endswith(",)") else float(z)
+            return np.array(function(*map(np.float64, args)), float).tolist()
 
     return compute

@@ -5,7 +5,7 @@ Every operator is an op of the table, or a TypeError with the way out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
@@ -47,20 +47,17 @@ def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None
     if unknown:
         why = "which is no operand and no word of Python's math"
         raise ValueError(f"op {name!r}: its formula has {unknown}, {why}")
-    codes = [getattr(partial, "__code__", None) for partial in partials]
-    if any(code and code.co_argcount not in (len(partials) + 1, 0) for code in codes):  # 0: (*args)
+    if any(count not in (len(partials) + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
         raise ValueError(f"op {name!r}: every partial takes z and all of the {len(partials)} operands")
-    if name in OPS and not same_line(OPS[name], symbol, formula, codes):
+    old = OPS.get(name)
+    if old and (old.symbol, old.formula, codes(old.partials)) != (symbol, formula, codes(partials)):
         raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
 
 
-def same_line(old: Op, symbol: str, formula: str, codes: Sequence[Any]) -> bool:
-    """Whether a line is only run again, as notebooks do."""
-    before = [getattr(partial, "__code__", None) for partial in old.partials]
-    texts = [
-        [(code.co_code, code.co_consts, code.co_names) for code in side if code] for side in (before, codes)
-    ]
-    return (old.symbol, old.formula) == (symbol, formula) and texts[0] == texts[1]
+def codes(partials: Partials) -> list[tuple[Any, ...]]:
+    """How many arguments each partial takes, and what it does: equal if a line is only run again."""
+    found = [getattr(partial, "__code__", None) for partial in partials]
+    return [(code.co_argcount, code.co_code, code.co_consts, code.co_names) for code in found if code]
 
 
 def me(v: Operators) -> Value:

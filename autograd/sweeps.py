@@ -3,6 +3,10 @@
 ``ledger`` is the sweep told edge by edge, in the engine's real order; drawings read nothing else.
 ``backward`` is the same sweep at speed, with the sums kept in ``grad``.
 The sweep that records gradients as graphs, ``grad``, stands with its kin in derivatives.py.
+
+A gradient is never silently wrong: a graph whose leaves were assigned since refuses to be differentiated.
+One clock for all (``value.clock``) advances with every assignment, and every node keeps the time at which it
+was computed.  A node is stale if one of its operands is younger.
 """
 
 from __future__ import annotations
@@ -10,15 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
-from .freshness import check_fresh, check_unchanged
 from .ieee import number
 from .operators import Real
-from .value import NO_GRAD, Value, toposort
+from .value import NO_GRAD, Value, describe, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+
+
+class StaleGraphError(RuntimeError):
+    """A leaf was assigned after a graph was built from it: the graph's numbers no longer fit one another."""
 
 
 class Step(NamedTuple):
@@ -45,58 +52,45 @@ def backward(y: Value, seed: Real = 1.0) -> None:
     >>> x.grad, y.grad
     (12.0, 1.0)
     """
-    start = number(seed, "backward's seed")
-    leaves, before = list[Value](), list[float]()
+    seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:
-            order = clear(y, leaves, before)
+            order = clear(y, before)
             check_fresh(order)
-            sweep(y, order, start)
-            if any(v.grad != v.grad for v in leaves):  # a nan; the ledger knows which zeros are true ones
-                replay(y, start)
-            for v, earlier in zip(leaves, before, strict=True):
+            y.grad = seed
+            for v in reversed(order):
+                v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
+            if any(v.grad != v.grad for v in before):  # a nan; the ledger knows which zeros are true ones
+                replay(y, seed)
+            for v, earlier in before.items():
                 v.grad = float((earlier or 0.0) + v.grad)
         except BaseException:
             for v in toposort(y):
-                v.grad = NO_GRAD if v.form is not None else v.grad
-            for v, earlier in zip(leaves, before, strict=False):
-                v.grad = earlier
+                v.grad = before.get(v, NO_GRAD if v.form else v.grad)
             raise
 
 
-def clear(y: Value, leaves: list[Value], before: list[float]) -> list[Value]:
+def clear(y: Value, before: dict[Value, float]) -> list[Value]:
     """The inner nodes below y in topological order; every grad set to 0, and what the leaves had noted first.
 
-    ``toposort`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen, and operands are
-    read from their slots.
+    ``postorder`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen.
     """
     zero = float("0.0")
-    order, stack = list[Value](), [cast("Any", y)]
-    pop, push = stack.pop, stack.append
+    order, stack = list[Value](), list[Any]([y])
     while stack:
-        v = pop()
+        v = stack.pop()
         if v is None:
-            order.append(pop())
+            order.append(stack.pop())
         elif v.grad is not zero:
             if v.form is None:
-                before.append(v.grad)
-                leaves.append(v)
-                v.grad = zero
-                continue
+                before[v] = v.grad
+            else:
+                stack += (v, None)
+                for x in (v._w, v._y, v._x):
+                    if x is not None and x.__class__ is not float and x.grad is not zero:
+                        stack.append(x)
             v.grad = zero
-            push(v)
-            push(None)
-            for x in (v._w, v._y, v._x):
-                if x is not None and x.__class__ is not float and x.grad is not zero:
-                    push(x)
     return order
-
-
-def sweep(y: Value, order: Sequence[Value], seed: float) -> None:
-    """The adjoints below y, into ``grad``."""
-    y.grad = seed
-    for v in reversed(order):
-        v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
 
 
 def replay(y: Value, seed: float) -> None:
@@ -107,6 +101,17 @@ def replay(y: Value, seed: float) -> None:
     y.grad = seed
     for step in entries(order, {y: seed}):
         step.operand.grad += step.contribution
+
+
+def check_fresh(order: Sequence[Value]) -> None:
+    """Raises StaleGraphError if a leaf was assigned after a node was computed from it."""
+    if {v.clock for v in order if v.form is not None} <= {engine.clock}:
+        return  # nothing at all was assigned since
+    late = next((x for v in order for x in v.inner if x.clock > v.clock), None)
+    if late is not None:
+        how = "computed again" if late.form else "assigned"
+        what = f"{describe(late)} was {how} after this graph was built from it"
+        raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
 
 
 def zero_grad(*leaves: Value) -> None:
@@ -130,10 +135,9 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     1.0 × 3.0 = 3.0
     1.0 × 3.0 = 3.0
     """
-    start = number(seed, "ledger's seed")
-    order = toposort(y)
+    seed, order = number(seed, "ledger's seed"), toposort(y)
     check_fresh(order)
-    return entries(order, {y: start}, engine.clock)
+    return entries(order, {y: seed}, engine.clock)
 
 
 def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf) -> Generator[Step]:
@@ -148,10 +152,13 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
     for z in reversed(order):
         if z.form is None:
             continue
-        check_unchanged(z, time)
+        late = next((x for x in (*z.inner, z) if x.clock > time), None)
+        if late is not None:
+            raise StaleGraphError(
+                f"{describe(late)} changed while a ledger was being read; begin a new ledger"
+            )
         upstream = adjoint.get(z, 0.0)
-        for i, local in zip(z.form.inner, z.form.local(z.data, *z.numbers), strict=True):
-            x = cast("Value", z.args[i])
+        for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *z.numbers), strict=True):
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
             dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
             contribution = 0.0 if dead else upstream * local

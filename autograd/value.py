@@ -7,9 +7,8 @@ An op is one line of data (ops.py).  From that line this module writes the few f
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
 
-The registry and Value's operators stand in operators.py, IEEE arithmetic in ieee.py, stale graphs in
-freshness.py, copies and pickles in copying.py: modules of their own, so that what is left here and in ops.py
-and sweeps.py is the engine.
+The registry and Value's operators stand in operators.py, IEEE arithmetic in ieee.py, copies and pickles in
+copying.py: what is left here and in ops.py and sweeps.py is the engine.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from textwrap import indent
 from typing import Any, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
-from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line
+from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain
 from .scopes import FORGET, SCOPE, Scope, within
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ RECORD = """
 try:
     data = {formula}
 except ERRORS:
-    data = by_numpy({data})
+    data = evaluate({data})
 scope = get_scope()
 if scope is FORGET:
     return Value(data)
@@ -65,15 +65,19 @@ upstream = z.grad
 
 def write(name: str, operands: Sequence[str], body: str, **known: object) -> Callable[..., Any]:
     """The function ``name(operands)`` with the given source, which may use this module's names too."""
-    words = {word: PYTHON[word] for word in re.findall(r"\b[a-z]\w*", body) if word in PYTHON}
-    words |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, "FORGET": FORGET, **known}
-    lines = [f"def build({', '.join(words)}):", f"    def function({', '.join(operands)}):"]
-    lines += [f"        {line}" for line in body.splitlines()] + ["    return function"]
+    known = {**PYTHON, "ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, **known}
+    head = f"def build({', '.join(known)}):\n def function({', '.join(operands)}):\n"
     space: dict[str, Any] = {}
-    exec("\n".join(lines), globals(), space)  # noqa: S102  our own text, as namedtuple's
-    function = space["build"](**words)
+    exec(head + indent(body, "  ") + "\n return function", globals(), space)  # noqa: S102  our own text
+    function = space["build"](**known)
     function.__name__ = function.__qualname__ = name
     return function
+
+
+def evaluator(name: str, operands: Sequence[str], formula: str) -> Callable[..., Any]:
+    """A formula, or a tuple of them, as a function of plain floats."""
+    body = EVALUATE.format(formula=formula, operands=", ".join(operands))
+    return write(name, operands, body, by_numpy=by_numpy(operands, formula))
 
 
 class Op:
@@ -106,9 +110,8 @@ class Op:
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
-        self.by_numpy = by_numpy(self.operands, formula)
-        body = EVALUATE.format(formula=formula, operands=", ".join(self.operands))
-        self.evaluate = write(name, self.operands, body, by_numpy=self.by_numpy)
+        self.evaluate = evaluator(name, self.operands, formula)
+        self.defined = write("defined", self.operands, f"return bool({domain or True})")
         self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
@@ -143,7 +146,7 @@ class Op:
         if self.selects and any(inner) and not inner[0]:
             chosen = operands[1] if operands[0] != 0 else operands[2]
             keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
-            return chosen if keep else Value(chosen.data if isinstance(chosen, Value) else chosen)
+            return chosen if keep else Value(plain(chosen))
         if not any(inner):
             return self.evaluate(*operands)
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
@@ -154,11 +157,6 @@ class Op:
         filled: dict[str, str] = dict(zip(self.operands, operands, strict=True))
         return re.sub(r"\b[xyw]\b", lambda word: f"({filled[word[0]]})", self.formula)
 
-    @cached_property
-    def defined(self) -> Callable[..., bool]:
-        """Whether z is defined and finite at plain operands, overflow aside."""
-        return write("defined", self.operands, f"return bool({self.domain or True})")
-
 
 class Form:
     """An op with a pattern of operands: some are Values, the others plain numbers."""
@@ -166,6 +164,9 @@ class Form:
     def __init__(self, op: Op, inner: tuple[bool, ...]) -> None:
         self.op, self.inner = op, [i for i, is_value in enumerate(inner) if is_value]
         self.data = [f"{x}._data" if is_value else x for x, is_value in zip(op.operands, inner, strict=True)]
+        self.values = [op.operands[i] for i in self.inner]
+        self.guarded = op.domain != "" and len(op.operands) == 1  # 1/x at log(-1) would be a lie
+        self.read = write("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})")
         self.record = self.recorder()
 
     def recorder(self, mixed: Callable[..., Any] | None = None) -> Callable[..., Any]:
@@ -177,51 +178,52 @@ class Form:
             formula=op.text(*self.data), data=", ".join(self.data),
             slots=", ".join((*op.operands, "None", "None")[:3]),
         )  # fmt: skip
-        return write(op.name, op.operands, body, form=self, mixed=mixed, by_numpy=op.by_numpy)
-
-    def lost(self, z: float) -> bool:
-        """Whether a one-operand op has no value, and so no derivative: 1/x at log(-1) would be a lie."""
-        return z != z and self.op.domain != "" and len(self.op.operands) == 1
+        return write(op.name, op.operands, body, form=self, mixed=mixed, evaluate=op.evaluate)
 
     def partial(self, z: Value, i: int) -> Scalar:
         """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
-        partial = math.nan if self.lost(z.data) else self.op.partials[i](z, *cast("Any", z.args))
+        if self.guarded and math.isnan(z.data):
+            return math.nan
+        partial = self.op.partials[i](z, *cast("Any", z.args))
         made = isinstance(partial, Value) and partial.form is None and partial not in (z, *z.args)
-        return cast("Value", partial).data if made else partial
+        return plain(partial) if made else partial
 
     def partial_texts(self, z: str, operands: Sequence[str]) -> list[str]:
         """The partials towards the Values among the operands, as source text in the given names."""
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
             raise TypeError(f"a partial of {self.op.name} asks for data (if, >); write where(step(x), ...)")
-        guard = f" if {z} == {z} else nan" if self.lost(math.nan) else ""
-        return [text + guard for text in above]
+        return [f"{text} if {z} == {z} else nan" if self.guarded else text for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
         """The partials as text, found by applying them to names."""
-        symbols = [Value(at, name) for name in (z, *operands)]
+        texts = {Value(at): name for name in (z, *operands)}
         with within(None):
-            graphs = [self.op.partials[i](*cast("Any", symbols)) for i in self.inner]
-        return [source(graph, {symbol: symbol.name for symbol in symbols}) for graph in graphs]
+            partials = [self.op.partials[i](*cast("Any", texts)) for i in self.inner]
+
+        def text(x: Scalar) -> str:
+            return texts[x] if isinstance(x, Value) else repr(float(x))
+
+        for v in toposort(*[x for x in partials if isinstance(x, Value)]):
+            if v.op:
+                texts[v] = v.op.text(*map(text, v.args))
+        return [*map(text, partials)]
 
     @cached_property
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
-        names = ("z", *self.op.operands)
-        text = f"({', '.join(self.partial_texts('z', self.op.operands))},)"
-        body = EVALUATE.format(formula=text, operands=", ".join(names))
-        return write("local", names, body, by_numpy=by_numpy(names, text))
+        texts = self.partial_texts("z", self.op.operands)
+        return evaluator("local", ("z", *self.op.operands), f"({', '.join(texts)},)")
 
     @cached_property
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's ``grad`` what flows to it from ``z.grad``."""
-        values = [self.op.operands[i] for i in self.inner]
         body = PULL.format(
             unpack="; ".join(f"{x} = z._{x}" for x in self.op.operands),
-            flows=", ".join(f"d{x}" for x in values),
+            flows=", ".join(f"d{x}" for x in self.values),
             partials=", ".join(self.partial_texts("z._data", self.data)),
             data=", ".join(["z._data", *self.data]),
-            adds="; ".join(f"{x}.grad += upstream * d{x}" for x in values),
+            adds="; ".join(f"{x}.grad += upstream * d{x}" for x in self.values),
         )
         return write("pull", ["z"], body, local=self.local)
 
@@ -287,18 +289,17 @@ class Value(Operators):
     @property
     def args(self) -> tuple[Value | float, ...]:
         """The operands it was made from; a plain number among them is a constant."""
-        operands = (self._x, self._y, self._w)[: len(self.form.op.operands) if self.form else 0]
-        return cast("tuple[Value | float, ...]", operands)
+        return tuple([x for x in (self._x, self._y, self._w) if x is not None])
+
+    @property
+    def inner(self) -> tuple[Value, ...]:
+        """The Values among the operands."""
+        return self.form.read(self) if self.form else ()
 
     @property
     def numbers(self) -> list[float]:
         """The operands as plain floats."""
         return [x._data if isinstance(x, Value) else x for x in self.args]
-
-    @property
-    def inner(self) -> tuple[Value, ...]:
-        """The Values among the operands."""
-        return tuple([x for x in (self._x, self._y, self._w) if isinstance(x, Value)])
 
     def backward(self, seed: Real = 1.0) -> None:
         """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone."""
@@ -335,45 +336,18 @@ def describe(v: Value) -> str:
     return repr(v.name) if v.name else f"the Value {v.data:g}"
 
 
-def source(z: Scalar, names: dict[Value, str]) -> str:
-    """A small graph as one line of source text; the named Values stand as their names."""
-    if not isinstance(z, Value):
-        return repr(float(z))
-    texts = dict(names)
-    for v in toposort(z):
-        if v not in texts and v.op:
-            texts[v] = v.op.text(*(texts[x] if isinstance(x, Value) else repr(x) for x in v.args))
-    return texts[z]
-
-
 def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
             what = f"a graph ends in a Value, not in {type(y).__name__}"
             raise TypeError(f"{what}; for several Values, write *values")
-    order, seen, stack = list[Any](), set[Any](), list[Any](reversed(roots))
-    while stack:  # postorder, in a hurry
-        v = stack.pop()
-        if v is None:
-            order.append(stack.pop())
-        elif v not in seen:
-            seen.add(v)
-            if v.form is None:
-                order.append(v)
-                continue
-            stack += (v, None)
-            for x in (v._w, v._y, v._x):
-                if x is not None and x.__class__ is not float and x not in seen:
-                    stack.append(x)
-    return order
+    return postorder(roots, lambda v: v.inner)
 
 
 def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[T]:
     """Depth first, without recursion: a chain of a million nodes is as good as any."""
-    order: list[T] = []
-    seen: set[T] = set()
-    stack: list[Any] = [*reversed(roots)]
+    order, seen, stack = list[T](), set[T](), list[Any](reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:
@@ -381,7 +355,9 @@ def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[
         elif v not in seen:
             seen.add(v)
             stack += (v, None)
-            stack += [x for x in reversed(operands(v)) if x not in seen]
+            for x in reversed(operands(v)):
+                if x not in seen:
+                    stack.append(x)
     return order
 
 
