@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import overload
 
-from .ieee import number
-from .operators import Scalar, plus, times
+from .operators import Scalar, plus, scalar, times
 from .sweeps import check_fresh
 from .value import Value, toposort
 
@@ -51,7 +50,7 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     check_fresh(order)
     needed = set(targets)
     needed.update(z for z in order if any(x in needed for x in z.inner))
-    adjoint = {y: scalar(seed, "vjp's seed")}
+    adjoint: dict[Value, Scalar] = {y: scalar(seed, "vjp's seed")}
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
             if z.form and x in needed:
@@ -69,11 +68,6 @@ def values(xs: Iterable[Value]) -> list[Value]:
     return targets
 
 
-def scalar(x: Scalar, taker: str) -> Scalar:
-    """A seed or tangent: a Value, or a number as a float."""
-    return x if isinstance(x, Value) else number(x, taker)
-
-
 def as_value(x: Scalar) -> Value:
     """A result as a Value; where a derivative simply is a node of the graph, that node itself."""
     return x if isinstance(x, Value) else Value(x)
@@ -88,7 +82,7 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     """
     order = toposort(y)
     check_fresh(order)
-    tangent = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
+    tangent: dict[Value, Scalar] = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
     for z in order:
         for i, x in enumerate(() if z in tangent else z.args):
             if z.form and x in tangent:

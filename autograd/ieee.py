@@ -77,12 +77,16 @@ def number(x: object, taker: str) -> float:
     raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), {wrong}")
 
 
-def by_numpy(operands: Sequence[str], formula: str) -> Callable[..., Any]:
-    """A formula, or a tuple of them, as a function of plain floats by NumPy's rules, without warnings."""
-    function = eval(f"lambda {', '.join(operands)}: {formula}", NUMPY)  # noqa: S307  our own text
+def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:
+    """A formula, or a tuple of them, as a function of plain floats that neither raises nor warns."""
+    text = f"lambda {', '.join(operands)}: {formula}"
+    quick, careful = (eval(text, {**words}) for words in (PYTHON, NUMPY))  # noqa: S307  our own text
 
-    def compute(*args: float) -> Any:
-        with np.errstate(all="ignore"):
-            return np.array(function(*map(np.float64, args)), float).tolist()
+    def evaluate(*args: float) -> Any:
+        try:
+            return quick(*args)
+        except ERRORS:
+            with np.errstate(all="ignore"):
+                return np.array(careful(*map(np.float64, args)), float).tolist()
 
-    return compute
+    return evaluate

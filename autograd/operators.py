@@ -146,9 +146,14 @@ class Operators:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
 
 
-def plain(y: Scalar) -> float:
-    """The number that a comparison is about."""
-    return me(y).data if isinstance(y, Operators) else number(y, "a comparison")
+def scalar(x: Scalar, taker: str) -> Value | float:
+    """x as it stands in a graph: a Value, or a number as a Python float."""
+    return me(x) if isinstance(x, Operators) else number(x, taker)
+
+
+def plain(x: Scalar) -> float:
+    """The number alone."""
+    return me(x).data if isinstance(x, Operators) else number(x, "a comparison")
 
 
 def times(x: Scalar, y: Scalar) -> Scalar:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
 from .ieee import number
-from .operators import Real
+from .operators import Real, plain
 from .value import NO_GRAD, Value, describe, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
@@ -61,7 +61,11 @@ def backward(y: Value, seed: Real = 1.0) -> None:
             for v in reversed(order):
                 v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
             if any(v.grad != v.grad for v in before):  # a nan; the ledger knows which zeros are true ones
-                replay(y, seed)
+                for v in (*before, *order):
+                    v.grad = 0.0
+                y.grad = seed
+                for step in entries(toposort(y), {y: seed}):
+                    step.operand.grad += step.contribution
             for v, earlier in before.items():
                 v.grad = float((earlier or 0.0) + v.grad)
         except BaseException:
@@ -91,16 +95,6 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
                         stack.append(x)
             v.grad = zero
     return order
-
-
-def replay(y: Value, seed: float) -> None:
-    """The same from the ledger's entries."""
-    order = toposort(y)
-    for v in order:
-        v.grad = 0.0
-    y.grad = seed
-    for step in entries(order, {y: seed}):
-        step.operand.grad += step.contribution
 
 
 def check_fresh(order: Sequence[Value]) -> None:
@@ -158,7 +152,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
                 f"{describe(late)} changed while a ledger was being read; begin a new ledger"
             )
         upstream = adjoint.get(z, 0.0)
-        for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *z.numbers), strict=True):
+        for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
             dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
             contribution = 0.0 if dead else upstream * local
@@ -174,6 +168,8 @@ def overflows(order: Sequence[Value]) -> set[Value]:
     for z in order:
         if math.isinf(z.data):
             infinite = [x for x in z.inner if math.isinf(x.data)]
-            if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*z.numbers)):
+            if all(x in found for x in infinite) and (
+                infinite or not z.op or z.op.defined(*map(plain, z.args))
+            ):
                 found.add(z)
     return found

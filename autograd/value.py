@@ -20,20 +20,14 @@ from functools import cached_property
 from textwrap import indent
 from typing import Any, TypeVar, cast
 
-from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
-from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain
-from .scopes import FORGET, SCOPE, Scope, within
+from .ieee import ADVICE, BOOL, ERRORS, PYTHON, evaluator, number
+from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain, scalar
+from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
-EVALUATE = """
-try:
-    return {formula}
-except ERRORS:
-    return by_numpy({operands})
-"""
 RECORD = """
 {guard}
 try:
@@ -74,12 +68,6 @@ def write(name: str, operands: Sequence[str], body: str, **known: object) -> Cal
     return function
 
 
-def evaluator(name: str, operands: Sequence[str], formula: str) -> Callable[..., Any]:
-    """A formula, or a tuple of them, as a function of plain floats."""
-    body = EVALUATE.format(formula=formula, operands=", ".join(operands))
-    return write(name, operands, body, by_numpy=by_numpy(operands, formula))
-
-
 class Op:
     """A way of making a number, and all that is known about it; filed in ``OPS`` under its name.
 
@@ -110,8 +98,8 @@ class Op:
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
-        self.evaluate = evaluator(name, self.operands, formula)
-        self.defined = write("defined", self.operands, f"return bool({domain or True})")
+        self.evaluate = evaluator(self.operands, formula)
+        self.defined = evaluator(self.operands, f"bool({domain or True})")
         self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
@@ -141,14 +129,14 @@ class Op:
             return known.record(*args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
-        operands = [x if isinstance(x, Value) else number(x, self.name) for x in args]
-        inner = tuple([x.__class__ is not float for x in operands])
-        if self.selects and any(inner) and not inner[0]:
+        operands = [scalar(x, self.name) for x in args]
+        inner = tuple([isinstance(x, Value) for x in operands])
+        if not any(inner):
+            return self.evaluate(*operands)
+        if self.selects and not inner[0]:
             chosen = operands[1] if operands[0] != 0 else operands[2]
             keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
             return chosen if keep else Value(plain(chosen))
-        if not any(inner):
-            return self.evaluate(*operands)
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
         return form.record(*operands)
 
@@ -213,7 +201,7 @@ class Form:
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
         texts = self.partial_texts("z", self.op.operands)
-        return evaluator("local", ("z", *self.op.operands), f"({', '.join(texts)},)")
+        return evaluator(("z", *self.op.operands), f"({', '.join(texts)},)")
 
     @cached_property
     def pull(self) -> Callable[[Value], None]:
@@ -246,20 +234,15 @@ class Value(Operators):
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
     name: str = ""
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
-    _data: float
     _x: Value | float | None
     _y: Value | float | None
     _w: Value | float | None
-    clock: int
-    form: Form | None
-    grad: float
-    scope: Scope | None
 
     def __init__(self, data: Real, name: str = "") -> None:
         self._data = number(data, "Value")
-        scope = SCOPE.get()
-        self.grad, self.form, self.clock = NO_GRAD, None, clock
-        self.scope = None if scope is FORGET else scope
+        self.form: Form | None = None
+        self.scope = None if (scope := SCOPE.get()) is FORGET else scope
+        self.grad, self.clock = NO_GRAD, clock
         self._x = self._y = self._w = None
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
@@ -296,11 +279,6 @@ class Value(Operators):
         """The Values among the operands."""
         return self.form.read(self) if self.form else ()
 
-    @property
-    def numbers(self) -> list[float]:
-        """The operands as plain floats."""
-        return [x._data if isinstance(x, Value) else x for x in self.args]
-
     def backward(self, seed: Real = 1.0) -> None:
         """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone."""
         from .sweeps import backward
@@ -322,7 +300,7 @@ class Value(Operators):
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(*v.numbers)
+                    v._data = v.form.op.evaluate(*map(plain, v.args))
                     v.clock = clock
         return self
 
