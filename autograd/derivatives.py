@@ -63,8 +63,9 @@ def values(xs: Iterable[Value]) -> list[Value]:
     targets = list(xs)
     for x in targets:
         if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            what = f"derivatives are by Values, not by {type(x).__name__}"
-            raise TypeError(f"{what}; give x itself, not x.data")
+            raise TypeError(
+                f"derivatives are by Values, not by {type(x).__name__}; give x itself, not x.data"
+            )
     return targets
 
 

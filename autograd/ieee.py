@@ -73,8 +73,9 @@ def number(x: object, taker: str) -> float:
         except OverflowError:
             raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
-    wrong = f"not {type(x).__name__}; {advice}"
-    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), {wrong}")
+    raise TypeError(
+        f"{taker} takes real numbers (int, float, NumPy scalar), not {type(x).__name__}; {advice}"
+    )
 
 
 def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:

@@ -28,27 +28,21 @@ OPERATORS = {
     "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "power": "__pow__",
     "neg": "__neg__", "absolute": "__abs__",
 }  # fmt: skip
-METHODS = (
-    "reciprocal", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "relu", "step", "sign", "tanh",
-    "sigmoid", "softplus",
-)  # fmt: skip
 
 
 def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None:
     """Raises ValueError for a line that cannot be an op."""
-    operands = ("x", "y", "w")[: len(partials)]
-    if not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= len(partials) <= 3:
+    n = len(partials)
+    if not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= n <= 3:
         raise ValueError(f"op {name!r} needs an identifier for its name, a symbol, and 1 to 3 partials")
     try:
-        words = set(compile(formula, name, "eval").co_names)
+        words = {*compile(formula, name, "eval").co_names}
     except SyntaxError as error:
         raise ValueError(f"op {name!r}: its formula {formula!r} does not parse") from error
-    unknown = ", ".join(sorted(words - set(PYTHON) - set(operands)))
-    if unknown:
-        why = "which is no operand and no word of Python's math"
-        raise ValueError(f"op {name!r}: its formula has {unknown}, {why}")
-    if any(count not in (len(partials) + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
-        raise ValueError(f"op {name!r}: every partial takes z and all of the {len(partials)} operands")
+    if unknown := ", ".join(sorted(words - {*PYTHON, *"xyw"[:n]})):
+        raise ValueError(f"op {name!r}: its formula has {unknown}, no operand and no word of Python's math")
+    if any(count not in (n + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
+        raise ValueError(f"op {name!r}: every partial takes z and all of the {n} operands")
     old = OPS.get(name)
     if old and (old.symbol, old.formula, codes(old.partials)) != (symbol, formula, codes(partials)):
         raise ValueError(f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first")
@@ -71,18 +65,16 @@ class Operators:
     __slots__ = ()
     __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
 
-    if TYPE_CHECKING:  # the ops themselves, which are bound as they register: that saves a call in every node
-        # fmt: off
-        def __add__(self, y: Scalar) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def exp(self) -> Value: ...
-        # fmt: on
-        __sub__ = __mul__ = __truediv__ = __pow__ = __add__
-        __abs__ = __neg__
-        reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
-        relu = step = sign = tanh = sigmoid = softplus = exp
-
     # fmt: off
+    # Places that the ops themselves take as they register, which saves a call in every node.
+    def __add__(self, y: Scalar) -> Value: ...
+    def __neg__(self) -> Value: ...
+    def exp(self) -> Value: ...
+    __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+    __abs__ = __neg__
+    reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
+    relu = step = sign = tanh = sigmoid = softplus = exp
+
     def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, me(self))
     def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, me(self))
     def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, me(self))
@@ -97,9 +89,8 @@ class Operators:
         return me(self) if x.__class__ is int and x == 0 else OPS["add"](x, me(self))  # sum() begins with 0
 
     def __rtruediv__(self, x: Scalar) -> Value:
-        if not isinstance(x, Operators) and number(x, "div") == 1:
-            return OPS["reciprocal"](me(self))
-        return OPS["div"](x, me(self))
+        one = not isinstance(x, Operators) and number(x, "div") == 1
+        return OPS["reciprocal"](me(self)) if one else OPS["div"](x, me(self))
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")

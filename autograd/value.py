@@ -21,11 +21,12 @@ from textwrap import indent
 from typing import Any, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, evaluator, number
-from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain, scalar
+from .operators import OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain, scalar
 from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+PLACES = (Operators.__add__, Operators.__neg__, Operators.exp)  # of methods that ops have still to fill
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
 RECORD = """
@@ -103,8 +104,9 @@ class Op:
         self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
-        if name in METHODS or name in OPERATORS:
-            setattr(Value, OPERATORS.get(name, name), self.call)
+        method = OPERATORS.get(name, name)
+        if getattr(Operators, method, None) in PLACES:
+            setattr(Value, method, self.call)
 
     def __call__(self, *args: Scalar) -> Value:
         """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads)."""
@@ -258,8 +260,9 @@ class Value(Operators):
     def data(self, x: Real) -> None:
         global clock
         if self.form is not None:
-            what = f"{describe(self)} is computed by {self.op}"
-            raise AttributeError(f"{what}: assign a leaf and call forward()")
+            raise AttributeError(
+                f"{describe(self)} is computed by {self.op}: assign a leaf and call forward()"
+            )
         self._data = number(x, "data")
         clock += 1
         self.clock = clock
@@ -318,8 +321,7 @@ def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            what = f"a graph ends in a Value, not in {type(y).__name__}"
-            raise TypeError(f"{what}; for several Values, write *values")
+            raise TypeError(f"a graph ends in a Value, not in {type(y).__name__}; of several, write *values")
     return postorder(roots, lambda v: v.inner)
 
 
