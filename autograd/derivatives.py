@@ -1,11 +1,9 @@
 """Derivatives as Values: gradients, products with the Jacobian from either side, and whole matrices.
 
-``grad`` is the reverse sweep written in ops, so that a gradient is a graph like any other: it can be drawn,
-printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree about an
-op.
-
-What a recorded graph leaves out: products with a constant 0 or 1, and sums with 0.  What it decides when it
-is recorded: that an op has no derivative where it has no value (log at -1).
+The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
+printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
+of a graph are products with a constant 0 or 1, and sums with 0.  What is decided when it is recorded: that an
+op has no derivative where it has no value (log at -1).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Numbers: what is accepted as one, and IEEE 754 arithmetic for the formulas of the op table.
 
-Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  The engine computes with
-Python's math all the same, because it is fast; what raises is computed again by NumPy, where the answers are
-inf, -inf and nan.
+Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  Python's math is used all
+the same, because it is fast; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
 """
 
 import math
@@ -73,9 +72,8 @@ def number(x: object, taker: str) -> float:
         except OverflowError:
             raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
-    raise TypeError(
-        f"{taker} takes real numbers (int, float, NumPy scalar), not {type(x).__name__}; {advice}"
-    )
+    kind = type(x).__name__
+    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}")
 
 
 def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:

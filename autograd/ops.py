@@ -2,14 +2,13 @@
 
 z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a line.
 
-The partials stay accurate and are right at the edges.  Where a book prints another one, ``book=`` has it:
+The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead:
 
     sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
     power           y·x^(y-1) and z·log(x) are 0·inf at x = 0
 
 power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
-
 At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 """

@@ -2,11 +2,9 @@
 
 ``ledger`` is the sweep told edge by edge, in the engine's real order; drawings read nothing else.
 ``backward`` is the same sweep at speed, with the sums kept in ``grad``.
-The sweep that records gradients as graphs, ``grad``, stands with its kin in derivatives.py.
 
-A gradient is never silently wrong: a graph whose leaves were assigned since refuses to be differentiated.
-One clock for all (``value.clock``) advances with every assignment, and every node keeps the time at which it
-was computed.  A node is stale if one of its operands is younger.
+A gradient is never silently wrong.  Assigning a leaf advances the one clock (``value.clock``), every node
+keeps the time at which it was computed, and with an operand younger than itself it is stale: it refuses.
 """
 
 from __future__ import annotations
@@ -40,18 +38,7 @@ class Step(NamedTuple):
 
 
 def backward(y: Value, seed: Real = 1.0) -> None:
-    """Adds ∂y/∂leaf × seed to every leaf's grad, and sets every inner node's grad to this pass's adjoint.
-
-    Twice in a row gives the leaves twice the gradient; ``zero_grad`` clears them.  If anything is raised, the
-    leaves have the gradients that they had before.
-    Raises TypeError for a seed that is not a real number, StaleGraphError after a leaf was assigned.
-
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> y.backward(); y.backward()
-    >>> x.grad, y.grad
-    (12.0, 1.0)
-    """
+    """``y.backward(seed)``: every adjoint into ``grad``; a leaf's is added to what was there."""
     seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:
@@ -138,9 +125,8 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
     A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that
-    has flattened out at an infinity.  That is the saturation rule: where exp(-x) overflows, 1/(1+exp(-x)) is
-    0 and so is its derivative, truly, but -0·inf would be nan.  Nothing flows on from a node that only dead
-    edges reach.
+    has flattened out at an infinity.  Where exp(-x) overflows, 1/(1+exp(-x)) is 0 and so is its derivative,
+    truly, but -0·inf would be nan.  Nothing flows on from a node that only dead edges reach.
     """
     adjoint, live, flat_at = dict(seeds), set(seeds), overflows(order)
     for z in reversed(order):
@@ -148,9 +134,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
             continue
         late = next((x for x in (*z.inner, z) if x.clock > time), None)
         if late is not None:
-            raise StaleGraphError(
-                f"{describe(late)} changed while a ledger was being read; begin a new ledger"
-            )
+            raise StaleGraphError(f"{describe(late)} changed while the ledger was read; begin a new ledger")
         upstream = adjoint.get(z, 0.0)
         for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
@@ -167,9 +151,7 @@ def overflows(order: Sequence[Value]) -> set[Value]:
     found: set[Value] = set()
     for z in order:
         if math.isinf(z.data):
-            infinite = [x for x in z.inner if math.isinf(x.data)]
-            if all(x in found for x in infinite) and (
-                infinite or not z.op or z.op.defined(*map(plain, z.args))
-            ):
+            infinite = {x for x in z.inner if math.isinf(x.data)}
+            if infinite <= found and (infinite or not z.op or z.op.defined(*map(plain, z.args))):
                 found.add(z)
     return found

@@ -7,8 +7,7 @@ An op is one line of data (ops.py).  From that line this module writes the few f
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
 
-The registry and Value's operators stand in operators.py, IEEE arithmetic in ieee.py, copies and pickles in
-copying.py: what is left here and in ops.py and sweeps.py is the engine.
+This module, ops.py and sweeps.py are the engine.
 """
 
 from __future__ import annotations
@@ -74,11 +73,11 @@ class Op:
 
     ``symbol`` is for people.  A sign may carry a number, which drawings show as a constant: neg is "× -1".
     ``formula`` computes z from x, y, w in the words of Python's math and the few of ieee.py.  It runs as
-    code: never build it from what a user typed.  ``partials`` has a function for each operand, ∂z/∂operand
-    from (z, x, y, w), written in ops, so that it can be differentiated, printed and compiled as well.
-    ``domain`` says where z is defined and finite, in the formula's language; "" means everywhere.  ``book``
-    has the partials as books print them, where the accurate ones look different.  ``selects`` marks an op
-    whose first operand chooses among the others: what it does not choose gets no gradient.
+    code: never build it from what a user typed.  ``partials`` has a function of (z, x, y, w) for each
+    operand, ∂z/∂operand written in ops, so that it can be differentiated, printed and compiled as well.
+    ``domain``, a formula too, says where z is defined and finite; "" means everywhere.  ``book`` has the
+    partials as books print them, where those look different.  ``selects`` marks an op whose first operand
+    chooses among the others: what it does not choose gets no gradient.
 
     >>> from autograd import Op, Value, reciprocal
     >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -227,10 +226,9 @@ class Value(Operators):
     >>> y, x
     (Value(data=13.0, grad=1.0), Value(data=2.0, grad=12.0))
 
-    ``data`` is an int, a float or a NumPy scalar, kept as a Python float; IEEE 754 throughout (inf and nan,
-    no exceptions).  A leaf's data may be assigned; graphs built from it then refuse to differentiate until
-    ``forward()``.  Values are ordered by their data, but equal (and hashed) by identity.  Raises TypeError
-    for anything that is not one real number.
+    ``data`` is an int, a float or a NumPy scalar (TypeError for anything else), kept as a Python float; IEEE
+    754 throughout: inf and nan, no exceptions.  A leaf's data may be assigned; graphs built from it refuse to
+    differentiate until ``forward()``.  Values are ordered by data, but equal (and hashed) by identity.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
@@ -260,9 +258,7 @@ class Value(Operators):
     def data(self, x: Real) -> None:
         global clock
         if self.form is not None:
-            raise AttributeError(
-                f"{describe(self)} is computed by {self.op}: assign a leaf and call forward()"
-            )
+            raise AttributeError(f"{describe(self)} is computed by {self.op}: assign a leaf, call forward()")
         self._data = number(x, "data")
         clock += 1
         self.clock = clock
@@ -283,7 +279,17 @@ class Value(Operators):
         return self.form.read(self) if self.form else ()
 
     def backward(self, seed: Real = 1.0) -> None:
-        """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone."""
+        """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone.
+
+        If anything is raised, the leaves have the gradients that they had before: TypeError for a seed that
+        is not a real number, StaleGraphError after a leaf was assigned.  ``zero_grad`` clears gradients.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward(); y.backward()
+        >>> x.grad, y.grad
+        (12.0, 1.0)
+        """
         from .sweeps import backward
 
         backward(self, seed)
