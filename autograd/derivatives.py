@@ -8,12 +8,13 @@ op has no derivative where it has no value (log at -1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import overload
+from typing import Any, cast, overload
 
-from .operators import Scalar, plus, scalar, times
+from .operators import Scalar
 from .sweeps import check_fresh
-from .value import Value, toposort
+from .value import Form, Value, plain, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -51,9 +52,10 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     adjoint: dict[Value, Scalar] = {y: scalar(seed, "vjp's seed")}
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
-            if z.form and x in needed:
-                adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
-    return [as_value(adjoint.get(x, 0.0)) for x in targets]
+            if x in needed:
+                adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], partial(z, i)))
+    found = [adjoint.get(x, 0.0) for x in targets]
+    return [x if isinstance(x, Value) else Value(x) for x in found]
 
 
 def values(xs: Iterable[Value]) -> list[Value]:
@@ -65,11 +67,6 @@ def values(xs: Iterable[Value]) -> list[Value]:
                 f"derivatives are by Values, not by {type(x).__name__}; give x itself, not x.data"
             )
     return targets
-
-
-def as_value(x: Scalar) -> Value:
-    """A result as a Value; where a derivative simply is a node of the graph, that node itself."""
-    return x if isinstance(x, Value) else Value(x)
 
 
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
@@ -84,9 +81,10 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     tangent: dict[Value, Scalar] = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
     for z in order:
         for i, x in enumerate(() if z in tangent else z.args):
-            if z.form and x in tangent:
-                tangent[z] = plus(tangent.get(z, 0.0), times(tangent[x], z.form.partial(z, i)))
-    return as_value(tangent.get(y, 0.0))
+            if x in tangent:
+                tangent[z] = plus(tangent.get(z, 0.0), times(tangent[x], partial(z, i)))
+    found = tangent.get(y, 0.0)
+    return found if isinstance(found, Value) else Value(found)
 
 
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
@@ -118,3 +116,29 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     """
     columns = values(xs)
     return jacobian(grad(y, columns), columns)
+
+
+def partial(z: Value, i: int) -> Scalar:
+    """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
+    form = cast("Form", z.form)
+    if form.guarded and math.isnan(z.data):
+        return math.nan
+    found = form.op.partials[i](z, *cast("Any", z.args))
+    made = isinstance(found, Value) and found.form is None and found not in (z, *z.args)
+    return plain(found) if made else found
+
+
+def times(x: Scalar, y: Scalar) -> Scalar:
+    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Value) and one in (1, -1, 0):
+            return other if one == 1 else -other if one == -1 else 0.0
+    return x * y
+
+
+def plus(x: Scalar, y: Scalar) -> Scalar:
+    """x + y without 0 + y."""
+    for one, other in ((x, y), (y, x)):
+        if not isinstance(one, Value) and one == 0:
+            return other
+    return x + y

@@ -1,17 +1,14 @@
-"""What Python's own syntax does with a Value: operators, comparisons, printing, copying.
-
-Every operator is an op of the table, or a TypeError with the way out.
-"""
+"""What an op's line is made of, and the checks that it passes; the ops by name, and their places on Value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .ieee import PYTHON, number
+from .ieee import PYTHON
 
 if TYPE_CHECKING:
     from .value import Op, Value
@@ -52,112 +49,3 @@ def codes(partials: Partials) -> list[tuple[Any, ...]]:
     """How many arguments each partial takes, and what it does: equal if a line is only run again."""
     found = [getattr(partial, "__code__", None) for partial in partials]
     return [(code.co_argcount, code.co_code, code.co_consts, code.co_names) for code in found if code]
-
-
-def me(v: Operators) -> Value:
-    """What the type checker should see: Value is the one class with these operators."""
-    return cast("Value", v)
-
-
-class Operators:
-    """The part of Value that Python's syntax reaches."""
-
-    __slots__ = ()
-    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
-
-    # fmt: off
-    # Places that the ops themselves take as they register, which saves a call in every node.
-    def __add__(self, y: Scalar) -> Value: ...
-    def __neg__(self) -> Value: ...
-    def exp(self) -> Value: ...
-    __sub__ = __mul__ = __truediv__ = __pow__ = __add__
-    __abs__ = __neg__
-    reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
-    relu = step = sign = tanh = sigmoid = softplus = exp
-
-    def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, me(self))
-    def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, me(self))
-    def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, me(self))
-    def __pos__(self) -> Value: return me(self)
-    def __lt__(self, y: Scalar) -> bool: return me(self).data < plain(y)
-    def __le__(self, y: Scalar) -> bool: return me(self).data <= plain(y)
-    def __gt__(self, y: Scalar) -> bool: return me(self).data > plain(y)
-    def __ge__(self, y: Scalar) -> bool: return me(self).data >= plain(y)
-    # fmt: on
-
-    def __radd__(self, x: Scalar) -> Value:
-        return me(self) if x.__class__ is int and x == 0 else OPS["add"](x, me(self))  # sum() begins with 0
-
-    def __rtruediv__(self, x: Scalar) -> Value:
-        one = not isinstance(x, Operators) and number(x, "div") == 1
-        return OPS["reciprocal"](me(self)) if one else OPS["div"](x, me(self))
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
-
-    def __format__(self, spec: str) -> str:
-        return format(me(self).data, spec) if spec else repr(self)
-
-    def __repr__(self) -> str:
-        return f"Value(data={me(self).data}, grad={me(self).grad})"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
-        from .drawing import mimebundle
-
-        return mimebundle(me(self))
-
-    def __copy__(self) -> Value:
-        from .copying import shallow
-
-        return shallow(me(self))
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        from .copying import deep
-
-        return deep(me(self), memo)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from .copying import reduce
-
-        return reduce(me(self))
-
-    @property
-    def _prev(self) -> tuple[Value, ...]:
-        """The operands as micrograd's notebooks walk them: every one a Value."""
-        constant = type(me(self))
-        return tuple([constant(x) if isinstance(x, (float, int)) else x for x in me(self).args])
-
-    @property
-    def _op(self) -> str:
-        """The op's symbol, as micrograd's notebooks print it."""
-        op = me(self).op
-        return op.symbol if op else ""
-
-    def __float__(self) -> NoReturn:
-        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
-
-
-def scalar(x: Scalar, taker: str) -> Value | float:
-    """x as it stands in a graph: a Value, or a number as a Python float."""
-    return me(x) if isinstance(x, Operators) else number(x, taker)
-
-
-def plain(x: Scalar) -> float:
-    """The number alone."""
-    return me(x).data if isinstance(x, Operators) else number(x, "a comparison")
-
-
-def times(x: Scalar, y: Scalar) -> Scalar:
-    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Operators) and one in (1, -1, 0):
-            return other if one == 1 else -other if one == -1 else 0.0
-    return x * y
-
-
-def plus(x: Scalar, y: Scalar) -> Scalar:
-    """x + y without 0 + y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Operators) and one == 0:
-            return other
-    return x + y

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
 from .ieee import number
-from .operators import Real, plain
-from .value import NO_GRAD, Value, describe, toposort
+from .operators import Real
+from .value import NO_GRAD, Value, describe, plain, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
 

@@ -12,20 +12,18 @@ This module, ops.py and sweeps.py are the engine.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from textwrap import indent
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, evaluator, number
-from .operators import OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line, plain, scalar
+from .operators import OPERATORS, OPS, Partials, Real, Scalar, check_line
 from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
-PLACES = (Operators.__add__, Operators.__neg__, Operators.exp)  # of methods that ops have still to fill
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
 RECORD = """
@@ -104,7 +102,7 @@ class Op:
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
         method = OPERATORS.get(name, name)
-        if getattr(Operators, method, None) in PLACES:
+        if method in METHODS:
             setattr(Value, method, self.call)
 
     def __call__(self, *args: Scalar) -> Value:
@@ -169,14 +167,6 @@ class Form:
         )  # fmt: skip
         return write(op.name, op.operands, body, form=self, mixed=mixed, evaluate=op.evaluate)
 
-    def partial(self, z: Value, i: int) -> Scalar:
-        """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
-        if self.guarded and math.isnan(z.data):
-            return math.nan
-        partial = self.op.partials[i](z, *cast("Any", z.args))
-        made = isinstance(partial, Value) and partial.form is None and partial not in (z, *z.args)
-        return plain(partial) if made else partial
-
     def partial_texts(self, z: str, operands: Sequence[str]) -> list[str]:
         """The partials towards the Values among the operands, as source text in the given names."""
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
@@ -217,7 +207,7 @@ class Form:
         return write("pull", ["z"], body, local=self.local)
 
 
-class Value(Operators):
+class Value:
     """A number that remembers how it was made: ``data = op(*args)``, and, after a backward pass, ``grad``.
 
     >>> x = Value(2.0, name="x")
@@ -231,19 +221,19 @@ class Value(Operators):
     differentiate until ``forward()``.  Values are ordered by data, but equal (and hashed) by identity.
     """
 
+    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
     name: str = ""
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
-    _x: Value | float | None
-    _y: Value | float | None
-    _w: Value | float | None
 
     def __init__(self, data: Real, name: str = "") -> None:
         self._data = number(data, "Value")
         self.form: Form | None = None
         self.scope = None if (scope := SCOPE.get()) is FORGET else scope
         self.grad, self.clock = NO_GRAD, clock
-        self._x = self._y = self._w = None
+        self._x: Value | float | None = None
+        self._y: Value | float | None = None
+        self._w: Value | float | None = None
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
         if name:
@@ -260,8 +250,7 @@ class Value(Operators):
         if self.form is not None:
             raise AttributeError(f"{describe(self)} is computed by {self.op}: assign a leaf, call forward()")
         self._data = number(x, "data")
-        clock += 1
-        self.clock = clock
+        self.clock = clock = clock + 1
 
     @property
     def op(self) -> Op | None:
@@ -316,6 +305,88 @@ class Value(Operators):
     def detach(self) -> Value:
         """A leaf with the same number and no history."""
         return Value(self._data)
+
+    # fmt: off
+    # Places that the ops themselves take as they register, which saves a call in every node.
+    def __add__(self, y: Scalar) -> Value: ...
+    def __neg__(self) -> Value: ...
+    def exp(self) -> Value: ...
+    __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+    __abs__ = __neg__
+    reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
+    relu = step = sign = tanh = sigmoid = softplus = exp
+
+    def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, self)
+    def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, self)
+    def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, self)
+    def __pos__(self) -> Value: return self
+    def __lt__(self, y: Scalar) -> bool: return self.data < plain(y)
+    def __le__(self, y: Scalar) -> bool: return self.data <= plain(y)
+    def __gt__(self, y: Scalar) -> bool: return self.data > plain(y)
+    def __ge__(self, y: Scalar) -> bool: return self.data >= plain(y)
+    # fmt: on
+
+    def __radd__(self, x: Scalar) -> Value:
+        return self if x.__class__ is int and x == 0 else OPS["add"](x, self)  # sum() begins with 0
+
+    def __rtruediv__(self, x: Scalar) -> Value:
+        one = not isinstance(x, Value) and number(x, "div") == 1
+        return OPS["reciprocal"](self) if one else OPS["div"](x, self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        return f"Value(data={self.data}, grad={self.grad})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
+        from .drawing import mimebundle
+
+        return mimebundle(self)
+
+    def __copy__(self) -> Value:
+        from .copying import shallow
+
+        return shallow(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        from .copying import deep
+
+        return deep(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .copying import reduce
+
+        return reduce(self)
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The operands as micrograd's notebooks walk them: every one a Value."""
+        return tuple([x if isinstance(x, Value) else Value(x) for x in self.args])
+
+    @property
+    def _op(self) -> str:
+        """The op's symbol, as micrograd's notebooks print it."""
+        return self.op.symbol if self.op else ""
+
+    def __float__(self) -> NoReturn:
+        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+
+
+METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
+
+
+def scalar(x: Scalar, taker: str) -> Value | float:
+    """x as it stands in a graph: a Value, or a number as a Python float."""
+    return x if isinstance(x, Value) else number(x, taker)
+
+
+def plain(x: Scalar) -> float:
+    """The number alone."""
+    return x.data if isinstance(x, Value) else number(x, "a comparison")
 
 
 def describe(v: Value) -> str:
