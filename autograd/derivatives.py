@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, cast, overload
 
-from .operators import Scalar
+from .operators import Scalar, plus, times
 from .sweeps import check_fresh
 from .value import Form, Value, plain, scalar, toposort
 
@@ -126,19 +126,3 @@ def partial(z: Value, i: int) -> Scalar:
     found = form.op.partials[i](z, *cast("Any", z.args))
     made = isinstance(found, Value) and found.form is None and found not in (z, *z.args)
     return plain(found) if made else found
-
-
-def times(x: Scalar, y: Scalar) -> Scalar:
-    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Value) and one in (1, -1, 0):
-            return other if one == 1 else -other if one == -1 else 0.0
-    return x * y
-
-
-def plus(x: Scalar, y: Scalar) -> Scalar:
-    """x + y without 0 + y."""
-    for one, other in ((x, y), (y, x)):
-        if not isinstance(one, Value) and one == 0:
-            return other
-    return x + y

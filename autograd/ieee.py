@@ -51,13 +51,12 @@ NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name,
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
-ONE = "a Value holds one number"
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),
     ((complex, np.complexfloating), "take its .real part or its abs(...)"),
     ((str, bytes, Number), "convert it with float(...)"),
-    (np.ndarray, f"{ONE}, so take one element with .item() or [i], or make a Value of each"),
-    (Iterable, f"{ONE}, so make one of each element"),
+    (np.ndarray, "a Value holds one number: take one element with .item() or [i], or make a Value of each"),
+    (Iterable, "a Value holds one number: make one of each element"),
     (object, "convert it to a float first"),
 ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .ieee import PYTHON
+from .ieee import PYTHON, REAL
 
 if TYPE_CHECKING:
     from .value import Op, Value
@@ -49,3 +49,19 @@ def codes(partials: Partials) -> list[tuple[Any, ...]]:
     """How many arguments each partial takes, and what it does: equal if a line is only run again."""
     found = [getattr(partial, "__code__", None) for partial in partials]
     return [(code.co_argcount, code.co_code, code.co_consts, code.co_names) for code in found if code]
+
+
+def times(x: Scalar, y: Scalar) -> Scalar:
+    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
+    for one, other in ((x, y), (y, x)):
+        if isinstance(one, REAL) and one in (1, -1, 0):
+            return other if one == 1 else -other if one == -1 else 0.0
+    return x * y
+
+
+def plus(x: Scalar, y: Scalar) -> Scalar:
+    """x + y without 0 + y."""
+    for one, other in ((x, y), (y, x)):
+        if isinstance(one, REAL) and one == 0:
+            return other
+    return x + y

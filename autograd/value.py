@@ -123,8 +123,7 @@ class Op:
 
     def mixed(self, *args: Scalar) -> Scalar:
         """The call where not every operand is exactly a Value."""
-        known = self.forms.get(tuple(map(type, args)))
-        if known:
+        if known := self.forms.get(tuple(map(type, args))):
             return known.record(*args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
@@ -298,7 +297,7 @@ class Value:
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(*map(plain, v.args))
+                    v._data = v.form.op.evaluate(*[x._data if isinstance(x, Value) else x for x in v.args])
                     v.clock = clock
         return self
 
@@ -376,6 +375,7 @@ class Value:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
 
 
+ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
 METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
 
 
@@ -399,7 +399,7 @@ def toposort(*roots: Value) -> list[Value]:
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a graph ends in a Value, not in {type(y).__name__}; of several, write *values")
-    return postorder(roots, lambda v: v.inner)
+    return postorder(roots, lambda v: v.form.read(v) if v.form else ())
 
 
 def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[T]:
@@ -416,6 +416,3 @@ def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[
                 if x not in seen:
                     stack.append(x)
     return order
-
-
-ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
