@@ -68,18 +68,20 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
     """
     zero = float("0.0")
     order, stack = list[Value](), list[Any]([y])
+    pop, push = stack.pop, stack.append
     while stack:
-        v = stack.pop()
+        v = pop()
         if v is None:
-            order.append(stack.pop())
+            order.append(pop())
         elif v.grad is not zero:
             if v.form is None:
                 before[v] = v.grad
             else:
-                stack += (v, None)
+                push(v)
+                push(None)
                 for x in (v._w, v._y, v._x):
                     if x is not None and x.__class__ is not float and x.grad is not zero:
-                        stack.append(x)
+                        push(x)
             v.grad = zero
     return order
 
