@@ -14,7 +14,7 @@ from typing import Any, cast, overload
 
 from .operators import Scalar, plus, times
 from .sweeps import check_fresh
-from .value import Form, Value, plain, scalar, toposort
+from .value import Form, Value, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -45,8 +45,7 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    targets, order = values(xs), toposort(y)
-    check_fresh(order)
+    targets, order = values(xs), check_fresh(toposort(y))
     needed = set(targets)
     needed.update(z for z in order if any(x in needed for x in z.inner))
     adjoint: dict[Value, Scalar] = {y: scalar(seed, "vjp's seed")}
@@ -63,9 +62,7 @@ def values(xs: Iterable[Value]) -> list[Value]:
     targets = list(xs)
     for x in targets:
         if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"derivatives are by Values, not by {type(x).__name__}; give x itself, not x.data"
-            )
+            raise TypeError(f"differentiate by Values, not by {type(x).__name__}; give x itself, not x.data")
     return targets
 
 
@@ -76,8 +73,7 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     >>> jvp(a * b, {a: 1.0, b: 10.0}).data
     23.0
     """
-    order = toposort(y)
-    check_fresh(order)
+    order = check_fresh(toposort(y))
     tangent: dict[Value, Scalar] = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
     for z in order:
         for i, x in enumerate(() if z in tangent else z.args):
@@ -124,5 +120,6 @@ def partial(z: Value, i: int) -> Scalar:
     if form.guarded and math.isnan(z.data):
         return math.nan
     found = form.op.partials[i](z, *cast("Any", z.args))
-    made = isinstance(found, Value) and found.form is None and found not in (z, *z.args)
-    return plain(found) if made else found
+    if isinstance(found, Value):
+        return found if found.form or found in (z, *z.args) else found.data
+    return float(found)

@@ -1,7 +1,7 @@
 """Numbers: what is accepted as one, and IEEE 754 arithmetic for the formulas of the op table.
 
-Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  Python's math is used all
-the same, because it is fast; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
+Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  Python's math is fast, so
+it is used all the same; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
 """
 
 import math
@@ -48,6 +48,7 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
 
+Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)

@@ -6,14 +6,11 @@ from collections.abc import Callable
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from .ieee import PYTHON, REAL
+from .ieee import PYTHON, REAL, Real
 
 if TYPE_CHECKING:
     from .value import Op, Value
 
-Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 Scalar: TypeAlias = "Value | Real"
 Unary: TypeAlias = "Callable[[Value, Value], Scalar]"  # ∂z/∂x from (z, x)
 Binary: TypeAlias = "Callable[[Value, Value, Value], Scalar]"

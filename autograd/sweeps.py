@@ -15,8 +15,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
-from .ieee import number
-from .operators import Real
+from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
@@ -42,8 +41,7 @@ def backward(y: Value, seed: Real = 1.0) -> None:
     seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:
-            order = clear(y, before)
-            check_fresh(order)
+            order = check_fresh(clear(y, before))
             y.grad = seed
             for v in reversed(order):
                 v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
@@ -62,11 +60,8 @@ def backward(y: Value, seed: Real = 1.0) -> None:
 
 
 def clear(y: Value, before: dict[Value, float]) -> list[Value]:
-    """The inner nodes below y in topological order; every grad set to 0, and what the leaves had noted first.
-
-    ``postorder`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen.
-    """
-    zero = float("0.0")
+    """The inner nodes below y, operands before results; every grad is set to 0, a leaf's is noted before."""
+    zero = float("0.0")  # this pass's own, and so also the mark of a node that was seen
     order, stack = list[Value](), list[Any]([y])
     pop, push = stack.pop, stack.append
     while stack:
@@ -86,15 +81,16 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
     return order
 
 
-def check_fresh(order: Sequence[Value]) -> None:
-    """Raises StaleGraphError if a leaf was assigned after a node was computed from it."""
+def check_fresh(order: Sequence[Value]) -> Sequence[Value]:
+    """The same nodes; StaleGraphError if a leaf was assigned after one of them was computed from it."""
     if {v.clock for v in order if v.form is not None} <= {engine.clock}:
-        return  # nothing at all was assigned since
+        return order  # nothing at all was assigned since
     late = next((x for v in order for x in v.inner if x.clock > v.clock), None)
     if late is not None:
         how = "computed again" if late.form else "assigned"
         what = f"{describe(late)} was {how} after this graph was built from it"
         raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
+    return order
 
 
 def zero_grad(*leaves: Value) -> None:
@@ -118,9 +114,8 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     1.0 × 3.0 = 3.0
     1.0 × 3.0 = 3.0
     """
-    seed, order = number(seed, "ledger's seed"), toposort(y)
-    check_fresh(order)
-    return entries(order, {y: seed}, engine.clock)
+    seed = number(seed, "ledger's seed")
+    return entries(check_fresh(toposort(y)), {y: seed}, engine.clock)
 
 
 def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf) -> Generator[Step]:
@@ -130,7 +125,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
     has flattened out at an infinity.  Where exp(-x) overflows, 1/(1+exp(-x)) is 0 and so is its derivative,
     truly, but -0·inf would be nan.  Nothing flows on from a node that only dead edges reach.
     """
-    adjoint, live, flat_at = dict(seeds), set(seeds), overflows(order)
+    adjoint, flat_at = dict(seeds), overflows(order)
     for z in reversed(order):
         if z.form is None:
             continue
@@ -140,11 +135,10 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
         upstream = adjoint.get(z, 0.0)
         for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
-            dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
+            dead = z not in adjoint or (local == 0 and (z.form.op.selects or saturated))
             contribution = 0.0 if dead else upstream * local
-            adjoint[x] = adjoint.get(x, 0.0) + contribution
             if not dead:
-                live.add(x)
+                adjoint[x] = adjoint.get(x, 0.0) + contribution
             yield Step(z, x, i, local, upstream, contribution)
 
 

@@ -1,13 +1,12 @@
 """The two nouns: a Value (a number that remembers how it was made) and an Op (a way of making one).
 
-An op is one line of data (ops.py).  From that line this module writes the few functions that run often:
+With ops.py and sweeps.py this is the engine.  An op is one line of data; from that line are written the few
+functions that run often:
 
     evaluate(x, y)  z from plain floats
     record(x, y)    z as a Value that remembers its operands
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
-
-This module, ops.py and sweeps.py are the engine.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from functools import cached_property
 from textwrap import indent
 from typing import Any, NoReturn, TypeVar, cast
 
-from .ieee import ADVICE, BOOL, ERRORS, PYTHON, evaluator, number
-from .operators import OPERATORS, OPS, Partials, Real, Scalar, check_line
+from .ieee import ADVICE, BOOL, ERRORS, PYTHON, Real, evaluator, number
+from .operators import OPERATORS, OPS, Partials, Scalar, check_line
 from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
