@@ -47,6 +47,7 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
+SPACES = {**PYTHON}, {**NUMPY}  # copies, since eval puts its builtins into them
 
 Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
@@ -79,7 +80,7 @@ def number(x: object, taker: str) -> float:
 def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:
     """A formula, or a tuple of them, as a function of plain floats that neither raises nor warns."""
     text = f"lambda {', '.join(operands)}: {formula}"
-    quick, careful = (eval(text, {**words}) for words in (PYTHON, NUMPY))  # noqa: S307  our own text
+    quick, careful = (eval(text, space) for space in SPACES)  # noqa: S307  our own text
 
     def evaluate(*args: float) -> Any:
         try:
