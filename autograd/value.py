@@ -56,7 +56,8 @@ upstream = z.grad
 
 def write(name: str, operands: Sequence[str], body: str, **known: object) -> Callable[..., Any]:
     """The function ``name(operands)`` with the given source, which may use this module's names too."""
-    known = {**PYTHON, "ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, **known}
+    known |= {word: PYTHON[word] for word in re.findall(r"\w+", body) if word in PYTHON}
+    known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get}
     head = f"def build({', '.join(known)}):\n def function({', '.join(operands)}):\n"
     space: dict[str, Any] = {}
     exec(head + indent(body, "  ") + "\n return function", globals(), space)  # noqa: S102  our own text
