@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 
 from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
-from autograd.ieee import REAL, number
+from autograd.ieee import BOOL, REAL, number
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
@@ -71,19 +71,19 @@ class Module:
         zero_grad(*self.parameters())
 
 
-def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+def found(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
     """The parameters in a module, list, tuple or dict, and in those inside it."""
     if id(thing) in seen:
         return
     seen.add(id(thing))
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
-    things: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(thing, (Module, Mapping, list, tuple, deque)) or getattr(thing, "dtype", None) == np.dtype(
-        object
-    ):
-        for key, x in things.items() if hasattr(things, "items") else enumerate(things):
-            yield from found(x, f"{path}.{key}".lstrip("."), seen)
+    inside = vars(thing) if isinstance(thing, Module) else thing
+    if not isinstance(inside, Mapping):
+        listed = isinstance(inside, (list, tuple, deque)) or getattr(inside, "dtype", None) == "O"
+        inside = dict(enumerate(inside)) if listed else {}
+    for key, x in inside.items():
+        yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
 def chosen(option: str, name: str, known: Mapping[str, T]) -> T:
@@ -122,10 +122,10 @@ def activation_of(activation: Activation) -> Callable[[Any], Any]:
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
     """Within which bounds the first weights and biases are drawn."""
-    found = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    if len(found) != 2 or not all(0 <= bound < math.inf for bound in found):
+    pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
+    if len(pair) != 2 or not all(0 <= bound < math.inf for bound in pair):
         raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
-    return found
+    return pair
 
 
 def whole(n: int, what: str) -> int:
@@ -135,15 +135,32 @@ def whole(n: int, what: str) -> int:
     return n
 
 
+def is_scalar(x: Any) -> bool:
+    """Whether x is one number or Value."""
+    return isinstance(x, (Value, *REAL, *BOOL))
+
+
+def row_of(x: Any) -> list[Any]:
+    """A row as a list; a lone number is a row of one."""
+    if isinstance(x, (str, bytes)) or not (is_scalar(x) or isinstance(x, Iterable)):
+        raise TypeError(f"numbers, Values and rows of them are wanted, not {type(x).__name__}")
+    return [x] if is_scalar(x) else list(x)
+
+
+def plain(x: Any) -> Any:
+    """A Value's number, or those of a row."""
+    if is_scalar(x):
+        return x.data if isinstance(x, Value) else float(x)
+    return [plain(v) for v in row_of(x)]
+
+
 def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
-    """One row of n inputs as a list; a lone number is a row of one."""
-    row = [x] if isinstance(x, (Value, *REAL)) else list(cast("Iterable[Any]", x))
+    """One row of n inputs."""
+    row = row_of(x)
     if len(row) != n:
         raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
-    return [
-        v if isinstance(v, Value) else number(v, f"{taker}, one row at a time ([f(x) for x in rows]),")
-        for v in row
-    ]
+    taker = f"{taker}, one row at a time ([f(x) for x in rows]),"
+    return [v if isinstance(v, Value) else number(v, taker) for v in row]
 
 
 class Neuron(Module):

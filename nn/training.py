@@ -6,23 +6,22 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, no_grad, zero_grad
+from autograd import Value, zero_grad
 from autograd.ieee import number
 from autograd.scopes import within
 
-from .engines import Array, Compiled, Eager, LossFunction, Model, assign, fastest, numbers
+from .engines import Array, Compiled, Eager, assign, fastest
 from .losses import LOSSES, Loss
 from .modules import chosen, whole
 
-Optimizer: TypeAlias = Any  # has update(theta, gradient, epoch), which gives the parameters after a step
 Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
 
 
@@ -83,93 +82,71 @@ class Diverged(Exception):  # noqa: N818  not an error of the caller's
     """A step would leave the finite numbers."""
 
 
-class Training:
-    """A model, its data and its parameters while it is trained."""
+class Run:
+    """One call of ``fit``: θ as it is, and as it was when the loss was last finite."""
 
-    def __init__(
-        self, model: Model, X: Any, y: Any, loss: str | LossFunction, optimizer: Optimizer,
-        metrics: Sequence[Metric],
-    ) -> None:  # fmt: skip
-        self.model, self.optimizer = model, optimizer
-        self.rows, self.targets = table(X, "X"), table(y, "y")
-        self.loss: LossFunction = loss if callable(loss) else chosen("loss", loss, LOSSES)
-        given, known = [metrics] if isinstance(metrics, str) else metrics, {"accuracy": self.accuracy}
-        functions = [m if callable(m) else chosen("metric", m, known) for m in given]
+    def __init__(self, eager: Eager, optimizer: Any, metrics: Sequence[Metric]) -> None:
+        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+            raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
+        self.eager, self.optimizer, self.history = eager, optimizer, History()
+        self.engine: Eager | Compiled = eager
+        given = [metrics] if isinstance(metrics, str) else metrics
+        functions = [m if callable(m) else chosen("metric", m, {"accuracy": self.accuracy}) for m in given]
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(functions):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
-        self.parameters = leaves(model)
-        self.theta = self.finite = np.array([p.data for p in self.parameters])
-        self.check()
-        self.eager = Eager(model, self.parameters, self.loss, self.rows, self.targets)
-        self.engine: Eager | Compiled = self.eager
-
-    def check(self) -> None:
-        """One row forward, so that what does not fit is said before anything is changed."""
-        if len(self.rows) != len(self.targets):
-            raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
-        if isinstance(self.optimizer, type) or not hasattr(self.optimizer, "update"):
-            raise TypeError(f"an optimizer is something like SGD(0.1), not {self.optimizer!r}")
-        with no_grad():
-            output = self.model(self.rows[0])
-            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
-                try:
-                    cast("Loss", self.loss).pairs(output, target)
-                except ValueError as error:
-                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
-            loss = self.loss(output, self.targets[0])
-        if not isinstance(loss, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
         if "accuracy" in self.metrics:
-            self.metrics["accuracy"]([numbers(output)], self.targets[:1])
+            self.metrics["accuracy"]([eager.first], eager.targets[:1])
+        self.theta = self.finite = np.array([p.data for p in eager.parameters])
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
         """The part of the outputs that say what their targets say."""
-        if not isinstance(self.loss, Loss):
+        if not isinstance(self.eager.loss, Loss):
             raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
-        return sum(map(self.loss.correct, outputs, targets)) / len(targets)
+        return sum(map(self.eager.loss.correct, outputs, targets)) / len(targets)
 
-    def one_epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
+    def epoch(self, epoch: int, size: int, shuffle: bool) -> None:
         """Every row once, a step for every batch."""
-        n = len(self.rows)
-        order = random.sample(range(n), n) if shuffle else range(n)
-        outputs, total = list[Any](), 0.0
+        n, total, outputs = len(self.eager.rows), 0.0, list[Any]()
+        order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
         for start in range(0, n, size):
-            loss, batch_outputs = self.step(order[start : start + size], epoch)
-            total += loss
-            outputs += batch_outputs
-        targets = [self.targets[i] for i in order]
+            batch = order[start : start + size]
+            loss, found = self.step(batch, epoch)
+            total += loss * len(batch)
+            outputs += found
         for name, metric in self.metrics.items():
-            history.metrics.setdefault(name, []).append(metric(list(outputs), list(targets)))
-        history.loss.append(total / n)
+            found = metric(list(outputs), [self.eager.targets[i] for i in order])
+            self.history.metrics.setdefault(name, []).append(found)
+        self.history.loss.append(total / n)
 
     def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
-        """A step of the optimizer; gives the sum of the batch's losses and the outputs before it."""
+        """A step of the optimizer; gives the mean loss of the batch and the outputs before it."""
         loss, gradient, outputs = self.engine.gradient(self.theta, batch, bool(self.metrics))
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss}")
+        self.finite = self.theta
         with np.errstate(all="ignore"):
             theta = np.asarray(self.optimizer.update(self.theta.copy(), gradient, epoch), dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
         if not np.isfinite(theta).all():
-            self.finite = self.theta
             raise Diverged("a parameter would be inf or nan")
-        self.finite, self.theta = self.theta, theta
-        return loss * len(batch), outputs
+        self.theta = theta
+        return loss, outputs
 
     def check_end(self) -> None:
-        """The loss after the last step, which no epoch has seen, must be finite too."""
-        total = sum(self.engine.losses(self.theta, range(len(self.rows))))
-        if not math.isfinite(total):
-            raise Diverged(f"the loss is {total / len(self.rows)} at the end")
-        if isinstance(self.engine, Compiled) and (why := self.engine.difference(self.eager, self.theta)):
+        """The loss after the last step, which no epoch has seen."""
+        loss, _, outputs = self.engine.gradient(self.theta, range(len(self.eager.rows)))
+        self.eager.check(outputs)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at the end")
+        if isinstance(self.engine, Compiled) and (why := self.engine.difference(self.theta)):
             text = "the model is no longer what was recorded before training; train it with engine='eager'"
             warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
 
 
 def fit(
-    model: Model, X: Any, y: Any, *, loss: str | LossFunction, optimizer: Optimizer, epochs: int,
+    model: Any, X: Any, y: Any, *, loss: str | Callable[[Any, Any], Value], optimizer: Any, epochs: int,
     batch_size: int | None = None, shuffle: bool = False, engine: str = "compiled",
     metrics: Sequence[Metric] = (), progress: bool | None = None,
 ) -> History:  # fmt: skip
@@ -188,64 +165,29 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    chosen("engine", engine, {"compiled": Compiled, "eager": Eager})
-    run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
-    size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    span = range(whole(epochs, "epochs"))
-    with within(None):  # also where the caller records nothing
-        run.engine = fastest(run.eager, run.theta) if engine == "compiled" else run.eager
+    eager = Eager(model, X, y, loss)
+    run, epoch = Run(eager, optimizer, metrics), 0
+    size = whole(len(eager.rows) if batch_size is None else batch_size, "batch_size")
+    way = chosen("engine", engine, {"compiled": fastest, "eager": lambda eager, theta: eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
-    bar: Any = tqdm(span, "training", disable=not shown)
+    bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
-        with within(None):
+        with within(None):  # also where the caller records nothing
+            run.engine = way(eager, run.theta)
             for epoch in bar:
-                run.one_epoch(epoch, size, shuffle, history)
-                bar.set_postfix(loss=history.loss[-1], refresh=False)
+                run.epoch(epoch, size, shuffle)
+                if shown:
+                    bar.set_postfix(loss=run.history.loss[-1], refresh=False)
             run.check_end()
     except KeyboardInterrupt:
-        history.stopped = f"interrupted in epoch {epoch}"
+        run.history.stopped = f"interrupted in epoch {epoch}"
     except Diverged as error:
         run.theta = run.finite
-        history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
-        text = f"training stopped: {history.stopped}; try a smaller rate"
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        why = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
+        run.history.stopped = why
+        warnings.warn(f"training stopped: {why}; try a smaller rate", RuntimeWarning, stacklevel=2)
     finally:
         bar.close()
-        assign(run.parameters, run.theta)
-        zero_grad(*run.parameters)
-    return history
-
-
-def leaves(model: Model) -> list[Value]:
-    """The parameters of a model, checked."""
-    if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
-        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
-    found: list[Value] = list(dict.fromkeys(cast("Any", model).parameters()))
-    if not found:
-        raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
-    wrong = [p for p in found if not isinstance(p, Value) or p.op is not None]  # pyright: ignore[reportUnnecessaryIsInstance]
-    if wrong:
-        raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
-    return found
-
-
-def table(data: Any, name: str) -> list[Any]:
-    """A row of floats, or one float, for every sample; checked."""
-    rows: Any = list(cast("Any", data)) if isinstance(data, Iterator) else data
-    try:
-        array = np.asarray(rows)
-    except ValueError:
-        lengths = sorted({len(row) if hasattr(row, "__len__") else 1 for row in rows})
-        raise ValueError(f"{name} needs rows of one length, not of {lengths}") from None
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
-    if array.dtype.kind == "O" and array.ndim:
-        array = np.array([number(x, name) for x in array.flat]).reshape(array.shape)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if array.ndim not in (1, 2) or not array.size:
-        raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
-    wrong = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
-    if wrong.size:
-        raise ValueError(f"{name}[{wrong[0]}] is not finite: {array[wrong[0]]}")
-    return array.astype(float).tolist()
+        assign(eager.parameters, run.theta)
+        zero_grad(*eager.parameters)
+    return run.history
