@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce, update_wrapper
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from autograd import Value, exp, log, maximum, relu, scope, softplus
-from autograd.operators import Scalar, plus, times
-
-from .modules import is_scalar, plain, row_of
+from autograd.ieee import BOOL, number
+from autograd.operators import Scalar, plain, plus, times
 
 __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
 __all__ += ["mse"]
@@ -47,23 +46,21 @@ class Loss:
 
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every number that is compared with another, checked."""
-        if is_scalar(predictions) and is_scalar(targets):
-            return [(self.checked(0, predictions), self.checked(1, targets))]
-        return [pair for p, t in self.matched(predictions, targets) for pair in self.pairs(p, t)]
+        p, t = nested(predictions), nested(targets)
+        if isinstance(p, list) or isinstance(t, list):
+            return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))
+        for x, (allowed, _, which), what in zip(
+            (p, t), self.domains, ("predictions", "targets"), strict=True
+        ):
+            if not allowed(plain(x)):
+                raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
+        return [(p, t)]
 
-    def matched(self, predictions: Any, targets: Any) -> Iterable[tuple[Any, Any]]:
-        """Predictions with their targets; there are as many of each, and at least one."""
-        ps, ts = row_of(predictions), row_of(targets)
+    def matched(self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]) -> list[Any]:
+        """The pairs in every prediction and its target; there are as many of each, and at least one."""
         if len(ps) != len(ts) or not ps:
             raise ValueError(f"{self.name}: {len(ps)} predictions do not match {len(ts)} targets")
-        return zip(ps, ts, strict=True)
-
-    def checked(self, side: int, x: Scalar) -> Scalar:
-        """A prediction (side 0) or a target (side 1); a plain number as a float."""
-        allowed, _, which = self.domains[side]
-        if not allowed(plain(x)):
-            raise ValueError(f"{self.name}'s {('predictions', 'targets')[side]} are {which}, not {plain(x)}")
-        return x if isinstance(x, Value) else float(x)
+        return [pair for p, t in zip(ps, ts, strict=True) for pair in pairs(p, t)]
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
@@ -84,31 +81,44 @@ class ClassLoss(Loss):
 
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
-        if is_scalar(predictions):
+        row, target = nested(predictions), nested(targets)
+        if not isinstance(row, list):
             raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
-        row = row_of(predictions)
-        if row and is_scalar(row[0]):
-            return [([self.checked(0, p) for p in row], self.shares(targets, len(row)))]
-        return super().pairs(row, targets)
+        if not row or isinstance(row[0], list):
+            return self.matched(row, row_of(target), self.pairs)
+        return [tuple(zip(*super().pairs(row, self.shares(target, len(row))), strict=True))]
 
     def shares(self, target: Any, classes: int) -> list[Any]:
         """A target as one number for every class: 1 for the index that it is, or as given."""
         row = row_of(target)
-        if is_scalar(target) or len(row) == 1 < classes:
-            index = plain(row[0])
-            if index not in range(classes):
-                raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
-            return [float(i == index) for i in range(classes)]
-        shares = [self.checked(1, t) for _, t in self.matched(range(classes), row)]
-        total = sum(plain(shares))
-        if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in shares):
-            raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")
-        return shares
+        if row is target and not len(row) == 1 < classes:
+            total = sum(map(plain, row))
+            if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in row):
+                raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")
+            return row
+        index = plain(row[0])
+        if index not in range(classes):
+            raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
+        return [float(i == index) for i in range(classes)]
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether the likeliest class is the target's."""
         [(row, shares)] = self.pairs(prediction, target)
         return row.index(max(row)) == shares.index(max(shares))
+
+
+def nested(x: Any, value: Callable[[Value], Any] = lambda v: v) -> Any:
+    """Rows as lists, plain numbers as floats, and what ``value`` makes of Values."""
+    if isinstance(x, Value):
+        return value(x)
+    if isinstance(x, Iterable) and not isinstance(x, (str, bytes)):
+        return [nested(v, value) for v in cast("Any", x)]
+    return float(x) if isinstance(x, BOOL) else number(x, "a loss")
+
+
+def row_of(x: Any) -> list[Any]:
+    """A row; a lone number is a row of one."""
+    return cast("list[Any]", x) if isinstance(x, list) else [x]
 
 
 def clamped_log(p: Scalar) -> Value:

@@ -11,16 +11,15 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
-from autograd.ieee import BOOL, REAL, number
+from autograd.ieee import REAL, number
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
-T = TypeVar("T")
 Activation: TypeAlias = "str | Callable[[Any], Any]"
 Init: TypeAlias = "str | tuple[float, float]"  # by name, or the bounds of the weights and of the bias
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
@@ -78,19 +77,20 @@ def found(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
     seen.add(id(thing))
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
-    inside = vars(thing) if isinstance(thing, Module) else thing
-    if not isinstance(inside, Mapping):
-        listed = isinstance(inside, (list, tuple, deque)) or getattr(inside, "dtype", None) == "O"
-        inside = dict(enumerate(inside)) if listed else {}
-    for key, x in inside.items():
+    inside: Any = vars(thing) if isinstance(thing, Module) else thing
+    if isinstance(inside, (list, tuple, deque)) or getattr(inside, "dtype", None) == "O":
+        inside = dict(enumerate(inside))
+    for key, x in inside.items() if isinstance(inside, Mapping) else ():
         yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
-def chosen(option: str, name: str, known: Mapping[str, T]) -> T:
-    """What goes by that name; otherwise a ValueError that lists the names."""
-    if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"{option} {name!r} is unknown; choose one of {', '.join(known)}")
-    return known[name]
+def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
+    """What goes by that name, or a function as it is; otherwise a ValueError that lists the names."""
+    if callable(what):
+        return what
+    if not isinstance(what, str) or what not in known:
+        raise ValueError(f"{option} {what!r} is unknown; choose one of {', '.join(known)}")
+    return known[what]
 
 
 def linear(x: Value) -> Value:
@@ -113,9 +113,7 @@ def softmax(row: Iterable[Any]) -> list[Value]:
 
 
 def activation_of(activation: Activation) -> Callable[[Any], Any]:
-    """An activation by its name, "linear" or an op of one operand; or a function as it is."""
-    if callable(activation):
-        return activation
+    """An activation by its name, "linear", "softmax" or an op of one operand; or a function as it is."""
     ops = {name: op for name, op in OPS.items() if len(op.operands) == 1}
     return chosen("activation", activation, {"linear": linear, **ops, "softmax": softmax})
 
@@ -135,28 +133,9 @@ def whole(n: int, what: str) -> int:
     return n
 
 
-def is_scalar(x: Any) -> bool:
-    """Whether x is one number or Value."""
-    return isinstance(x, (Value, *REAL, *BOOL))
-
-
-def row_of(x: Any) -> list[Any]:
-    """A row as a list; a lone number is a row of one."""
-    if isinstance(x, (str, bytes)) or not (is_scalar(x) or isinstance(x, Iterable)):
-        raise TypeError(f"numbers, Values and rows of them are wanted, not {type(x).__name__}")
-    return [x] if is_scalar(x) else list(x)
-
-
-def plain(x: Any) -> Any:
-    """A Value's number, or those of a row."""
-    if is_scalar(x):
-        return x.data if isinstance(x, Value) else float(x)
-    return [plain(v) for v in row_of(x)]
-
-
 def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
-    """One row of n inputs."""
-    row = row_of(x)
+    """One row of n inputs; a lone number is a row of one."""
+    row: list[Any] = [x] if isinstance(x, (Value, *REAL)) else list(x)
     if len(row) != n:
         raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
     taker = f"{taker}, one row at a time ([f(x) for x in rows]),"

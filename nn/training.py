@@ -1,4 +1,8 @@
-"""Training: gradient descent over the rows of a table; theta is all parameters as one array."""
+"""Training: gradient descent over the rows of a table; theta is all parameters as one array.
+
+There are two ways to the mean loss of a batch and its gradient: through the scalar graph row by row, or by a
+program, recorded from the first row, for all rows at once.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,28 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from autograd import Value, zero_grad
+from autograd import Value, compile, no_grad, zero_grad
 from autograd.ieee import number
+from autograd.operators import plain
 from autograd.scopes import within
 
-from .engines import Array, Compiled, Eager, assign, fastest
-from .losses import LOSSES, Loss
+from .losses import LOSSES, ClassLoss, Loss, nested, row_of
 from .modules import chosen, whole
 
+Array: TypeAlias = NDArray[np.float64]
+# From theta, the places of a batch's rows and whether outputs are wanted: the mean loss, its gradient, outputs
+Way: TypeAlias = "Callable[[Array, Sequence[int], bool], tuple[float, Array, list[Any]]]"
 Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
+FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 
 
 @dataclass(frozen=True)
@@ -82,32 +91,70 @@ class Diverged(Exception):  # noqa: N818  not an error of the caller's
     """A step would leave the finite numbers."""
 
 
-class Run:
-    """One call of ``fit``: θ as it is, and as it was when the loss was last finite."""
+class Training:
+    """A model, its data, and theta as it is and as it was when the loss was last finite."""
 
-    def __init__(self, eager: Eager, optimizer: Any, metrics: Sequence[Metric]) -> None:
+    def __init__(
+        self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Sequence[Metric]
+    ) -> None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
             raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
-        self.eager, self.optimizer, self.history = eager, optimizer, History()
-        self.engine: Eager | Compiled = eager
+        self.model, self.optimizer, self.history = model, optimizer, History()
+        self.rows, self.targets = table(X, "X"), table(y, "y")
+        if len(self.rows) != len(self.targets):
+            raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
+        self.loss = chosen("loss", loss, LOSSES)
         given = [metrics] if isinstance(metrics, str) else metrics
-        functions = [m if callable(m) else chosen("metric", m, {"accuracy": self.accuracy}) for m in given]
+        functions = [chosen("metric", m, {"accuracy": self.accuracy}) for m in given]
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(functions):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
-        if "accuracy" in self.metrics:
-            self.metrics["accuracy"]([eager.first], eager.targets[:1])
-        self.theta = self.finite = np.array([p.data for p in eager.parameters])
+        self.parameters = leaves(model)
+        self.theta = self.finite = np.array([p.data for p in self.parameters])
+        self.gradient: Way = self.eager
+        self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
         """The part of the outputs that say what their targets say."""
-        if not isinstance(self.eager.loss, Loss):
+        if not isinstance(self.loss, Loss):
             raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
-        return sum(map(self.eager.loss.correct, outputs, targets)) / len(targets)
+        return sum(map(self.loss.correct, outputs, targets)) / len(targets)
+
+    def check_start(self) -> None:
+        """One row forward, so that what does not fit is said before anything is changed."""
+        with no_grad():
+            output = self.model(self.rows[0])
+            self.check([output] * len(self.rows))
+            loss = self.loss(output, self.targets[0])
+        if not isinstance(loss, Value):
+            raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
+        if "accuracy" in self.metrics:
+            self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
+
+    def check(self, outputs: Iterable[Any]) -> None:
+        """Raises ValueError for outputs and targets that nn's loss does not allow."""
+        for i, pair in enumerate(zip(outputs, self.targets, strict=True)):
+            try:
+                self.loss.pairs(*pair) if isinstance(self.loss, Loss) else None
+            except ValueError as error:
+                raise ValueError(f"X[{i}] and y[{i}]: {error}") from None
+
+    def eager(self, theta: Array, batch: Sequence[int], with_outputs: bool) -> tuple[float, Array, list[Any]]:
+        """The scalar graph of one row after the other, one held at a time."""
+        assign(self.parameters, theta)
+        zero_grad(*self.parameters)
+        losses, outputs = list[float](), list[Any]()
+        for i in batch:
+            output = self.model(self.rows[i])
+            loss = self.loss(output, self.targets[i])
+            loss.backward(1 / len(batch))
+            losses.append(loss.data)
+            outputs.append(nested(output, plain))
+        return sum(losses) / len(batch), np.array([p.grad for p in self.parameters]), outputs
 
     def epoch(self, epoch: int, size: int, shuffle: bool) -> None:
         """Every row once, a step for every batch."""
-        n, total, outputs = len(self.eager.rows), 0.0, list[Any]()
+        n, total, outputs = len(self.rows), 0.0, list[Any]()
         order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
         for start in range(0, n, size):
             batch = order[start : start + size]
@@ -115,13 +162,13 @@ class Run:
             total += loss * len(batch)
             outputs += found
         for name, metric in self.metrics.items():
-            found = metric(list(outputs), [self.eager.targets[i] for i in order])
-            self.history.metrics.setdefault(name, []).append(found)
+            value = metric(list(outputs), [self.targets[i] for i in order])
+            self.history.metrics.setdefault(name, []).append(value)
         self.history.loss.append(total / n)
 
     def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
         """A step of the optimizer; gives the mean loss of the batch and the outputs before it."""
-        loss, gradient, outputs = self.engine.gradient(self.theta, batch, bool(self.metrics))
+        loss, gradient, outputs = self.gradient(self.theta, batch, bool(self.metrics))
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss}")
         self.finite = self.theta
@@ -135,14 +182,63 @@ class Run:
         return loss, outputs
 
     def check_end(self) -> None:
-        """The loss after the last step, which no epoch has seen."""
-        loss, _, outputs = self.engine.gradient(self.theta, range(len(self.eager.rows)))
-        self.eager.check(outputs)
+        """The loss after the last step, which no epoch has seen, and whether its graph is what was recorded."""
+        loss, _, outputs = self.gradient(self.theta, range(len(self.rows)), True)
+        self.check(outputs)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at the end")
-        if isinstance(self.engine, Compiled) and (why := self.engine.difference(self.theta)):
+        if self.gradient != self.eager and (why := self.difference(self.gradient)):
             text = "the model is no longer what was recorded before training; train it with engine='eager'"
             warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
+
+    def fastest(self) -> Way:
+        """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
+        try:
+            way = compiled(self)
+            why = self.difference(way)
+            if not why:
+                return way
+        except Exception as error:  # the user's own model and loss are given Values for the numbers of a row
+            why = f"its graph cannot be recorded ({error})"
+        warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=3)
+        return self.eager
+
+    def difference(self, way: Way) -> str:
+        """Where a way parts from the scalar graph, on a few rows: one of each target, and any others."""
+        unlike = np.unique(self.targets, axis=0, return_index=True)[1][:FEW]
+        others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
+        batch: Any = np.unique([*unlike, *others])
+        for some in (*batch[:, None], batch):
+            (ours, d_ours, _), (true, d_true, _) = (f(self.theta, some, False) for f in (way, self.eager))
+            name = f"row {', '.join(map(str, some))}"
+            if not np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True):
+                return f"{name} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"
+            if not np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True):
+                return f"{name} has another gradient than the recorded graph"
+        return ""
+
+
+def compiled(run: Training) -> Way:
+    """A program for all rows at once, recorded from the first one."""
+    n, classes = len(run.rows), isinstance(run.loss, ClassLoss)
+    X = np.reshape(run.rows, (n, -1))
+    row = [Value(x) for x in X[0]]
+    output = run.model(row if isinstance(run.rows[0], list) else row[0])
+    outputs = [v if isinstance(v, Value) else Value(v) for v in row_of(nested(output))]
+    T = np.reshape(
+        [run.loss.shares(t, len(outputs)) for t in run.targets] if classes else run.targets, (n, -1)
+    )
+    target = [Value(t) for t in T[0]]
+    loss = run.loss(output, target if classes or isinstance(run.targets[0], list) else target[0])
+    program = compile(loss, [*row, *target], run.parameters)
+    predictor = compile(outputs if isinstance(nested(output), list) else outputs[0], row, run.parameters)
+    table = np.column_stack([X, T])
+
+    def gradient(theta: Array, batch: Sequence[int], with_outputs: bool) -> tuple[float, Array, list[Any]]:
+        loss, gradient = program.value_and_grad(table if len(batch) == n else table[batch], theta)
+        return loss, gradient, predictor(X[batch], theta).tolist() if with_outputs else []
+
+    return gradient
 
 
 def fit(
@@ -165,15 +261,14 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    eager = Eager(model, X, y, loss)
-    run, epoch = Run(eager, optimizer, metrics), 0
-    size = whole(len(eager.rows) if batch_size is None else batch_size, "batch_size")
-    way = chosen("engine", engine, {"compiled": fastest, "eager": lambda eager, theta: eager})
+    run, epoch = Training(model, X, y, loss, optimizer, metrics), 0
+    size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
+    way = chosen("engine", engine, {"compiled": run.fastest, "eager": lambda: run.eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
     bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
         with within(None):  # also where the caller records nothing
-            run.engine = way(eager, run.theta)
+            run.gradient = way()
             for epoch in bar:
                 run.epoch(epoch, size, shuffle)
                 if shown:
@@ -188,6 +283,43 @@ def fit(
         warnings.warn(f"training stopped: {why}; try a smaller rate", RuntimeWarning, stacklevel=2)
     finally:
         bar.close()
-        assign(eager.parameters, run.theta)
-        zero_grad(*eager.parameters)
+        assign(run.parameters, run.theta)
+        zero_grad(*run.parameters)
     return run.history
+
+
+def leaves(model: Any) -> list[Value]:
+    """The parameters of a model, checked."""
+    if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
+        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
+    found: list[Any] = list(dict.fromkeys(model.parameters()))
+    if not found:
+        raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
+    for p in found:
+        if not isinstance(p, Value) or p.op:
+            raise TypeError(f"a parameter is a Value that no op made, not {p!r}")
+    return found
+
+
+def table(data: Any, name: str) -> list[Any]:
+    """A row of floats, or one float, for every sample; checked."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
+    try:
+        array = np.asarray(list[Any](data) if isinstance(data, Iterator) else data)
+    except ValueError as error:
+        raise ValueError(f"{name} needs rows of one length: {error}") from None
+    if array.dtype.kind not in "fiub":
+        array = np.vectorize(number, otypes=[float])(array, name)
+    if array.ndim not in (1, 2) or not array.size:
+        raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
+    for i, row in enumerate(array):
+        if not np.isfinite(row).all():
+            raise ValueError(f"{name}[{i}] is not finite: {row}")
+    return array.astype(float).tolist()
+
+
+def assign(parameters: Sequence[Value], theta: Array) -> None:
+    """The parameters' numbers, out of one array."""
+    for p, x in zip(parameters, theta.tolist(), strict=True):
+        p.data = x
