@@ -22,6 +22,7 @@ __all__ += ["mse"]
 
 # Which numbers are allowed, above which of them the answer is yes, and how to say it
 Domain: TypeAlias = "tuple[Callable[[float], bool], float, str]"
+SIDES = ("predictions", "targets")
 ANY: Domain = (lambda x: True, 0.0, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
@@ -32,9 +33,7 @@ SIGN: Domain = (lambda x: x in (-1, 1), 0.0, "-1 or 1")
 class Loss:
     """The mean of a term over all pairs of a prediction and a target, which have a domain each."""
 
-    def __init__(
-        self, term: Callable[[Any, Any], Scalar], prediction: Domain = ANY, target: Domain = ANY
-    ) -> None:
+    def __init__(self, term: Callable[..., Any], prediction: Domain = ANY, target: Domain = ANY) -> None:
         self.term, self.domains, self.name = term, (prediction, target), term.__name__
         update_wrapper(self, term)
 
@@ -49,9 +48,7 @@ class Loss:
         p, t = nested(predictions), nested(targets)
         if isinstance(p, list) or isinstance(t, list):
             return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))
-        for x, (allowed, _, which), what in zip(
-            (p, t), self.domains, ("predictions", "targets"), strict=True
-        ):
+        for x, what, (allowed, _, which) in zip((p, t), SIDES, self.domains, strict=True):
             if not allowed(plain(x)):
                 raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
         return [(p, t)]
@@ -82,11 +79,12 @@ class ClassLoss(Loss):
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
         row, target = nested(predictions), nested(targets)
-        if not isinstance(row, list):
+        if row_of(row) is not row:
             raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
         if not row or isinstance(row[0], list):
             return self.matched(row, row_of(target), self.pairs)
-        return [tuple(zip(*super().pairs(row, self.shares(target, len(row))), strict=True))]
+        row, shares = zip(*super().pairs(row, self.shares(target, len(row))), strict=True)
+        return [(row, shares)]
 
     def shares(self, target: Any, classes: int) -> list[Any]:
         """A target as one number for every class: 1 for the index that it is, or as given."""
@@ -107,18 +105,16 @@ class ClassLoss(Loss):
         return row.index(max(row)) == shares.index(max(shares))
 
 
-def nested(x: Any, value: Callable[[Value], Any] = lambda v: v) -> Any:
-    """Rows as lists, plain numbers as floats, and what ``value`` makes of Values."""
-    if isinstance(x, Value):
-        return value(x)
+def nested(x: Any, leaf: Callable[[Any], Any] = lambda v: v) -> Any:
+    """Rows as lists, and what ``leaf`` makes of every Value and float in them."""
     if isinstance(x, Iterable) and not isinstance(x, (str, bytes)):
-        return [nested(v, value) for v in cast("Any", x)]
-    return float(x) if isinstance(x, BOOL) else number(x, "a loss")
+        return [nested(v, leaf) for v in cast("Any", x)]
+    return leaf(x if isinstance(x, Value) else float(x) if isinstance(x, BOOL) else number(x, "a loss"))
 
 
 def row_of(x: Any) -> list[Any]:
     """A row; a lone number is a row of one."""
-    return cast("list[Any]", x) if isinstance(x, list) else [x]
+    return x if isinstance(x, list) else [x]  # pyright: ignore[reportUnknownVariableType]
 
 
 def clamped_log(p: Scalar) -> Value:

@@ -11,7 +11,8 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias, cast
+from operator import mul
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -70,18 +71,17 @@ class Module:
         zero_grad(*self.parameters())
 
 
-def found(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
     """The parameters in a module, list, tuple or dict, and in those inside it."""
     if id(thing) in seen:
         return
     seen.add(id(thing))
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
-    inside: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(inside, (list, tuple, deque)) or getattr(inside, "dtype", None) == "O":
-        inside = dict(enumerate(inside))
-    for key, x in inside.items() if isinstance(inside, Mapping) else ():
-        yield from found(x, f"{path}.{key}".lstrip("."), seen)
+    things: Any = vars(thing) if isinstance(thing, Module) else thing
+    if isinstance(thing, (Module, Mapping, list, tuple, deque)) or getattr(thing, "dtype", None) == "O":
+        for key, x in things.items() if hasattr(things, "items") else enumerate(things):
+            yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
 def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
@@ -94,7 +94,6 @@ def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
 
 
 def linear(x: Value) -> Value:
-    """x itself: no activation."""
     return x
 
 
@@ -119,7 +118,6 @@ def activation_of(activation: Activation) -> Callable[[Any], Any]:
 
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
-    """Within which bounds the first weights and biases are drawn."""
     pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
     if len(pair) != 2 or not all(0 <= bound < math.inf for bound in pair):
         raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
@@ -127,15 +125,14 @@ def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
 
 
 def whole(n: int, what: str) -> int:
-    """A count, checked."""
     if not isinstance(n, (int, np.integer)) or n < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{what} must be a whole number from 1, not {n!r}")
     return n
 
 
-def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
+def inputs(x: Any, n: int, taker: str) -> list[Any]:
     """One row of n inputs; a lone number is a row of one."""
-    row: list[Any] = [x] if isinstance(x, (Value, *REAL)) else list(x)
+    row = [x] if isinstance(x, (Value, *REAL)) else list[Any](x)
     if len(row) != n:
         raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
     taker = f"{taker}, one row at a time ([f(x) for x in rows]),"
@@ -169,10 +166,8 @@ class Neuron(Module):
         self.b = parameter(first, f"b{place}".rstrip("_")) if bias else 0
 
     def forward(self, x: Any) -> Value:
-        """The activation of the weighted sum of one row."""
         row = inputs(x, len(self.w), "Neuron")
-        products = (w * v for w, v in zip(self.w, row, strict=True))
-        return self.activation(sum(products, start=cast("Value", self.b)))
+        return self.activation(sum(map(mul, self.w, row), self.b))
 
     def __repr__(self) -> str:
         name = getattr(self.activation, "name", "") or getattr(self.activation, "__name__", "")
@@ -187,16 +182,14 @@ class Layer(Module):
         init: Init = "micrograd", place: str = "", **options: Any,
     ) -> None:  # fmt: skip
         spread = bounds(init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout"))
-        self.together = activation_of(activation) is softmax  # which needs all outputs at once
-        options |= {"activation": "linear" if self.together else activation, "init": spread}
-        places = [f"{place}{i}_" for i in range(1, nout + 1)]
-        self.neurons = [Neuron(nin, nonlin, place=at, **options) for at in places]
+        together = activation_of(activation) is softmax  # which needs all outputs at once
+        self.activation = softmax if together else list
+        options |= {"activation": "linear" if together else activation, "init": spread}
+        self.neurons = [Neuron(nin, nonlin, place=f"{place}{i + 1}_", **options) for i in range(nout)]
 
     def forward(self, x: Any) -> Value | list[Value]:
-        """What every neuron makes of one row."""
         row = inputs(x, len(self.neurons[0].w), "Layer")
-        out = [neuron(row) for neuron in self.neurons]
-        out = softmax(out) if self.together else out
+        out = self.activation(neuron(row) for neuron in self.neurons)
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -222,10 +215,7 @@ class MLP(Module):
         self.layers = [Layer(n, m, activation=k, init=init, place=f"{i}_") for i, (n, m, k) in shapes]
 
     def forward(self, x: Any) -> Value | list[Value]:
-        """One row through all layers."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return reduce(lambda row, layer: layer(row), self.layers, x)
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"

@@ -10,10 +10,10 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,8 @@ from .losses import LOSSES, ClassLoss, Loss, nested, row_of
 from .modules import chosen, whole
 
 Array: TypeAlias = NDArray[np.float64]
-# From theta, the places of a batch's rows and whether outputs are wanted: the mean loss, its gradient, outputs
-Way: TypeAlias = "Callable[[Array, Sequence[int], bool], tuple[float, Array, list[Any]]]"
-Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
+Gradient: TypeAlias = "tuple[float, Array, Callable[[], list[Any]]]"  # mean loss, gradient, model's outputs
+Way: TypeAlias = "Callable[[Array, Sequence[int]], Gradient]"
 FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 
 
@@ -87,16 +86,10 @@ class History:
         return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
 
 
-class Diverged(Exception):  # noqa: N818  not an error of the caller's
-    """A step would leave the finite numbers."""
-
-
 class Training:
-    """A model, its data, and theta as it is and as it was when the loss was last finite."""
+    """A model and its data; theta as it is, and as it was when the loss was last finite."""
 
-    def __init__(
-        self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Sequence[Metric]
-    ) -> None:
+    def __init__(self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any) -> None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
             raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
         self.model, self.optimizer, self.history = model, optimizer, History()
@@ -115,7 +108,6 @@ class Training:
         self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
-        """The part of the outputs that say what their targets say."""
         if not isinstance(self.loss, Loss):
             raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
         return sum(map(self.loss.correct, outputs, targets)) / len(targets)
@@ -131,7 +123,7 @@ class Training:
         if "accuracy" in self.metrics:
             self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
 
-    def check(self, outputs: Iterable[Any]) -> None:
+    def check(self, outputs: list[Any]) -> None:
         """Raises ValueError for outputs and targets that nn's loss does not allow."""
         for i, pair in enumerate(zip(outputs, self.targets, strict=True)):
             try:
@@ -139,54 +131,52 @@ class Training:
             except ValueError as error:
                 raise ValueError(f"X[{i}] and y[{i}]: {error}") from None
 
-    def eager(self, theta: Array, batch: Sequence[int], with_outputs: bool) -> tuple[float, Array, list[Any]]:
-        """The scalar graph of one row after the other, one held at a time."""
+    def eager(self, theta: Array, batch: Sequence[int]) -> Gradient:
+        """The scalar graph of one row after the other; one is held at a time."""
         assign(self.parameters, theta)
         zero_grad(*self.parameters)
-        losses, outputs = list[float](), list[Any]()
+        total, outputs = 0.0, list[Any]()
         for i in batch:
             output = self.model(self.rows[i])
             loss = self.loss(output, self.targets[i])
             loss.backward(1 / len(batch))
-            losses.append(loss.data)
+            total += loss.data
             outputs.append(nested(output, plain))
-        return sum(losses) / len(batch), np.array([p.grad for p in self.parameters]), outputs
+        return total / len(batch), np.array([p.grad for p in self.parameters]), lambda: outputs
 
     def epoch(self, epoch: int, size: int, shuffle: bool) -> None:
-        """Every row once, a step for every batch."""
         n, total, outputs = len(self.rows), 0.0, list[Any]()
         order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
         for start in range(0, n, size):
             batch = order[start : start + size]
-            loss, found = self.step(batch, epoch)
+            loss, gradient, found = self.gradient(self.theta, batch)
+            outputs += found() if self.metrics else []
             total += loss * len(batch)
-            outputs += found
+            self.step(loss, gradient, epoch)
         for name, metric in self.metrics.items():
             value = metric(list(outputs), [self.targets[i] for i in order])
             self.history.metrics.setdefault(name, []).append(value)
         self.history.loss.append(total / n)
 
-    def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
-        """A step of the optimizer; gives the mean loss of the batch and the outputs before it."""
-        loss, gradient, outputs = self.gradient(self.theta, batch, bool(self.metrics))
+    def step(self, loss: float, gradient: Array, epoch: int) -> None:
+        """A step of the optimizer."""
         if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss}")
+            raise FloatingPointError(f"the loss is {loss}")
         self.finite = self.theta
         with np.errstate(all="ignore"):
             theta = np.asarray(self.optimizer.update(self.theta.copy(), gradient, epoch), dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
         if not np.isfinite(theta).all():
-            raise Diverged("a parameter would be inf or nan")
+            raise FloatingPointError("a parameter would be inf or nan")
         self.theta = theta
-        return loss, outputs
 
     def check_end(self) -> None:
-        """The loss after the last step, which no epoch has seen, and whether its graph is what was recorded."""
-        loss, _, outputs = self.gradient(self.theta, range(len(self.rows)), True)
-        self.check(outputs)
+        """The loss after the last step, which no epoch has seen."""
+        loss, _, outputs = self.gradient(self.theta, range(len(self.rows)))
+        self.check(outputs())
         if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss} at the end")
+            raise FloatingPointError(f"the loss is {loss} at the end")
         if self.gradient != self.eager and (why := self.difference(self.gradient)):
             text = "the model is no longer what was recorded before training; train it with engine='eager'"
             warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
@@ -209,34 +199,30 @@ class Training:
         others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
         batch: Any = np.unique([*unlike, *others])
         for some in (*batch[:, None], batch):
-            (ours, d_ours, _), (true, d_true, _) = (f(self.theta, some, False) for f in (way, self.eager))
-            name = f"row {', '.join(map(str, some))}"
-            if not np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True):
-                return f"{name} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"
-            if not np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True):
-                return f"{name} has another gradient than the recorded graph"
+            (ours, d_ours, _), (true, d_true, _) = (f(self.theta, some) for f in (way, self.eager))
+            same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
+            if not (same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True)):
+                rows = ", ".join(map(str, some))
+                return f"row {rows} has the loss {true}, recorded {ours}; use where(step(v), a, b), not if"
         return ""
 
 
 def compiled(run: Training) -> Way:
     """A program for all rows at once, recorded from the first one."""
-    n, classes = len(run.rows), isinstance(run.loss, ClassLoss)
-    X = np.reshape(run.rows, (n, -1))
-    row = [Value(x) for x in X[0]]
+    classes, listed = isinstance(run.loss, ClassLoss), isinstance(run.targets[0], list)
+    row = [Value(x) for x in row_of(run.rows[0])]
     output = run.model(row if isinstance(run.rows[0], list) else row[0])
-    outputs = [v if isinstance(v, Value) else Value(v) for v in row_of(nested(output))]
-    T = np.reshape(
-        [run.loss.shares(t, len(outputs)) for t in run.targets] if classes else run.targets, (n, -1)
-    )
-    target = [Value(t) for t in T[0]]
-    loss = run.loss(output, target if classes or isinstance(run.targets[0], list) else target[0])
+    outputs = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
+    wanted = [run.loss.shares(t, len(outputs)) if classes else row_of(t) for t in run.targets]
+    target = [Value(t) for t in wanted[0]]
+    loss = run.loss(output, target if classes or listed else target[0])
     program = compile(loss, [*row, *target], run.parameters)
-    predictor = compile(outputs if isinstance(nested(output), list) else outputs[0], row, run.parameters)
-    table = np.column_stack([X, T])
+    predictor = compile(outputs, row, run.parameters)
+    table, width = np.column_stack([np.array(run.rows), np.array(wanted)]), len(row)
 
-    def gradient(theta: Array, batch: Sequence[int], with_outputs: bool) -> tuple[float, Array, list[Any]]:
-        loss, gradient = program.value_and_grad(table if len(batch) == n else table[batch], theta)
-        return loss, gradient, predictor(X[batch], theta).tolist() if with_outputs else []
+    def gradient(theta: Array, batch: Sequence[int]) -> Gradient:
+        rows = table if len(batch) == len(table) else table[batch]
+        return *program.value_and_grad(rows, theta), lambda: predictor(table[batch, :width], theta).tolist()
 
     return gradient
 
@@ -244,7 +230,7 @@ def compiled(run: Training) -> Way:
 def fit(
     model: Any, X: Any, y: Any, *, loss: str | Callable[[Any, Any], Value], optimizer: Any, epochs: int,
     batch_size: int | None = None, shuffle: bool = False, engine: str = "compiled",
-    metrics: Sequence[Metric] = (), progress: bool | None = None,
+    metrics: Sequence[str | Callable[[list[Any], list[Any]], float]] = (), progress: bool | None = None,
 ) -> History:  # fmt: skip
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
 
@@ -276,7 +262,7 @@ def fit(
             run.check_end()
     except KeyboardInterrupt:
         run.history.stopped = f"interrupted in epoch {epoch}"
-    except Diverged as error:
+    except FloatingPointError as error:
         run.theta = run.finite
         why = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
         run.history.stopped = why
@@ -292,7 +278,7 @@ def leaves(model: Any) -> list[Value]:
     """The parameters of a model, checked."""
     if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
         raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
-    found: list[Any] = list(dict.fromkeys(model.parameters()))
+    found: list[Any] = list(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
     for p in found:
@@ -306,20 +292,18 @@ def table(data: Any, name: str) -> list[Any]:
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
     try:
-        array = np.asarray(list[Any](data) if isinstance(data, Iterator) else data)
+        array = np.asarray(list(data) if hasattr(data, "__next__") else data)
     except ValueError as error:
         raise ValueError(f"{name} needs rows of one length: {error}") from None
     if array.dtype.kind not in "fiub":
         array = np.vectorize(number, otypes=[float])(array, name)
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
-    for i, row in enumerate(array):
-        if not np.isfinite(row).all():
-            raise ValueError(f"{name}[{i}] is not finite: {row}")
+    for i, *_ in np.argwhere(~np.isfinite(array)):
+        raise ValueError(f"{name}[{i}] is not finite: {array[i]}")
     return array.astype(float).tolist()
 
 
 def assign(parameters: Sequence[Value], theta: Array) -> None:
-    """The parameters' numbers, out of one array."""
     for p, x in zip(parameters, theta.tolist(), strict=True):
         p.data = x
