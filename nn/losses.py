@@ -6,9 +6,6 @@ clamped at -100, so that 0·log 0 is 0.  All of them raise ValueError for target
 predictions, or that are no labels of the loss.
 """
 
-from __future__ import annotations
-
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
@@ -21,8 +18,7 @@ __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_e
 __all__ += ["mse"]
 
 # Which numbers are allowed, above which of them the answer is yes, and how to say it
-Domain: TypeAlias = "tuple[Callable[[float], bool], float, str]"
-SIDES = ("predictions", "targets")
+Domain: TypeAlias = tuple[Callable[[float], bool], float, str]
 ANY: Domain = (lambda x: True, 0.0, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
@@ -34,7 +30,8 @@ class Loss:
     """The mean of a term over all pairs of a prediction and a target, which have a domain each."""
 
     def __init__(self, term: Callable[..., Any], prediction: Domain = ANY, target: Domain = ANY) -> None:
-        self.term, self.domains, self.name = term, (prediction, target), term.__name__
+        self.term, self.name = term, term.__name__
+        self.domains = {"predictions": prediction, "targets": target}
         update_wrapper(self, term)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
@@ -48,7 +45,7 @@ class Loss:
         p, t = nested(predictions), nested(targets)
         if isinstance(p, list) or isinstance(t, list):
             return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))
-        for x, what, (allowed, _, which) in zip((p, t), SIDES, self.domains, strict=True):
+        for x, (what, (allowed, _, which)) in zip((p, t), self.domains.items(), strict=True):
             if not allowed(plain(x)):
                 raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
         return [(p, t)]
@@ -61,8 +58,8 @@ class Loss:
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
-        (_, threshold, _), (_, label, _) = self.domains
-        if self.domains[1] is ANY:
+        (_, threshold, _), (_, label, _) = self.domains.values()
+        if self.domains["targets"] is ANY:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
         return all((p > threshold) == (t > label) for p, t in self.pairs(prediction, target))
 
@@ -117,11 +114,6 @@ def row_of(x: Any) -> list[Any]:
     return x if isinstance(x, list) else [x]  # pyright: ignore[reportUnknownVariableType]
 
 
-def clamped_log(p: Scalar) -> Value:
-    """log p, but never below -100."""
-    return log(maximum(p, math.exp(-100)))
-
-
 def weighted(shares: Iterable[Scalar], costs: Iterable[Scalar]) -> Scalar:
     """The costs' sum, each times its share."""
     return reduce(plus, map(times, shares, costs))
@@ -131,22 +123,6 @@ def weighted(shares: Iterable[Scalar], costs: Iterable[Scalar]) -> Scalar:
 def mse(p: Any, t: Any) -> Scalar:
     """The mean squared error."""
     return (p - t) ** 2
-
-
-@partial(Loss, prediction=PROBABILITY, target=UNIT)
-def bce(p: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of probabilities.
-
-    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
-    0.367
-    """
-    return -weighted([t, 1 - t], map(clamped_log, [p, 1 - p]))
-
-
-@partial(Loss, target=UNIT)
-def bce_with_logits(z: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of sigmoid(z), accurate for every z."""
-    return weighted([t, 1 - t], map(softplus, [-z, z]))
 
 
 @partial(Loss, target=SIGN)
@@ -162,7 +138,17 @@ def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     >>> round(cross_entropy([0.1, 0.3, 0.6], 2), 4)
     0.5108
     """
-    return -weighted(shares, map(clamped_log, row))
+    return -weighted(shares, (log(maximum(p, exp(-100))) for p in row))
+
+
+@partial(Loss, prediction=PROBABILITY, target=UNIT)
+def bce(p: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of probabilities.
+
+    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
+    0.367
+    """
+    return cross_entropy.term([p, 1 - p], [t, 1 - t])
 
 
 @partial(ClassLoss, target=UNIT)
@@ -171,6 +157,12 @@ def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> S
     top = reduce(maximum, row)
     total = log(sum(exp(z - top) for z in row))
     return weighted(shares, (total + (top - z) for z in row))
+
+
+@partial(Loss, target=UNIT)
+def bce_with_logits(z: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of sigmoid(z), accurate for every z."""
+    return weighted([t, 1 - t], map(softplus, [-z, z]))
 
 
 LOSSES = {x.name: x for x in (mse, bce, bce_with_logits, hinge, cross_entropy, cross_entropy_with_logits)}

@@ -4,12 +4,8 @@ Every call is a composite: a network is drawn as one box, as layers, as neurons 
 ``collapse=`` 1, 2, 3 or (), or by name.
 """
 
-from __future__ import annotations
-
-import math
 import random
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from functools import reduce
 from operator import mul
 from typing import Any, TypeAlias
@@ -21,8 +17,8 @@ from autograd.ieee import REAL, number
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
-Activation: TypeAlias = "str | Callable[[Any], Any]"
-Init: TypeAlias = "str | tuple[float, float]"  # by name, or the bounds of the weights and of the bias
+Activation: TypeAlias = str | Callable[[Any], Any]
+Init: TypeAlias = str | tuple[float, float]  # by name, or the bounds of the weights and of the bias
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "micrograd": lambda nin, nout: (1.0, 0.0),
     "pytorch": lambda nin, nout: (nin**-0.5, nin**-0.5),  # torch.nn.Linear
@@ -79,7 +75,7 @@ def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
     things: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(thing, (Module, Mapping, list, tuple, deque)) or getattr(thing, "dtype", None) == "O":
+    if isinstance(thing, (Module, Mapping, MutableSequence, tuple)) or getattr(thing, "dtype", None) == "O":
         for key, x in things.items() if hasattr(things, "items") else enumerate(things):
             yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
@@ -119,7 +115,7 @@ def activation_of(activation: Activation) -> Callable[[Any], Any]:
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
     pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    if len(pair) != 2 or not all(0 <= bound < math.inf for bound in pair):
+    if len(pair) != 2 or not all(0 <= bound < np.inf for bound in pair):
         raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
     return pair
 
@@ -183,7 +179,7 @@ class Layer(Module):
     ) -> None:  # fmt: skip
         spread = bounds(init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout"))
         together = activation_of(activation) is softmax  # which needs all outputs at once
-        self.activation = softmax if together else list
+        self.activation = softmax if together else list[Value]
         options |= {"activation": "linear" if together else activation, "init": spread}
         self.neurons = [Neuron(nin, nonlin, place=f"{place}{i + 1}_", **options) for i in range(nout)]
 

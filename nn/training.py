@@ -4,8 +4,6 @@ There are two ways to the mean loss of a batch and its gradient: through the sca
 program, recorded from the first row, for all rows at once.
 """
 
-from __future__ import annotations
-
 import math
 import random
 import sys
@@ -16,7 +14,6 @@ from importlib import import_module
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from autograd import Value, compile, no_grad, zero_grad
@@ -27,9 +24,11 @@ from autograd.scopes import within
 from .losses import LOSSES, ClassLoss, Loss, nested, row_of
 from .modules import chosen, whole
 
-Array: TypeAlias = NDArray[np.float64]
-Gradient: TypeAlias = "tuple[float, Array, Callable[[], list[Any]]]"  # mean loss, gradient, model's outputs
-Way: TypeAlias = "Callable[[Array, Sequence[int]], Gradient]"
+Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
+Way: TypeAlias = Callable[
+    [Sequence[int]], Gradient
+]  # the mean loss of a batch, given by the places of its rows
 FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 
 
@@ -104,7 +103,7 @@ class Training:
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
         self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
-        self.gradient: Way = self.eager
+        self.way: Way = self.eager
         self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
@@ -116,24 +115,20 @@ class Training:
         """One row forward, so that what does not fit is said before anything is changed."""
         with no_grad():
             output = self.model(self.rows[0])
-            self.check([output] * len(self.rows))
+            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
+                try:
+                    self.loss.pairs(output, target)
+                except ValueError as error:
+                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
             loss = self.loss(output, self.targets[0])
         if not isinstance(loss, Value):
             raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
         if "accuracy" in self.metrics:
             self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
 
-    def check(self, outputs: list[Any]) -> None:
-        """Raises ValueError for outputs and targets that nn's loss does not allow."""
-        for i, pair in enumerate(zip(outputs, self.targets, strict=True)):
-            try:
-                self.loss.pairs(*pair) if isinstance(self.loss, Loss) else None
-            except ValueError as error:
-                raise ValueError(f"X[{i}] and y[{i}]: {error}") from None
-
-    def eager(self, theta: Array, batch: Sequence[int]) -> Gradient:
+    def eager(self, batch: Sequence[int]) -> Gradient:
         """The scalar graph of one row after the other; one is held at a time."""
-        assign(self.parameters, theta)
+        assign(self.parameters, self.theta)
         zero_grad(*self.parameters)
         total, outputs = 0.0, list[Any]()
         for i in batch:
@@ -149,7 +144,7 @@ class Training:
         order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
         for start in range(0, n, size):
             batch = order[start : start + size]
-            loss, gradient, found = self.gradient(self.theta, batch)
+            loss, gradient, found = self.way(batch)
             outputs += found() if self.metrics else []
             total += loss * len(batch)
             self.step(loss, gradient, epoch)
@@ -173,11 +168,12 @@ class Training:
 
     def check_end(self) -> None:
         """The loss after the last step, which no epoch has seen."""
-        loss, _, outputs = self.gradient(self.theta, range(len(self.rows)))
-        self.check(outputs())
+        loss, _, outputs = self.way(range(len(self.rows)))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at the end")
-        if self.gradient != self.eager and (why := self.difference(self.gradient)):
+        if isinstance(self.loss, Loss):
+            self.loss.pairs(outputs(), self.targets)
+        if self.way != self.eager and (why := self.difference(self.way)):
             text = "the model is no longer what was recorded before training; train it with engine='eager'"
             warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
 
@@ -199,7 +195,7 @@ class Training:
         others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
         batch: Any = np.unique([*unlike, *others])
         for some in (*batch[:, None], batch):
-            (ours, d_ours, _), (true, d_true, _) = (f(self.theta, some) for f in (way, self.eager))
+            (ours, d_ours, _), (true, d_true, _) = (f(some) for f in (way, self.eager))
             same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
             if not (same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True)):
                 rows = ", ".join(map(str, some))
@@ -220,11 +216,11 @@ def compiled(run: Training) -> Way:
     predictor = compile(outputs, row, run.parameters)
     table, width = np.column_stack([np.array(run.rows), np.array(wanted)]), len(row)
 
-    def gradient(theta: Array, batch: Sequence[int]) -> Gradient:
-        rows = table if len(batch) == len(table) else table[batch]
+    def way(batch: Sequence[int]) -> Gradient:
+        theta, rows = run.theta, table if len(batch) == len(table) else table[batch]
         return *program.value_and_grad(rows, theta), lambda: predictor(table[batch, :width], theta).tolist()
 
-    return gradient
+    return way
 
 
 def fit(
@@ -249,12 +245,12 @@ def fit(
     """
     run, epoch = Training(model, X, y, loss, optimizer, metrics), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    way = chosen("engine", engine, {"compiled": run.fastest, "eager": lambda: run.eager})
+    start = chosen("engine", engine, {"compiled": run.fastest, "eager": lambda: run.eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
     bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
         with within(None):  # also where the caller records nothing
-            run.gradient = way()
+            run.way = start()
             for epoch in bar:
                 run.epoch(epoch, size, shuffle)
                 if shown:
