@@ -26,9 +26,7 @@ from .modules import chosen, whole
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
-Way: TypeAlias = Callable[
-    [Sequence[int]], Gradient
-]  # the mean loss of a batch, given by the places of its rows
+Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a batch's rows
 FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 
 
@@ -193,14 +191,17 @@ class Training:
         """Where a way parts from the scalar graph, on a few rows: one of each target, and any others."""
         unlike = np.unique(self.targets, axis=0, return_index=True)[1][:FEW]
         others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
-        batch: Any = np.unique([*unlike, *others])
-        for some in (*batch[:, None], batch):
-            (ours, d_ours, _), (true, d_true, _) = (f(some) for f in (way, self.eager))
-            same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
-            if not (same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True)):
-                rows = ", ".join(map(str, some))
-                return f"row {rows} has the loss {true}, recorded {ours}; use where(step(v), a, b), not if"
-        return ""
+        batch = np.unique([*unlike, *others]).tolist()
+        why = self.apart(way, batch)
+        return why and next(filter(None, (self.apart(way, [i]) for i in batch)), why)
+
+    def apart(self, way: Way, batch: list[int]) -> str:
+        (ours, d_ours, _), (true, d_true, _) = way(batch), self.eager(batch)
+        same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
+        if same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True):
+            return ""
+        rows = ", ".join(map(str, batch))
+        return f"row {rows} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"
 
 
 def compiled(run: Training) -> Way:
