@@ -89,7 +89,7 @@ class Training:
     def __init__(self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any) -> None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
             raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
-        self.model, self.optimizer, self.history = model, optimizer, History()
+        self.model, self.optimizer, self.parameters = model, optimizer, leaves(model)
         self.rows, self.targets = table(X, "X"), table(y, "y")
         if len(self.rows) != len(self.targets):
             raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
@@ -99,7 +99,6 @@ class Training:
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(functions):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
-        self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.way: Way = self.eager
         self.check_start()
@@ -137,7 +136,7 @@ class Training:
             outputs.append(nested(output, plain))
         return total / len(batch), np.array([p.grad for p in self.parameters]), lambda: outputs
 
-    def epoch(self, epoch: int, size: int, shuffle: bool) -> None:
+    def epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
         n, total, outputs = len(self.rows), 0.0, list[Any]()
         order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
         for start in range(0, n, size):
@@ -148,8 +147,8 @@ class Training:
             self.step(loss, gradient, epoch)
         for name, metric in self.metrics.items():
             value = metric(list(outputs), [self.targets[i] for i in order])
-            self.history.metrics.setdefault(name, []).append(value)
-        self.history.loss.append(total / n)
+            history.metrics.setdefault(name, []).append(value)
+        history.loss.append(total / n)
 
     def step(self, loss: float, gradient: Array, epoch: int) -> None:
         """A step of the optimizer."""
@@ -172,8 +171,8 @@ class Training:
         if isinstance(self.loss, Loss):
             self.loss.pairs(outputs(), self.targets)
         if self.way != self.eager and (why := self.difference(self.way)):
-            text = "the model is no longer what was recorded before training; train it with engine='eager'"
-            warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
+            text = f"the model is no longer what was recorded; train it with engine='eager': {why}"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
 
     def fastest(self) -> Way:
         """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
@@ -244,7 +243,7 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    run, epoch = Training(model, X, y, loss, optimizer, metrics), 0
+    run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
     start = chosen("engine", engine, {"compiled": run.fastest, "eager": lambda: run.eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
@@ -253,26 +252,26 @@ def fit(
         with within(None):  # also where the caller records nothing
             run.way = start()
             for epoch in bar:
-                run.epoch(epoch, size, shuffle)
+                run.epoch(epoch, size, shuffle, history)
                 if shown:
-                    bar.set_postfix(loss=run.history.loss[-1], refresh=False)
+                    bar.set_postfix(loss=history.loss[-1], refresh=False)
             run.check_end()
     except KeyboardInterrupt:
-        run.history.stopped = f"interrupted in epoch {epoch}"
+        history.stopped = f"interrupted in epoch {epoch}"
     except FloatingPointError as error:
         run.theta = run.finite
-        why = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
-        run.history.stopped = why
-        warnings.warn(f"training stopped: {why}; try a smaller rate", RuntimeWarning, stacklevel=2)
+        history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
+        warnings.warn(
+            f"training stopped: {history.stopped}; try a smaller rate", RuntimeWarning, stacklevel=2
+        )
     finally:
         bar.close()
         assign(run.parameters, run.theta)
         zero_grad(*run.parameters)
-    return run.history
+    return history
 
 
 def leaves(model: Any) -> list[Value]:
-    """The parameters of a model, checked."""
     if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
         raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
     found: list[Any] = list(dict.fromkeys(cast("Any", model).parameters()))
