@@ -17,8 +17,7 @@ from autograd.operators import Scalar, plain, plus, times
 __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
 __all__ += ["mse"]
 
-# Which numbers are allowed, above which of them the answer is yes, and how to say it
-Domain: TypeAlias = tuple[Callable[[float], bool], float, str]
+Domain: TypeAlias = tuple[Callable[[float], bool], float, str]  # which numbers, their middle, how to say it
 ANY: Domain = (lambda x: True, 0.0, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
@@ -27,7 +26,10 @@ SIGN: Domain = (lambda x: x in (-1, 1), 0.0, "-1 or 1")
 
 
 class Loss:
-    """The mean of a term over all pairs of a prediction and a target, which have a domain each."""
+    """The mean of a term over all pairs of a prediction and a target, which have a domain each.
+
+    Above the middles of their domains, a prediction and a target say yes: so much for the accuracy.
+    """
 
     def __init__(self, term: Callable[..., Any], prediction: Domain = ANY, target: Domain = ANY) -> None:
         self.term, self.name = term, term.__name__
@@ -44,7 +46,7 @@ class Loss:
         """Every number that is compared with another, checked."""
         p, t = nested(predictions), nested(targets)
         if isinstance(p, list) or isinstance(t, list):
-            return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))
+            return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))  # of numbers, in any loss
         for x, (what, (allowed, _, which)) in zip((p, t), self.domains.items(), strict=True):
             if not allowed(plain(x)):
                 raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
@@ -58,10 +60,10 @@ class Loss:
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
-        (_, threshold, _), (_, label, _) = self.domains.values()
         if self.domains["targets"] is ANY:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
-        return all((p > threshold) == (t > label) for p, t in self.pairs(prediction, target))
+        _, middle, _ = zip(*self.domains.values(), strict=True)
+        return all((p > middle[0]) == (t > middle[1]) for p, t in self.pairs(prediction, target))
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
@@ -76,7 +78,7 @@ class ClassLoss(Loss):
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
         row, target = nested(predictions), nested(targets)
-        if row_of(row) is not row:
+        if isinstance(row, (Value, float)):
             raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
         if not row or isinstance(row[0], list):
             return self.matched(row, row_of(target), self.pairs)
@@ -86,7 +88,7 @@ class ClassLoss(Loss):
     def shares(self, target: Any, classes: int) -> list[Any]:
         """A target as one number for every class: 1 for the index that it is, or as given."""
         row = row_of(target)
-        if row is target and not len(row) == 1 < classes:
+        if isinstance(target, list) and not len(row) == 1 < classes:
             total = sum(map(plain, row))
             if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in row):
                 raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")

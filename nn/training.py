@@ -151,7 +151,6 @@ class Training:
         history.loss.append(total / n)
 
     def step(self, loss: float, gradient: Array, epoch: int) -> None:
-        """A step of the optimizer."""
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss}")
         self.finite = self.theta
@@ -277,9 +276,8 @@ def leaves(model: Any) -> list[Value]:
     found: list[Any] = list(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
-    for p in found:
-        if not isinstance(p, Value) or p.op:
-            raise TypeError(f"a parameter is a Value that no op made, not {p!r}")
+    if wrong := [p for p in found if not isinstance(p, Value) or p.op]:
+        raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
     return found
 
 
