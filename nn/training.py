@@ -244,7 +244,7 @@ def fit(
     """
     run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    start = chosen("engine", engine, {"compiled": run.fastest, "eager": lambda: run.eager})
+    start = chosen("engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
     bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
