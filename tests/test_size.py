@@ -110,7 +110,7 @@ LAYERS = {
     "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation drawing "
     "arrays lowering emitting binding rowwise program "
     "__init__",
-    "nn": "modules losses engines training __init__",
+    "nn": "modules losses training __init__",
 }
 
 
