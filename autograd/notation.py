@@ -18,7 +18,7 @@ from fractions import Fraction
 from functools import partial
 from html import escape
 from itertools import chain, count
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, cast
 
 from .ieee import PYTHON
 from .operators import OPS, Scalar
@@ -32,15 +32,12 @@ Base: TypeAlias = "str | Expr | tuple[str, tuple[Expr, ...]]"  # a name, a sum i
 Factor: TypeAlias = "tuple[Base, Expr]"  # a base and its power
 Term: TypeAlias = "tuple[Number, tuple[Factor, ...]]"
 Edge: TypeAlias = "tuple[Box, int]"  # the box that reads, and the operand's place among its args
-T = TypeVar("T")
 MOST = 5000  # nodes that are worth a formula
 EXACT = 1e15  # coefficients up to here stay exact fractions
 
 
 class Expr(tuple["Term", ...]):
     """A sum of terms in their order of arrival, with the operators that an op's formula needs; () is 0."""
-
-    __slots__ = ()
 
     def plus(self, *others: Any) -> Expr:
         """The sum; terms with the same factors are added up."""
@@ -114,20 +111,22 @@ def call(word: str, *args: Any) -> Expr:
 
 
 ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
-WORDS = {word: x if isinstance(x, float) else partial(call, word) for word, x in PYTHON.items()} | {
-    "pow": pow
-}
+CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
+WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
 
 # ---------------------------------------------------------------------------------------------------- writing
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
-LATEX = {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"}
+LATEX = str.maketrans(
+    {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"}
+)
 NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
-NOTATIONS: dict[str, Callable[[str], str]] = {  # and how a name is escaped in each
-    "text": str,
-    "latex": lambda s: s.translate(str.maketrans(LATEX)),
-    "mathml": lambda s: escape(NO_XML.sub("", s)),
-}
+NOTATIONS = ("text", "latex", "mathml")
+ESCAPED: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda s: s.translate(LATEX),
+    lambda s: escape(NO_XML.sub("", s)),
+)  # a name in each of them
 ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})  # what these stand for in MathML
 # fmt: off
 PIECES = {  #   text        LaTeX                               MathML
@@ -162,8 +161,9 @@ class Writer:
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
         if notation not in NOTATIONS:
             raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
-        self.text, self.short, self.escaped = notation == "text", short, NOTATIONS[notation]
-        column, rows = [*NOTATIONS].index(notation), ROWS if notation == "mathml" else {}
+        self.text, self.short, column = notation == "text", short, NOTATIONS.index(notation)
+        self.low, self.escaped = LOW if self.text else {}, ESCAPED[column]
+        rows = ROWS if notation == "mathml" else {}
         self.pieces = {piece: templates[column].translate(rows) for piece, templates in PIECES.items()}
 
     def put(self, piece: str, *parts: str) -> str:
@@ -172,7 +172,7 @@ class Writer:
     def brackets(self, s: str) -> str:
         return self.put("tall" if r"\frac" in s else "brackets", s)
 
-    def few(self, items: Sequence[T], dots: T, most: int) -> Sequence[T]:
+    def few(self, items: Sequence[Any], dots: Any, most: int) -> Sequence[Any]:
         return [*items[:2], dots, items[-1]] if self.short and len(items) > most else items
 
     def name(self, s: str) -> str:
@@ -182,43 +182,38 @@ class Writer:
         if re.search(r"[-+*/^·,=\s⁰¹²³⁴-⁹]", s):
             return self.brackets(self.put("word", self.escaped(s)))
         parts = re.fullmatch(r"([^\d.]+?)_?(\d+|(?<=_)\w+)", s)  # x1w1 stays as it is
-        base, index = parts.groups() if parts else (s, "")
-        if index.isdecimal() and index.isascii():
-            low = self.put("number", index.translate(LOW) if self.text else index)
-        elif index and not self.text:
-            low = self.name(index)
-        else:
-            return self.put("letter" if len(s) == 1 else "word", self.escaped(s))
-        return self.put("index", self.name(base), low)
+        if parts and parts[2].isdecimal() and parts[2].isascii():
+            return self.put("index", self.name(parts[1]), self.put("number", parts[2].translate(self.low)))
+        if parts and not self.text:
+            return self.put("index", *map(self.name, parts.groups()))
+        return self.put("letter" if len(s) == 1 else "word", self.escaped(s))
 
     def number(self, c: Number) -> str:
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
-        written = self.put("number", digits)
-        if exponent:
-            ten = self.power(self.put("number", "10"), self.put("number", str(int(exponent))))
-            written = ten if digits == "1" else written + self.put("times") + ten
-        return written
+        if not exponent:
+            return self.put("number", digits)
+        ten = self.power(self.put("number", "10"), self.put("number", str(int(exponent))))
+        return ten if digits == "1" else self.put("number", digits) + self.put("times") + ten
 
     def power(self, base: str, n: str) -> str:
-        if self.text and re.fullmatch("-?[0-9]+", n):
-            n = n.translate(HIGH)
-        elif self.text:
-            n = f"^{n}" if re.fullmatch(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+", n) else f"^({n})"
+        if self.text:
+            plain = re.fullmatch(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+", n)
+            n = n.translate(HIGH) if re.fullmatch("-?[0-9]+", n) else f"^{n}" if plain else f"^({n})"
         return self.put("power", base, n)
 
-    def factor(self, base: Base, n: Expr, *, bare: bool) -> str:
+    def factor(self, base: Base, n: Expr, *, bare: bool = False) -> str:
         match base:
             case str():
                 written = self.name(base)
             case Expr():
                 written = self.sum(base, tight=True)
-                bare = NUMBER.fullmatch(written) is not None or (bare and n == ONE)
+                bare = bool(NUMBER.fullmatch(written)) or (bare and n == ONE)
                 written = written if bare else self.brackets(written)
+            case ("sqrt" | "abs") as word, (x,):
+                written = self.put(word, self.sum(x, tight=True))
             case word, args:
                 inside = self.put("comma").join(self.sum(x, tight=True) for x in args)
-                operator = self.put("operator", self.escaped(word))
-                shaped = word in ("sqrt", "abs")
-                written = self.put(word, inside) if shaped else operator + self.brackets(inside)
+                written = self.put("operator", self.escaped(word)) + self.brackets(inside)
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
     def side_by_side(self, factors: Sequence[str]) -> str:
@@ -247,7 +242,7 @@ class Writer:
             divisor = self.side_by_side(under)
             divisor = self.brackets(divisor) if self.text and len(under) > 1 else divisor
             over = [self.put("fraction", self.side_by_side(over), divisor)]
-        return self.side_by_side(self.parts(1, flow, bar=False) + over)
+        return self.side_by_side([self.factor(*f) for f in flow] + over)
 
     def parts(self, k: Number, factors: Sequence[Factor], *, bar: bool) -> list[str]:
         """A number and factors; a bar of LaTeX or MathML brackets a lone sum by itself."""
@@ -293,7 +288,19 @@ class Formulas:
         self.roots, self.view, self.drawn, self.long = roots, view, drawn, 12 if drawn else 30
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}
-        self.name_all()
+        named = [v for v in self.home if v.name]
+        looks = Counter(TEXT.name(v.name) for v in named)
+        self.taken = {*looks, *(v.name.rstrip("0123456789").rstrip("_") for v in named)}
+        numbered = {v.name: self.unused(v.name) for v in named}
+        self.names = {v: next(numbered[v.name]) if looks[TEXT.name(v.name)] > 1 else v.name for v in named}
+        nameless = [v for v in self.home if v.op is None and not v.name and v not in roots]
+        self.fresh = {
+            "y": self.unused("y", "yzf"),
+            "u": self.unused("u", "uvspqr"),
+            "x": self.unused("x", "x" * (len(nameless) == 1)),
+        }
+        for v in [*roots, *nameless]:
+            self.letter(v)
         own = self.names[roots[0]]
         self.loss = own if len(roots) == 1 and own in (loss, "loss") else loss
         self.seeds = {y: ONE if self.names[y] == self.loss else expr(self.bar(y)) for y in roots}
@@ -303,20 +310,7 @@ class Formulas:
         for box in view:
             self.read_box(box)
 
-    def name_all(self) -> None:
-        """The user's names, numbered where several look alike; then roots and leaves without one."""
-        named = [v for v in self.home if v.name]
-        looks = Counter(TEXT.name(v.name) for v in named)
-        self.taken = {*looks, *(v.name.rstrip("0123456789").rstrip("_") for v in named)}
-        numbered = {v.name: self.unused("", v.name) for v in named}
-        self.names = {v: next(numbered[v.name]) if looks[TEXT.name(v.name)] > 1 else v.name for v in named}
-        nameless = [y for y in dict.fromkeys(self.roots) if not y.name]
-        self.names.update(zip(nameless, self.unused("yzf", "y"), strict=False))
-        leaves = [v for v in self.home if v.op is None and v not in self.names]
-        self.names.update(zip(leaves, self.unused("x" if len(leaves) == 1 else "", "x"), strict=False))
-        self.letters = self.unused("uvspqr", "u")
-
-    def unused(self, letters: str, stem: str) -> Iterator[str]:
+    def unused(self, stem: str, letters: str = "") -> Iterator[str]:
         """The letters, then stem1, stem2, ..., without those that look like a name that is taken."""
         for name in chain(letters, (f"{stem}{i}" for i in count(1))):
             if TEXT.name(name) not in self.taken:
@@ -325,7 +319,8 @@ class Formulas:
 
     def letter(self, v: Value) -> str:
         """Its name; a new letter if it had none."""
-        self.names[v] = self.names.get(v) or next(self.letters)
+        if v not in self.names:
+            self.names[v] = next(self.fresh["y" if v in self.roots else "u" if v.op else "x"])
         return self.names[v]
 
     def read_box(self, box: Box) -> None:
