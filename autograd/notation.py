@@ -122,11 +122,7 @@ LATEX = str.maketrans(
 )
 NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
 NOTATIONS = ("text", "latex", "mathml")
-ESCAPED: tuple[Callable[[str], str], ...] = (
-    str,
-    lambda s: s.translate(LATEX),
-    lambda s: escape(NO_XML.sub("", s)),
-)  # a name in each of them
+ESCAPES: list[Callable[[str], str]] = [str, lambda s: s.translate(LATEX), lambda s: escape(NO_XML.sub("", s))]
 ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})  # what these stand for in MathML
 # fmt: off
 PIECES = {  #   text        LaTeX                               MathML
@@ -162,7 +158,7 @@ class Writer:
         if notation not in NOTATIONS:
             raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
         self.text, self.short, column = notation == "text", short, NOTATIONS.index(notation)
-        self.low, self.escaped = LOW if self.text else {}, ESCAPED[column]
+        self.low, self.escaped = LOW if self.text else {}, ESCAPES[column]
         rows = ROWS if notation == "mathml" else {}
         self.pieces = {piece: templates[column].translate(rows) for piece, templates in PIECES.items()}
 
@@ -201,14 +197,13 @@ class Writer:
             n = n.translate(HIGH) if re.fullmatch("-?[0-9]+", n) else f"^{n}" if plain else f"^({n})"
         return self.put("power", base, n)
 
-    def factor(self, base: Base, n: Expr, *, bare: bool = False) -> str:
+    def factor(self, base: Base, n: Expr) -> str:
         match base:
             case str():
                 written = self.name(base)
             case Expr():
                 written = self.sum(base, tight=True)
-                bare = bool(NUMBER.fullmatch(written)) or (bare and n == ONE)
-                written = written if bare else self.brackets(written)
+                written = written if NUMBER.fullmatch(written) else self.brackets(written)
             case ("sqrt" | "abs") as word, (x,):
                 written = self.put(word, self.sum(x, tight=True))
             case word, args:
@@ -236,18 +231,20 @@ class Writer:
         if float(near) == c and ((below and near.numerator == 1) or float(f"{float(c):.6g}") != c):
             c = near  # x/3, but 0.5·x; and 1/(2·x), where there is a bar anyway
         p, q = (c.numerator, c.denominator) if isinstance(c, Fraction) and c.denominator < 999 else (c, 1)
-        bar = q != 1 or below != []
-        over, under = self.parts(p, above, bar=bar), self.parts(q, below, bar=bar)
-        if bar:
-            divisor = self.side_by_side(under)
-            divisor = self.brackets(divisor) if self.text and len(under) > 1 else divisor
-            over = [self.put("fraction", self.side_by_side(over), divisor)]
-        return self.side_by_side([self.factor(*f) for f in flow] + over)
+        written = [self.factor(*f) for f in flow]
+        if q == 1 and not below:
+            written += [self.number(p)] * (p != 1) + [self.factor(*f) for f in above]
+        else:
+            over, under = Expr([(p, tuple(above))]) * ONE, Expr([(q, tuple(below))]) * ONE
+            several = len(below) + (q != 1) > 1
+            top, bottom = self.inside(over, len(over) > 1), self.inside(under, len(under) > 1 or several)
+            written.append(self.put("fraction", top, bottom))
+        return self.side_by_side(written)
 
-    def parts(self, k: Number, factors: Sequence[Factor], *, bar: bool) -> list[str]:
-        """A number and factors; a bar of LaTeX or MathML brackets a lone sum by itself."""
-        lone = bar and not self.text and k == 1 and len(factors) == 1
-        return [self.number(k)] * (k != 1) + [self.factor(*f, bare=lone) for f in factors]
+    def inside(self, e: Expr, loose: bool) -> str:
+        """What stands above or below a bar, which in LaTeX and MathML brackets it by itself."""
+        written = self.sum(e, tight=True)
+        return self.brackets(written) if self.text and loose else written
 
     def sum(self, e: Expr, *, tight: bool = False) -> str:
         """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
@@ -294,11 +291,8 @@ class Formulas:
         numbered = {v.name: self.unused(v.name) for v in named}
         self.names = {v: next(numbered[v.name]) if looks[TEXT.name(v.name)] > 1 else v.name for v in named}
         nameless = [v for v in self.home if v.op is None and not v.name and v not in roots]
-        self.fresh = {
-            "y": self.unused("y", "yzf"),
-            "u": self.unused("u", "uvspqr"),
-            "x": self.unused("x", "x" * (len(nameless) == 1)),
-        }
+        letters = {"y": "yzf", "u": "uvspqr", "x": "x" * (len(nameless) == 1)}
+        self.fresh = {stem: self.unused(stem, first) for stem, first in letters.items()}
         for v in [*roots, *nameless]:
             self.letter(v)
         own = self.names[roots[0]]
@@ -325,25 +319,21 @@ class Formulas:
 
     def read_box(self, box: Box) -> None:
         """Letters for long operands; then what the box computes, and letters for what needs one."""
+        op = None if box.scope else box.values[0].op
+        sign = op.symbol.split()[0] if op else ""
         for x in box.args:
-            if isinstance(x, Value) and x not in self.names and self.is_long(x, box):
-                self.letter(x)
+            if isinstance(x, Value) and x.op and x not in self.names:
+                grows = sign in ("+", "-") or (sign == "×" and len(self.full[x]) == 1)  # a sum in a sum, ...
+                called = self.drawn and (self.home[x].scope or x.op.symbol.isidentifier())
+                if len(TEXT.sum(self.full[x], tight=True)) > (200 if grows and not called else self.long):
+                    self.letter(x)
         for v in box.values:
             self.full[v] = self.read(v)
             bases = [base for _, factors in self.full[v] for base, _ in factors]
             simple = len(bases) <= 1 and all(isinstance(base, str) for base in bases)  # -v, 2·x, x²
-            alike = box.scope is not None and self.calls[box.scope.name, *box.args] > 1  # alike, not equal
+            alike = box.scope and self.calls[box.scope.name, *box.args] > 1  # alike, not equal
             if v.op and (alike or len(box.values) > 1 or (self.drawn and self.uses[v] > 1 and not simple)):
                 self.letter(v)
-
-    def is_long(self, x: Value, reader: Box) -> bool:
-        """Whether x is too long for its reader's formula: a sum may grow in a sum, a product in a product."""
-        op = None if reader.scope else reader.values[0].op
-        sign = op.symbol.split()[0] if op else ""
-        grows = sign in ("+", "-") or (sign == "×" and len(self.full[x]) == 1)
-        called = self.home[x].scope is not None or (x.op is not None and x.op.symbol.isidentifier())
-        most = 200 if grows and not (self.drawn and called) else self.long
-        return len(TEXT.sum(self.full[x], tight=True)) > most
 
     def read(self, v: Value) -> Expr:
         """What v computes, in terms of its operands."""
@@ -360,10 +350,9 @@ class Formulas:
 
     def word(self, v: Value, box: Box, name: str) -> str:
         """A composite's name, numbered where others have other parameters; and v's number among several."""
-        kinds = [kind for kind in self.kinds if kind[0] == name]
-        alone = box.title == name
-        kind = str(kinds.index((name, *box.inside)) + 1) if alone and len(kinds) > 1 else ""
-        place = str(box.values.index(v) + 1) if alone and len(box.values) > 1 else ""
+        kinds = [kind for kind in self.kinds if kind[0] == box.title]  # none for "×13 more"
+        kind = str(kinds.index((name, *box.inside)) + 1) if len(kinds) > 1 else ""
+        place = str(box.values.index(v) + 1) if kinds and len(box.values) > 1 else ""
         return name + kind + place.translate(LOW)
 
     def of(self, x: Scalar) -> Expr:
