@@ -55,11 +55,10 @@ class Expr(tuple["Term", ...]):
             powers[base] += power
         factors = tuple((base, power) for base, power in powers.items() if power)
         coefficient = c * d if abs(c * d) < EXACT else float(c) * float(d)
-        match coefficient, factors:
-            case 1, ((Expr() as total, power),) if power == ONE:
-                return total  # 1·(a + b) needs no brackets
-            case _:
-                return Expr([(coefficient, factors)]) if coefficient else ZERO
+        plain = coefficient == 1 and [n for _, n in factors] == [ONE]
+        if plain and isinstance(total := factors[0][0], Expr):
+            return total  # 1·(a + b) needs no brackets
+        return Expr([(coefficient, factors)]) if coefficient else ZERO
 
     def __pow__(self, y: Any) -> Expr:
         """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
@@ -114,15 +113,12 @@ ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
 CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
 WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
 
-# ---------------------------------------------------------------------------------------------------- writing
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
-LATEX = str.maketrans(
-    {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"}
-)
+TEX = str.maketrans({"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"})
 NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
 NOTATIONS = ("text", "latex", "mathml")
-ESCAPES: list[Callable[[str], str]] = [str, lambda s: s.translate(LATEX), lambda s: escape(NO_XML.sub("", s))]
+ESCAPES: list[Callable[[str], str]] = [str, lambda s: s.translate(TEX), lambda s: escape(NO_XML.sub("", s))]
 ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})  # what these stand for in MathML
 # fmt: off
 PIECES = {  #   text        LaTeX                               MathML
@@ -231,20 +227,16 @@ class Writer:
         if float(near) == c and ((below and near.numerator == 1) or float(f"{float(c):.6g}") != c):
             c = near  # x/3, but 0.5·x; and 1/(2·x), where there is a bar anyway
         p, q = (c.numerator, c.denominator) if isinstance(c, Fraction) and c.denominator < 999 else (c, 1)
-        written = [self.factor(*f) for f in flow]
         if q == 1 and not below:
-            written += [self.number(p)] * (p != 1) + [self.factor(*f) for f in above]
-        else:
+            fraction = [self.number(p)] * (p != 1) + [self.factor(*f) for f in above]
+        elif self.text:
+            bottom = self.product(q, below)
+            bottom = self.brackets(bottom) if len(below) + (q != 1) > 1 else bottom
+            fraction = [self.put("fraction", self.product(p, above), bottom)]
+        else:  # the bar is bracket enough, and 1·(a + b) a sum
             over, under = Expr([(p, tuple(above))]) * ONE, Expr([(q, tuple(below))]) * ONE
-            several = len(below) + (q != 1) > 1
-            top, bottom = self.inside(over, len(over) > 1), self.inside(under, len(under) > 1 or several)
-            written.append(self.put("fraction", top, bottom))
-        return self.side_by_side(written)
-
-    def inside(self, e: Expr, loose: bool) -> str:
-        """What stands above or below a bar, which in LaTeX and MathML brackets it by itself."""
-        written = self.sum(e, tight=True)
-        return self.brackets(written) if self.text and loose else written
+            fraction = [self.put("fraction", self.sum(over), self.sum(under))]
+        return self.side_by_side([self.factor(*f) for f in flow] + fraction)
 
     def sum(self, e: Expr, *, tight: bool = False) -> str:
         """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
@@ -260,7 +252,6 @@ class Writer:
         return self.put(piece, self.name(name), self.sum(e))
 
 
-# ----------------------------------------------------------------------------------------------------- naming
 TEXT = Writer()  # names that look alike in it are told apart
 
 
