@@ -333,11 +333,10 @@ class Formulas:
             return call(self.word(v, box, box.scope.name), *map(self.of, box.args))
         if v.op is None:
             return expr(v.data)
-        operands = [self.of(x) for x in v.args]
+        operands: dict[str, Any] = dict(zip(v.op.operands, map(self.of, v.args), strict=True))
         if v.op.symbol.isidentifier():
-            return call(v.op.symbol, *operands)
-        names = dict[str, Expr](zip(v.op.operands, operands, strict=True))
-        return eval(v.op.formula, WORDS, names)  # noqa: S307  the op table's own text
+            return call(v.op.symbol, *operands.values())
+        return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:
         """A composite's name, numbered where others have other parameters; and v's number among several."""
@@ -348,11 +347,9 @@ class Formulas:
 
     def of(self, x: Scalar) -> Expr:
         """A node or a number as it stands in other formulas."""
-        if not isinstance(x, Value):
-            return expr(float(x))
-        if x not in self.full:
+        if isinstance(x, Value) and x not in self.full:
             self.full[x] = self.read(x)
-        return expr(self.names.get(x) or self.full[x])
+        return expr(self.names.get(x) or self.full[x]) if isinstance(x, Value) else expr(float(x))
 
     def bar(self, v: Value) -> str:
         return f"∂{self.loss}/∂{self.names[v]}"

@@ -36,16 +36,15 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
     chosen = chooser(collapse, order)
     home = {v: next(filter(chosen, v.scope.path()), v) if v.scope else v for v in order}
     used = {x for v in order for x in v.inner if home[x] is not home[v]}.union(roots)
-    hidden = (
-        {v for v in order if v.parameter} - {x for v in order if home[v] is v for x in v.inner} - {*roots}
-    )
+    shown = {x for v in order if home[v] is v for x in v.inner}.union(roots)
+    hidden = {v for v in order if v.parameter and v not in shown}
     groups: dict[Value | Scope, list[Value]] = defaultdict(list)
     for v in order:
         groups[home[v]].append(v)
     at: dict[Value, Box] = {}
     for group, members in groups.items():
         outside = dict.fromkeys(x for v in members for x in v.inner if home[x] is not group)
-        scope, reads = (None, members[0].args) if isinstance(group, Value) else (group, outside)
+        scope, reads = (None, group.args) if isinstance(group, Value) else (group, outside)
         values, args = [v for v in members if v in used], [x for x in reads if x not in hidden]
         box = Box(scope, group.name, members, values, args, [x for x in outside if x in hidden])
         at |= dict.fromkeys(members, box)
