@@ -34,7 +34,7 @@ from .view import Box, boxes
 
 __all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
 
-Canvas: TypeAlias = Any  # a Drawing: the graphviz package is not typed
+Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are drawn
 PURE = "graphviz-pure"  # a wheel, and the binary in it
 PATIENCE = 10  # seconds that a notebook waits for a layout
 LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
@@ -75,7 +75,7 @@ class Drawing(graphviz.Digraph):
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
         with engine(*args[:1], kwargs.get("format"), self.format):
-            return cast("Any", super()).pipe(*args, **kwargs | {"quiet": True})
+            return super().pipe(*args, **kwargs | {"quiet": True})
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
@@ -162,15 +162,15 @@ def draw(
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(order)
-    looks = {"graph_attr": GRAPH, "node_attr": NODE[style], "edge_attr": EDGE}
-    drawing: Canvas = cast("Any", Drawing)("autograd", format="svg", **looks)
+    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
     drawing.attr(**{"class": style})
     drawing.table = table(order)
     if style == "value":
         value_style(drawing, view, names)
     else:
-        formulas = labels == "formula"
-        text = label_boxes(roots, view, loss) if formulas else number_labels(roots, view, gradients)
+        text = (
+            label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, gradients)
+        )
         textbook_style(drawing, roots, view, names, text, gradients)
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
@@ -182,7 +182,6 @@ def draw(
 
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
-    """Raises for what draw cannot draw."""
     for option, given, known in (("style", style, tuple(NODE)), ("labels", labels, ("formula", "number"))):
         if given not in known:
             raise ValueError(f"{option}={given!r}: choose {known[0]!r} or {known[1]!r}")
@@ -198,7 +197,6 @@ def to_dot(*roots: Value, **options: Any) -> str:
 
 
 def check_size(nodes: int, most: int) -> None:
-    """Raises ValueError, with the ways out, for more nodes than are allowed."""
     if nodes > most:
         what = f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
         way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
@@ -236,10 +234,7 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], gradients: bool) 
 
 
 def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -> dict[Edge, float]:
-    """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it.
-
-    The pass starts with the roots' own grad, or with 1 where there has been none.
-    """
+    """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it."""
     home = {v: box for box in view for v in box.members}
     place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
     total = {(box, i): 0.0 for box in view for i, x in enumerate(box.args) if isinstance(x, Value)}
@@ -258,7 +253,6 @@ def seeds(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
 
 
 def short(x: Value | float) -> str:
-    """A number as pictures show it."""
     return f"{x:.6g}"
 
 
@@ -272,14 +266,14 @@ def lines(*texts: str) -> str:
     return escaped("\n".join(texts)).replace("\n", "\\n")
 
 
-def arrows(box: Box, names: dict[Value, str]) -> dict[tuple[str, int | None], int]:
-    """(Where an arrow into the box begins, its operand's place): 1; or, for many, (where, None): how many."""
+def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
+    """The arrows into a box: where one begins, and its operand's place, or None where many share it."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
     uses = Counter(tail for tail, _ in tails)
     return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
 
 
-def value_style(drawing: Canvas, view: Sequence[Box], names: dict[Value, str]) -> None:
+def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
     """A box for every Value."""
     for box in view:
         v, name = box.values[0], names[box.values[0]]
@@ -299,12 +293,7 @@ def value_style(drawing: Canvas, view: Sequence[Box], names: dict[Value, str]) -
 
 
 def textbook_style(
-    drawing: Canvas,
-    roots: Sequence[Value],
-    view: Sequence[Box],
-    names: dict[Value, str],
-    text: Labels,
-    gradients: bool,
+    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels, gradients: bool
 ) -> None:
     """A circle for every op, an arrow there and a thick one back for every edge."""
 

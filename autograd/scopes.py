@@ -1,7 +1,6 @@
 """Scopes: in which composite a node was made, and whether it is recorded at all.
 
-A composite is a function whose inner nodes can be drawn as one node.  Each node keeps the scope it was made
-in.
+A composite is a function whose inner nodes can be drawn as one.  Each node keeps the scope it was made in.
 """
 
 from __future__ import annotations
