@@ -267,7 +267,7 @@ def lines(*texts: str) -> str:
 
 
 def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
-    """The arrows into a box: where one begins, and its operand's place, or None where many share it."""
+    """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
     uses = Counter(tail for tail, _ in tails)
     return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
