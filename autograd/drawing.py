@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -24,7 +25,7 @@ from typing import Any, Literal, TypeAlias, cast
 import graphviz
 from graphviz.backend import dot_command
 
-from .notation import NO_XML, Labels, Writer, label_boxes
+from .notation import NO_XML, Edge, Labels, Writer, label_boxes
 from .scopes import Collapse
 from .sweeps import StaleGraphError, check_fresh, entries
 from .value import NO_GRAD, Value, toposort
@@ -32,42 +33,37 @@ from .view import Box, boxes
 
 __all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
 
-Style: TypeAlias = Literal["value", "textbook"]
-Flow: TypeAlias = "dict[tuple[Box, int], float]"
-Canvas: TypeAlias = Any  # a Drawing: the graphviz package is not typed
-GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are drawn
+PURE = "graphviz-pure"  # a wheel, and the binary in it
 PATIENCE = 10  # seconds that a notebook waits for a layout
 LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
-FORMATS = ("svg", "png", "pdf", "dot", "gv")
 FEW = 3  # values and arrows of a composite that are shown one by one
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
-# fmt: off
-GRAPH = {"rankdir": "LR", "bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b",
-         "nodesep": "0.35", "ordering": "in"}
+GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+TIMES = {"fontname": "Times", "color": LINE}
+LAYOUT = {"rankdir": "LR", "nodesep": "0.35", "ordering": "in"}
+GRAPH = LAYOUT | {"bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b"}
 NODE = {
     "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
-    "textbook": {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontname": "Times",
-                 "fontsize": "16", "color": LINE},
+    "textbook": TIMES | {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontsize": "16"},
 }
-# fmt: on
-EDGE = {"fontname": "Times", "fontsize": "14", "color": LINE, "arrowsize": "0.7", "penwidth": "1"}
-WORD = {"shape": "ellipse", "fixedsize": "false"}
-BACK = {"dir": "back", "color": GRADIENT, "fontcolor": GRADIENT, "penwidth": "3"}
+EDGE = TIMES | {"fontsize": "14", "arrowsize": "0.7", "penwidth": "1"}
+AHEAD = {"class": "ahead", "weight": "10"}
+BACK = AHEAD | {"class": "back", "dir": "back", "penwidth": "3", "color": GRADIENT, "fontcolor": GRADIENT}
+BORDER = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}
+LONG = {"shape": "ellipse", "fixedsize": "false"}
 END = {"shape": "point", "style": "invis", "width": "0.01"}
-PLAIN = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
-INSTALL = """Graphviz's `dot` was not found, so this graph cannot be rendered.
-Install it with `pip install graphviz-pure`, or as a system package (apt, brew or winget install graphviz).
-Its DOT text is there without it: print(drawing.source)."""
+WORD = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
+CONSTANT = WORD | {"fontcolor": PALE}
 
 
 class GraphvizMissingError(graphviz.ExecutableNotFound):
     """There is no program that could render the picture."""
 
-    def __init__(self) -> None:
-        super().__init__(["dot"])
-
     def __str__(self) -> str:
-        return INSTALL
+        return """Graphviz's `dot` was not found, so this graph cannot be rendered.
+Install it with `pip install graphviz-pure`, or as a system package (apt, brew or winget install graphviz).
+Its DOT text is there without it: print(drawing.source)."""
 
 
 class Drawing(graphviz.Digraph):
@@ -77,20 +73,19 @@ class Drawing(graphviz.Digraph):
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
-        with engine(str((args and args[0]) or kwargs.get("format") or self.format)):
-            return cast("Any", super()).pipe(*args, **{**kwargs, "quiet": True})
+        with engine(*args[:1], kwargs.get("format"), self.format):
+            return super().pipe(*args, **kwargs | {"quiet": True})
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
-        suffix = Path(kwargs.get("outfile") or "").suffix[1:]
-        with engine(str(kwargs.get("format") or suffix or self.format)):
-            return cast("Any", super()).render(*args, **{**kwargs, "quiet": True})
+        with engine(kwargs.get("format"), Path(kwargs.get("outfile") or "").suffix[1:], self.format):
+            return cast("Any", super()).render(*args, **kwargs | {"quiet": True})
 
     def save_picture(self, path: str | Path) -> Path:
         """Writes the picture or the DOT text to a file, in the format of its suffix: .svg, .png, .dot, ..."""
         target = Path(path)
         suffix = target.suffix[1:].lower()
-        if suffix not in FORMATS:
+        if suffix not in ("svg", "png", "pdf", "dot", "gv"):
             which = ".svg, .png, .dot, or .pdf with a system Graphviz"
             raise ValueError(f"{target.name}: the suffix must be {which}")
         picture = self.source.encode() if suffix in ("dot", "gv") else self.pipe(format=suffix)
@@ -98,66 +93,51 @@ class Drawing(graphviz.Digraph):
         target.write_bytes(picture)
         return target
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, bytes | str]:
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, bytes | str]:
         try:
-            return {"image/svg+xml": self.svg(timeout=PATIENCE), "text/plain": self.table}
+            command, text = [find_dot() or "dot", "-Tsvg"], self.source.encode()
+            done = subprocess.run(command, input=text, capture_output=True, timeout=PATIENCE, check=True)
+            return {"image/svg+xml": done.stdout.decode(), "text/plain": self.table}
+        except FileNotFoundError:
+            why = str(GraphvizMissingError(["dot"]))
+        except subprocess.TimeoutExpired:
+            why = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
         except Exception as error:
-            late = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
-            why = late if isinstance(error, subprocess.TimeoutExpired) else str(error)
-            return {"text/plain": f"{why}\n\n{self.table}".strip()}
-
-    def svg(self, timeout: float) -> str:
-        """The picture for a notebook, which must not hang."""
-        found = find_dot()
-        if found is None:
-            raise GraphvizMissingError
-        command, text = [str(found), "-Tsvg"], self.source.encode()
-        done = subprocess.run(command, input=text, capture_output=True, timeout=timeout, check=True)
-        return done.stdout.decode()
-
-
-# ---------------------------------------------------------------------------------------------------- engines
-def find_dot() -> Path | None:
-    """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; else None."""
-    named = os.environ.get("GRAPHVIZ_DOT")
-    found = (named and shutil.which(named)) or shutil.which("dot") or bundled_dot()
-    return Path(found) if found else None
-
-
-def bundled_dot() -> str | None:
-    """The binary of the graphviz-pure wheel: by its record, in the scripts' folders, or on the path."""
-    try:
-        files = metadata.distribution("graphviz-pure").files or []
-    except metadata.PackageNotFoundError:
-        files = []
-    found = [str(file.locate()) for file in files if file.stem == "graphviz-pure"]
-    folders = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user"), None]
-    found += [path for folder in folders if (path := shutil.which("graphviz-pure", path=folder))]
-    return next((path for path in found if os.access(path, os.X_OK)), None)
+            why = str(error)
+        return {"text/plain": f"{why}\n\n{self.table}".strip()}
 
 
 @contextmanager
-def engine(suffix: str) -> Generator[None]:
+def engine(*formats: str | None) -> Generator[None]:
     """Lets the graphviz package run the program that ``find_dot`` found, and only in this block."""
-    found = find_dot()
+    found, wanted = find_dot(), next(filter(None, formats))
     if found is None:
-        raise GraphvizMissingError
-    if found.stem == "graphviz-pure" and suffix in ("pdf", "ps", "eps"):
-        raise ValueError(f"{suffix} needs the system's Graphviz; graphviz-pure writes svg and png")
+        raise GraphvizMissingError(["dot"])
+    if found.stem == PURE and wanted in ("pdf", "ps", "eps"):
+        raise ValueError(f"{wanted} needs the system's Graphviz; graphviz-pure writes svg and png")
     with LOCK:
-        usual = dot_command.DOT_BINARY
-        dot_command.DOT_BINARY = found
+        usual, dot_command.DOT_BINARY = dot_command.DOT_BINARY, found
         try:
             yield
         finally:
             dot_command.DOT_BINARY = usual
 
 
-# ---------------------------------------------------------------------------------------------------- drawing
+def find_dot() -> Path | None:
+    """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; else None."""
+    wheels = metadata.distributions(name=PURE)
+    files = [str(file.locate()) for wheel in wheels for file in wheel.files or () if file.stem == PURE]
+    named = os.environ.get("GRAPHVIZ_DOT", "dot")
+    scripts = sysconfig.get_path("scripts"), sysconfig.get_path("scripts", f"{os.name}_user")
+    tries = [(name, None) for name in (named, "dot", *files)]
+    tries += [(PURE, folder) for folder in (*scripts, None)]
+    return next((Path(found) for name, folder in tries if (found := shutil.which(name, path=folder))), None)
+
+
 def draw(
-    *roots: Value, style: Style = "value", labels: Literal["formula", "number"] = "formula",
-    gradients: bool = True, collapse: Collapse = None, siblings: int | None = 3, loss: str = "L",
-    max_nodes: int = MOST,
+    *roots: Value, style: Literal["value", "textbook"] = "value",
+    labels: Literal["formula", "number"] = "formula", gradients: bool = True, collapse: Collapse = None,
+    siblings: int | None = 3, loss: str = "L", max_nodes: int = MOST,
 ) -> Drawing:  # fmt: skip
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
 
@@ -175,29 +155,35 @@ def draw(
     """
     check_options(roots, style, labels)
     order = toposort(*roots)
-    view, notes = visible(roots, order, collapse, siblings, max_nodes)
-    notes += stale_note(order)
+    auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
+    endless = collapse is None and not auto and len(order) > max_nodes  # with a box for every node
+    view = [] if endless else boxes(roots, 1 if auto else collapse, siblings)
+    check_size(len(view or order), max_nodes)
+    names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
+    notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(order)
+    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+    drawing.attr(**{"class": style})
+    drawing.table = table(order)
     if style == "value":
-        drawing = value_style(view)
+        value_style(drawing, view, names)
     else:
-        flow = flows(roots, order, view) if gradients and labels == "number" else {}
-        text = label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, flow)
-        drawing = textbook_style(roots, view, text, gradients=gradients)
+        text = (
+            label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, gradients)
+        )
+        textbook_style(drawing, roots, view, names, text, gradients)
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
         drawing.attr(nslimit="2", nslimit1="2")
     if notes:
         drawing.attr(label=lines(*notes))
-    drawing.table = table(order)
     return drawing
 
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
-    """Raises for what draw cannot draw."""
     for option, given, known in (("style", style, tuple(NODE)), ("labels", labels, ("formula", "number"))):
         if given not in known:
-            raise ValueError(f"{option}={given!r}: choose {' or '.join(map(repr, known))}")
+            raise ValueError(f"{option}={given!r}: choose {known[0]!r} or {known[1]!r}")
     wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
     if wrong or not roots:
         what = f"not {', '.join(wrong) or 'nothing'}"
@@ -209,18 +195,11 @@ def to_dot(*roots: Value, **options: Any) -> str:
     return draw(*roots, **options).source
 
 
-def visible(
-    roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, siblings: int | None, most: int
-) -> tuple[list[Box], list[str]]:
-    """The boxes to draw, and what must be said about them."""
-    auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    whole = collapse is None and not auto  # then there is a box for every node
-    view = [] if whole and len(order) > most else boxes(roots, 1 if auto else collapse, siblings)
-    if len(view or order) > most:
+def check_size(nodes: int, most: int) -> None:
+    if nodes > most:
+        what = f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
         way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
-        what = f"this graph has {len(view or order):,} nodes, too many to draw (max_nodes={most:,})"
         raise ValueError(f"{what}: {way_out}, or raise max_nodes")
-    return view, [f"{len(order):,} nodes, drawn as {len(view)}"] if auto else []
 
 
 def stale_note(order: Sequence[Value]) -> list[str]:
@@ -232,21 +211,37 @@ def stale_note(order: Sequence[Value]) -> list[str]:
     return []
 
 
-def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -> Flow:
-    """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it.
+def number_labels(roots: Sequence[Value], view: Sequence[Box], gradients: bool) -> Labels:
+    """Numbers in the places of the formulas; nothing flows back in a stale graph."""
+    order = toposort(*roots)
+    flow = flows(roots, order, view) if gradients and not stale_note(order) else {}
+    start, found = seeds(roots, order), Labels()
+    found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
+    for y in roots:
+        ahead = f"{y.name} = {short(y)}" if y.name and y.op else short(y)
+        found.roots[y] = ahead, short(start[y]) if flow or not y.inner else ""
+    for box in view:
+        for i, x in enumerate(box.args):
+            found.edges[box, i] = short(x), short(flow[box, i]) if (box, i) in flow else ""
+    arrived = defaultdict[Any, list[float]](list)
+    for (box, i), amount in flow.items():
+        arrived[box.args[i]].append(amount)
+    for x, parts in arrived.items():
+        if x.name and len(parts) > 1:
+            found.sums[x] = f"{x.name}: {' + '.join(map(short, parts))} = {short(sum(parts))}"
+    return found
 
-    The pass starts with the roots' own grad, or with 1 where there has been none; a stale graph has no flows.
-    """
-    if stale_note(order):
-        return {}
+
+def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -> dict[Edge, float]:
+    """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it."""
     home = {v: box for box in view for v in box.members}
     place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
-    total: Flow = {}
+    total = {(box, i): 0.0 for box in view for i, x in enumerate(box.args) if isinstance(x, Value)}
     for step in entries(order, seeds(roots, order)):
         box = home[step.node]
-        i = place.get((box, step.operand)) if box.scope else step.position  # None: a parameter inside
-        if i is not None and home[step.operand] is not box:
-            total[box, i] = total.get((box, i), 0.0) + step.contribution
+        edge = box, place.get((box, step.operand), -1) if box.scope else step.position
+        if edge in total:  # or it is inside a composite
+            total[edge] += step.contribution
     return total
 
 
@@ -256,28 +251,7 @@ def seeds(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
     return {y: 1.0 if y.grad is NO_GRAD else 0.0 if y in inner else y.grad for y in roots}
 
 
-def number_labels(roots: Sequence[Value], view: Sequence[Box], flow: Flow) -> Labels:
-    """Numbers in the places of the formulas."""
-    found, start = Labels(), seeds(roots, toposort(*roots))
-    found.words = {v: v.name for box in view for v in box.values if v.op is None and v.name}
-    for y in roots:
-        ahead = f"{y.name} = {short(y.data)}" if y.name and y.op else short(y.data)
-        found.roots[y] = ahead, short(start[y]) if flow or not y.inner else ""
-    arrived: dict[Value, list[float]] = {}
-    for box in view:
-        for i, x in enumerate(box.args):
-            back = [flow[box, i]] if (box, i) in flow else []
-            found.edges[box, i] = short(x.data if isinstance(x, Value) else x), "".join(map(short, back))
-            if isinstance(x, Value) and x.name:
-                arrived.setdefault(x, []).extend(back)
-    for x, parts in arrived.items():
-        if len(parts) > 1:
-            found.sums[x] = f"{x.name}: {' + '.join(map(short, parts))} = {short(sum(parts))}"
-    return found
-
-
-def short(x: float) -> str:
-    """A number as pictures show it."""
+def short(x: Value | float) -> str:
     return f"{x:.6g}"
 
 
@@ -288,112 +262,82 @@ def escaped(text: str) -> str:
 
 def lines(*texts: str) -> str:
     """Texts one below the other."""
-    return "".join(escaped(text).replace("\n", "\\n") + "\\n" for text in texts).removesuffix("\\n")
+    return escaped("\n".join(texts)).replace("\n", "\\n")
 
 
-def canvas(style: Style) -> Canvas:
-    """An empty picture."""
-    looks = {"graph_attr": GRAPH, "node_attr": NODE[style], "edge_attr": EDGE}
-    drawing: Canvas = cast("Any", Drawing)("autograd", format="svg", **looks)
-    drawing.attr(**{"class": style})
-    return drawing
+def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
+    """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
+    tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
+    uses = Counter(tail for tail, _ in tails)
+    return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
 
 
-# ------------------------------------------------------------------------------------------------ value style
-def value_style(view: Sequence[Box]) -> Canvas:
+def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
     """A box for every Value."""
-    drawing = canvas("value")
-    number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
-    for i, box in enumerate(view):
-        v = box.values[0]
-        inside = [box.title, f"{len(box.members)} nodes"] if box.scope else []
-        rows = inside + [row for y in box.values[:FEW] for row in rows_of(y)[-2 if box.scope else 0 :]]
+    for box in view:
+        v, name = box.values[0], names[box.values[0]]
+        kind = "composite" if box.scope else "op" if v.op else "leaf"
+        title = " ".join(filter(None, [v.name, v.op and f"[{v.op.symbol}]"]))
+        rows = [box.title, f"{len(box.members)} nodes"] if box.scope else [title] * bool(title)
+        for y in box.values[:FEW]:
+            rows += [f"data {y:>10.4g}", f"grad {'–' if y.grad is NO_GRAD else f'{y.grad:.4g}':>10}"]
         rows += [f"… {len(box.values) - FEW} more"] * (len(box.values) > FEW)
-        kind = "composite" if box.scope else "leaf" if v.op is None else "op"
-        style = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}[kind]
-        drawing.node(f"n{i}", lines(*rows), id=f"n{i}", style=style, **{"class": kind})
-        for tail, places in bundles(box, number):
-            drawing.edge(tail, f"n{i}", **({"label": f"{len(places)} values"} if len(places) > FEW else {}))
-        for k, x in enumerate(box.args):
+        drawing.node(name, lines(*rows), id=name, style=BORDER[kind], **{"class": kind})
+        for (tail, place), n in arrows(box, names).items():
+            drawing.edge(tail, name, label=f"{n} values" if place is None else None)
+        for i, x in enumerate(box.args):
             if not isinstance(x, Value):
-                drawing.node(f"n{i}c{k}", Writer().number(x), fontcolor=PALE, **PLAIN)
-                drawing.edge(f"n{i}c{k}", f"n{i}", color=PALE)
-    return drawing
+                drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
+                drawing.edge(f"{name}c{i}", name, color=PALE)
 
 
-def bundles(box: Box, number: dict[Value, str]) -> list[tuple[str, list[int]]]:
-    """The arrows into a box: where each begins, and its operands' places; a few have an arrow each."""
-    found: dict[str, list[int]] = {}
-    for k, x in enumerate(box.args):
-        if isinstance(x, Value):
-            found.setdefault(number[x], []).append(k)
-    many = [(tail, places) for tail, places in found.items() if len(places) > FEW]
-    few = [(tail, [k]) for tail, places in found.items() if len(places) <= FEW for k in places]
-    return sorted(many + few, key=lambda arrow: arrow[1])
-
-
-def rows_of(v: Value) -> list[str]:
-    """What the box of a Value says."""
-    title = f"{v.name} [{v.op.symbol}]" if v.name and v.op else v.name or (f"[{v.op.symbol}]" if v.op else "")
-    grad = "–" if v.grad is NO_GRAD else f"{v.grad:.4g}"
-    return [title] * bool(title) + [f"data {v.data:>10.4g}", f"grad {grad:>10}"]
-
-
-# --------------------------------------------------------------------------------------------- textbook style
-def textbook_style(roots: Sequence[Value], view: Sequence[Box], text: Labels, *, gradients: bool) -> Canvas:
+def textbook_style(
+    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels, gradients: bool
+) -> None:
     """A circle for every op, an arrow there and a thick one back for every edge."""
-    drawing = canvas("textbook")
-    number = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
-    for i, box in enumerate(view):
-        v = box.values[0]
-        if box.scope is None and v.op is None:
-            drawing.node(f"n{i}", **(PLAIN | {"label": escaped(text.words[v])} if v in text.words else END))
+
+    def there_and_back(tail: str, head: str, ahead: str, back: str) -> None:
+        drawing.edge(tail, head, escaped(ahead), **AHEAD)
+        if gradients and back:
+            drawing.edge(tail, head, escaped(back), **BACK)
+
+    for box in view:
+        v, name = box.values[0], names[box.values[0]]
+        if box.scope:
+            sign, constants = box.title, list[str]()
+        elif v.op:
+            sign, *constants = v.op.symbol.split()
+        else:
+            drawing.node(name, **(WORD | {"label": escaped(text.words[v])} if v in text.words else END))
             continue
-        sign, *constants = [box.title] if box.scope else v.op.symbol.split() if v.op else [""]
-        drawing.node(f"n{i}", escaped(sign), id=f"n{i}", **(WORD if len(sign) > 3 else {}))
-        for tail, places in bundles(box, number):
-            many = f"{len(places)} values", f"{len(places)} gradients"
-            label = many if len(places) > FEW else text.edges[box, places[0]]
-            there_and_back(drawing, tail, f"n{i}", label, gradients=gradients)
-        constants += [text.edges[box, k][0] for k, x in enumerate(box.args) if not isinstance(x, Value)]
-        for k, constant in enumerate(constants):
-            from_below(drawing, f"n{i}", f"n{i}c{k}", constant)
-    for k, y in enumerate(roots):
-        drawing.node(f"end{k}", **END)
-        there_and_back(drawing, number[y], f"end{k}", text.roots[y], gradients=gradients)
-    return drawing
+        drawing.node(name, escaped(sign), id=name, **(LONG if len(sign) > 3 else {}))
+        for (tail, place), n in arrows(box, names).items():
+            many = f"{n} values", f"{n} gradients"
+            there_and_back(tail, name, *(many if place is None else text.edges[box, place]))
+        constants += [text.edges[box, i][0] for i, x in enumerate(box.args) if not isinstance(x, Value)]
+        for i, constant in enumerate(constants):
+            with drawing.subgraph() as rank:  # under its op, or it would go to the far left
+                rank.attr(rank="same")
+                rank.node(name)
+                rank.node(f"{name}c{i}", constant, **CONSTANT)
+            drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
+    for i, y in enumerate(roots):
+        drawing.node(f"end{i}", **END)
+        there_and_back(names[y], f"end{i}", *text.roots[y])
 
 
-def there_and_back(drawing: Canvas, tail: str, head: str, text: tuple[str, str], *, gradients: bool) -> None:
-    """A thin arrow ahead and, under it, the thick one that brings the gradient back."""
-    ahead, back = text
-    drawing.edge(tail, head, escaped(ahead), weight="10", **{"class": "ahead"})
-    if gradients and back:
-        drawing.edge(tail, head, escaped(back), weight="10", **BACK, **{"class": "back"})
-
-
-def from_below(drawing: Canvas, op: str, name: str, constant: str) -> None:
-    """A constant under its op: on the same rank, or it would go to the far left."""
-    with drawing.subgraph() as rank:
-        rank.attr(rank="same")
-        rank.node(op)
-        rank.node(name, constant, fontcolor=PALE, **PLAIN)
-    drawing.edge(op, name, color=PALE, dir="back")
-
-
-# ------------------------------------------------------------------------------------------------------- text
 def table(order: Sequence[Value], most: int = 40) -> str:
     """The graph as a table of text: what notebooks show where nothing can be rendered."""
-    index = {v: v.name or f"v{i}" for i, v in enumerate(order)}
+    names = {v: v.name or f"v{i}" for i, v in enumerate(order)}
     rows = [("name", "op", "operands", "data", "grad")]
     for v in order[-most:]:
-        operands = ", ".join(index[x] if isinstance(x, Value) else short(x) for x in v.args)
+        operands = ", ".join(names[x] if isinstance(x, Value) else short(x) for x in v.args)
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
-        rows.append((index[v], v.op.symbol if v.op else "", operands, short(v.data), grad))
+        rows.append((names[v], v.op.symbol if v.op else "", operands, short(v), grad))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    left_out = [f"… and {len(order) - most:,} more above"] if len(order) > most else []
-    return "\n".join([text[0], *left_out, *text[1:]])
+    text[1:1] = [f"… and {len(order) - most:,} more above"] * (len(order) > most)
+    return "\n".join(text)
 
 
 def mimebundle(y: Value) -> dict[str, bytes | str]:

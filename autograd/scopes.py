@@ -1,7 +1,6 @@
 """Scopes: in which composite a node was made, and whether it is recorded at all.
 
-A composite is a function whose inner nodes can be drawn as one node.  Each node keeps the scope it was made
-in.
+A composite is a function whose inner nodes can be drawn as one.  Each node keeps the scope it was made in.
 """
 
 from __future__ import annotations
@@ -9,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Scope:
@@ -73,10 +71,10 @@ def scope(name: str) -> Generator[None]:
 
 
 @overload
-def composite(function: Callable[P, R], /) -> Callable[P, R]: ...
+def composite(function: F, /) -> F: ...
 @overload
-def composite(*, name: str) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
-def composite(function: Callable[P, R] | None = None, /, *, name: str = "") -> Callable[..., Any]:
+def composite(*, name: str) -> Callable[[F], F]: ...
+def composite(function: Any = None, /, *, name: str = "") -> Any:
     """Marks a function as a composite: every call's nodes can be drawn as one, by ``collapse=`` its name.
 
     >>> from autograd import Value, exp
@@ -88,21 +86,12 @@ def composite(function: Callable[P, R] | None = None, /, *, name: str = "") -> C
 
     Raises TypeError for a generator function, whose body runs only after the call.
     """
-    return partial(named, name=name) if function is None else named(function, name)
-
-
-def named(function: Callable[P, R], name: str) -> Callable[P, R]:
-    """The function, each call of which is a scope."""
+    if function is None:
+        return partial(composite, name=name)
     if not callable(function):
         raise TypeError(f"composite marks a function; write @composite(name={function!r})")
     name = name or getattr(function, "__name__", type(function).__name__)
     if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
         what = f"composite cannot mark the generator function {name}"
         raise TypeError(f"{what}, whose body runs after the call; let it return a list")
-
-    @wraps(function)
-    def marked(*args: P.args, **kwargs: P.kwargs) -> R:
-        with scope(name):
-            return function(*args, **kwargs)
-
-    return marked
+    return scope(name)(function)

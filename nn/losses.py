@@ -12,7 +12,8 @@ from typing import Any, TypeAlias, cast
 
 from autograd import Value, exp, log, maximum, relu, scope, softplus
 from autograd.ieee import BOOL, number
-from autograd.operators import Scalar, plain, plus, times
+from autograd.operators import Scalar, plus, times
+from autograd.value import plain
 
 __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
 __all__ += ["mse"]

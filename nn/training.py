@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from autograd import Value, compile, no_grad, zero_grad
 from autograd.ieee import number
-from autograd.operators import plain
+from autograd.value import plain
 from autograd.scopes import within
 
 from .losses import LOSSES, ClassLoss, Loss, nested, row_of
