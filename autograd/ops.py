@@ -39,7 +39,7 @@ softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x))
 sigmoid    = Op("sigmoid",    "sigmoid", "exp(minimum(x, 0.0)) / (1 + exp(-fabs(x)))",
                 (lambda z, x: z * sigmoid(-x),), book=(lambda z, x: z * (1 - z),))
 tanh       = Op("tanh",       "tanh",   "tanh(x)",
-                (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-2 * x),), book=(lambda z, x: 1 - z * z,))
+                (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-(2 * x)),), book=(lambda z, x: 1 - z * z,))
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
 power      = Op("power",      "^",      "pow(x, y)",

@@ -9,6 +9,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeAlias, cast
@@ -18,8 +19,8 @@ from tqdm import tqdm
 
 from autograd import Value, compile, no_grad, zero_grad
 from autograd.ieee import number
-from autograd.value import plain
 from autograd.scopes import within
+from autograd.value import plain
 
 from .losses import LOSSES, ClassLoss, Loss, nested, row_of
 from .modules import chosen, whole
@@ -101,6 +102,9 @@ class Training:
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.way: Way = self.eager
+        self.order: Any = np.arange(len(self.rows))
+        self.quiet = Context()  # in which NumPy does not warn; faster than np.errstate
+        self.quiet.run(np.seterr, all="ignore")
         self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
@@ -138,7 +142,7 @@ class Training:
 
     def epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
         n, total, outputs = len(self.rows), 0.0, list[Any]()
-        order: Any = np.array(random.sample(range(n), n)) if shuffle else np.arange(n)
+        order: Any = np.array(random.sample(range(n), n)) if shuffle else self.order
         for start in range(0, n, size):
             batch = order[start : start + size]
             loss, gradient, found = self.way(batch)
@@ -154,11 +158,11 @@ class Training:
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss}")
         self.finite = self.theta
-        with np.errstate(all="ignore"):
-            theta = np.asarray(self.optimizer.update(self.theta.copy(), gradient, epoch), dtype=float)
+        update = self.quiet.run(self.optimizer.update, self.theta.copy(), gradient, epoch)
+        theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
-        if not np.isfinite(theta).all():
+        if not (math.isfinite(self.quiet.run(theta.dot, theta)) or np.isfinite(theta).all()):
             raise FloatingPointError("a parameter would be inf or nan")
         self.theta = theta
 
