@@ -150,5 +150,6 @@ class Rowwise:
             seed = seeds[i].tolist() or [0.0] * len(self.outputs)
             out[i], by_theta, by_inputs = self.gradient(rows[i].tolist(), numbers, seed)
             gradient += by_theta
-            back[i] = by_inputs[: back.shape[1]]
+            if back.shape[1]:  # else they are not wanted, and this may be a view of the caller's table
+                back[i] = by_inputs
         return gradient

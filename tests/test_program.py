@@ -789,3 +789,11 @@ def test_a_penalty_of_many_weights_compiles_in_linear_time() -> None:
     for w in ws:
         y = y + w * w
     assert compile(y, [x], ws).value_and_grad([[1.0]])[0] == pytest.approx(200.1)
+
+
+def test_a_read_only_table_row_by_row(back_end: str) -> None:
+    x, w = Value(1.0), Value(2.0)
+    program, X = compile(w * x, [x], [w]), np.array([[1.0], [np.inf]])
+    X.flags.writeable = False
+    assert program(X).tolist() == [2.0, np.inf]
+    assert program.value_and_grad(X)[1].tolist() == [np.inf]
