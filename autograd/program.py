@@ -227,11 +227,12 @@ class Program:
         if finite(gradient, out) and (not back.size or finite(back)):
             return gradient
         bad = bound.bad()
-        if bad.all():
-            return self.rowwise.run(range(n), theta, *block)
-        some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
-        gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
-        return gradient + self.rowwise.run(np.flatnonzero(bad), theta, *block)
+        if not bad.all():
+            some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
+            gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
+            if finite(gradient):  # else what is the same for all rows is not finite either
+                return gradient + self.rowwise.run(np.flatnonzero(bad), theta, *block)
+        return self.rowwise.run(range(n), theta, *block)
 
     def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""

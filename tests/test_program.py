@@ -797,3 +797,10 @@ def test_a_read_only_table_row_by_row(back_end: str) -> None:
     X.flags.writeable = False
     assert program(X).tolist() == [2.0, np.inf]
     assert program.value_and_grad(X)[1].tolist() == [np.inf]
+
+
+@pytest.mark.parametrize("rate", [-1000.0, 1000.0])
+def test_what_saturates_for_all_rows_beside_a_row_that_is_not_finite(rate: float, by_numpy: None) -> None:
+    x, w = Value(1.0), [Value(1.0), Value(1.0)]
+    y = reciprocal(1 + exp(rate * w[0])) * x + log(x) * w[1]
+    agrees(([y], [x], w), np.array([[-1.0], [1.0], [2.0]]), np.random.default_rng(0))
