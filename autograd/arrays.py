@@ -138,8 +138,8 @@ def simple(word: str, *operands: Expr) -> Expr:
             return x
         case "power", (x, 2.0):
             return simple("multiply", x, x)
-        case "power", (x, -0.5):  # but for -0.0, whose row is not finite: it goes to the engine
-            return simple("reciprocal", simple("sqrt", x))
+        case "power", (x, -0.5) if not isinstance(x, float):  # of -0.0 it is inf, and 1/sqrt(-0.0) is -inf
+            return Call("reciprocal", (Call("sqrt", (Call("add", (x, 0.0)),)),))
         case "divide", (1.0, x) if not isinstance(x, float):
             return Call("reciprocal", (x,))
         case "absolute", (Call("negative", (x,)),):
@@ -211,6 +211,8 @@ def factors(e: Expr, known: dict[Expr, Ref]) -> Monomial:
             return factors(x, known).times(Monomial(-1.0))
         case Call("reciprocal", (x,)):
             return factors(Call("divide", (1.0, x)), known)
+        case Call("sqrt", (Call("add", (x, 0.0)),)):  # not finite at -0.0, whatever the sign: the engine's
+            return factors(Call("sqrt", (x,)), known)
         case Call("divide", (x, y)) if (below := factors(y, known)).number:
             return factors(x, known).times(Monomial(1 / below.number, below.below, below.above))
         case _:

@@ -804,3 +804,10 @@ def test_what_saturates_for_all_rows_beside_a_row_that_is_not_finite(rate: float
     x, w = Value(1.0), [Value(1.0), Value(1.0)]
     y = reciprocal(1 + exp(rate * w[0])) * x + log(x) * w[1]
     agrees(([y], [x], w), np.array([[-1.0], [1.0], [2.0]]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("outside", [exp, tanh, lambda v: exp(-v)])
+def test_a_power_of_minus_a_half_at_minus_zero(outside: Callable[[Value], Value], by_numpy: None) -> None:
+    x = Value(1.0)
+    y = outside(0.5 * x**-0.5)
+    agrees(([y], [x], []), np.array([[-0.0], [0.0], [4.0]]), np.random.default_rng(0))
