@@ -112,7 +112,7 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
 
 
 def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:
-    """What a tree of + adds up: products, single terms, and the sums that vanish in it."""
+    """What a tree of + adds up: products, single terms (one constant), and the sums that vanish in it."""
     products, terms, sums, stack = list[Node](), list[Node](), set[Node](), [v]
     while stack:
         for x in reversed(stack.pop().args):
@@ -123,6 +123,9 @@ def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:
                 products.append(x)
             elif x.kind != CONSTANT or x.number != 0:
                 terms.append(x)
+    numbers = [x.number for x in terms if x.kind == CONSTANT]
+    if len(numbers) > 1:
+        terms = [constant(sum(numbers[::-1])), *(x for x in terms if x.kind != CONSTANT)]
     return dict.fromkeys(products[::-1]), terms[::-1], sums
 
 

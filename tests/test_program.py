@@ -811,3 +811,18 @@ def test_a_power_of_minus_a_half_at_minus_zero(outside: Callable[[Value], Value]
     x = Value(1.0)
     y = outside(0.5 * x**-0.5)
     agrees(([y], [x], []), np.array([[-0.0], [0.0], [4.0]]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        lambda x, w: [w[0] * x[0], Value(1.0), Value(2.0), Value(3.0), Value(4.0)],
+        lambda x, w: [x[0], x[1], *[Value(5.0)] * 2, x[1]],
+        lambda x, w: [w[0], x[0], w[0] * w[1], *[Value(7.0)] * 5, x[0] * x[1]],
+        lambda x, w: [w[0], w[1], w[0] * w[1], *[Value(7.0)] * 5, sin(w[0]), w[1]],
+    ],
+)
+def test_constants_among_the_terms_of_a_sum(terms: Callable[..., list[Any]], by_numpy: None) -> None:
+    rng = random.Random(0)
+    x, w = leaves("x", 2, rng), leaves("w", 2, rng)
+    agrees(([sum(terms(x, w))], x, w), np.array([[1.0, -2.0], [3.0, 0.5]]), np.random.default_rng(0))
