@@ -38,7 +38,7 @@ class Emitter:
         self.layout, self.lines, self.names = layout, list[str](), dict[Any, str]()
         self.counts, self.weights = Counter[str](RESERVED), dict[tuple[int, int], tuple[str, Any]]()
         self.constants, self.sizes = dict[str, NDArray[Any]](), dict[str, tuple[int, bool]]()
-        self.known = dict[Expr, Ref]()
+        self.known, self.spares = dict[Expr, Ref](), map("t{}".format, count(1))
         self.pending = dict[Block, Monomial]()  # adjoints of blocks, not computed
         self.needed, self.written = ({b: np.zeros(n, bool) for b, n in layout.free.items()} for _ in range(2))
         leaves = [layout.theta, *(block for block, _ in layout.tables if by_inputs)]
@@ -108,7 +108,7 @@ class Emitter:
 
     def temporary(self, shape: tuple[int, ...], rows: bool) -> Ref:
         """A new array."""
-        name = next(name for name in map("t{}".format, count(1)) if not self.counts[name])
+        name = next(name for name in self.spares if not self.counts[name])
         self.counts[name], self.sizes[name] = 1, (prod(shape), rows)
         ref = Ref(name, 0, shape, steps(shape), rows)
         self.names[broadcast(ref, rows)] = name

@@ -826,3 +826,10 @@ def test_constants_among_the_terms_of_a_sum(terms: Callable[..., list[Any]], by_
     rng = random.Random(0)
     x, w = leaves("x", 2, rng), leaves("w", 2, rng)
     agrees(([sum(terms(x, w))], x, w), np.array([[1.0, -2.0], [3.0, 0.5]]), np.random.default_rng(0))
+
+
+def test_names_for_many_temporaries_are_found_in_linear_time() -> None:
+    emitter, shape = compile(Value(1.0) + 1).code(), (1,)
+    assert emitter is not None
+    names = [emitter.temporary(shape, True).buffer for _ in range(30_000)]
+    assert len(set(names)) == len(names)
