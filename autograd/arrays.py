@@ -101,6 +101,15 @@ WORDS: dict[Any, str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
     ast.USub: "negative", "fabs": "absolute", "pow": "power",
 }  # fmt: skip
+UNLIKE = (
+    "remainder",
+    "ldexp",
+    "comb",
+    "gcd",
+    "isqrt",
+    "lcm",
+    "perm",
+)  # NumPy's is another, or for floats none
 parsed = cache(ast.parse)
 
 
@@ -122,7 +131,7 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
             case _:
                 word, operands = None, []
         arity = getattr(getattr(np, word or "", None), "nin", len(operands))  # log(x, 2) is not log(x)
-        if word in (None, "remainder", "ldexp") or arity != len(operands):
+        if word is None or word in UNLIKE or arity != len(operands):
             raise NotImplementedError(text)
         return simple(word, *map(read, operands))
 

@@ -738,7 +738,16 @@ def test_names_that_are_anothers_adjoint() -> None:
 
 
 @pytest.mark.parametrize(
-    "formula", ["remainder(x, 3.0)", "log(x, 2.0)", "x if x > 6 else -x", "+x // 2", "x % 3"]
+    "formula",
+    [
+        "remainder(x, 3.0)",
+        "log(x, 2.0)",
+        "x if x > 6 else -x",
+        "+x // 2",
+        "x % 3",
+        "comb(5, 2) * x",
+        "gcd(8, 6) * x",
+    ],
 )
 def test_formulas_mean_what_they_mean_in_python(formula: str) -> None:
     made = Op("made", "made", formula, (lambda z, x: 1.0,))
