@@ -95,6 +95,9 @@ class Emitter:
             return self.stem(x._replace(merged=None)) + "T"
         block, size = self.layout.block_at(x.buffer, x.base), prod(x.shape)
         if block is self.layout.theta:
+            plain = x._replace(merged=None)
+            if plain.dense(x.shape) != plain or x.base + size > len(block.slots):
+                return "w"  # with a step, or with what lies behind theta
             new = f"W{len(self.weights) + 1}", x.view(np.empty(0), 1).shape
             return self.weights.setdefault((x.base, size), new)[0]
         return block.name + "_1" * (size > len(block.slots))  # with its row of ones

@@ -842,3 +842,14 @@ def test_names_for_many_temporaries_are_found_in_linear_time() -> None:
     assert emitter is not None
     names = [emitter.temporary(shape, True).buffer for _ in range(30_000)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("make", GRAPHS)
+def test_the_source_says_where_the_weights_are(make: Callable[[int], Graph]) -> None:
+    emitter = compile(*make(0)).code()
+    assert emitter is not None
+    slots = np.arange(len(emitter.layout.theta.slots))
+    for ref, name in emitter.names.items():
+        places = [key for key, (stem, _) in emitter.weights.items() if stem == name]
+        for base, size in places:
+            assert np.array_equal(slots[base : base + size], ref.slots.ravel())
