@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import cached_property, lru_cache
+from itertools import chain
 from textwrap import indent
 from threading import RLock
 from typing import Any, cast
@@ -113,9 +114,9 @@ class Program:
                 v: Node(VARYING, v.name) for v in inputs
             }
             place = flatten(self.rowwise.order, leaves)
-            roots = [place[y] for y in outputs]
-            self.groups = group(absorb(dict.fromkeys(place.values()), roots))
-            self.empty = Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs], roots)
+            self.roots = [place[y] for y in outputs]
+            self.leaves = [leaves[v] for v in parameters], [leaves[v] for v in inputs]
+            self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
         copy = self.rowwise.copy()
@@ -152,7 +153,7 @@ class Program:
         The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
         for rows, theta or weights that do not fit.
         """
-        if (outputs := len(self.empty.roots)) > 1:
+        if (outputs := len(self.roots)) > 1:
             raise ValueError(f"this program has {outputs} outputs; use vjp with a seed for each")
         rows = self.rows(X)
         seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows))
@@ -172,10 +173,13 @@ class Program:
     @cached_property
     def layout(self) -> Layout:
         """The groups, laid out."""
+        for v in chain(*self.leaves, *[v.operands() for nodes in self.groups for v in nodes]):
+            v.slot = -1  # a call that was interrupted may have left others
+        layout = Layout(*self.leaves, self.roots)
         for nodes in self.groups:
-            (self.empty.add_op if nodes[0].pairs is None else self.empty.add_products)(nodes)
-        self.empty.place_inputs(self.empty.places)
-        return self.empty
+            (layout.add_op if nodes[0].pairs is None else layout.add_products)(nodes)
+        layout.place_inputs(layout.places)
+        return layout
 
     @cached_property
     def block(self) -> int:
@@ -185,11 +189,13 @@ class Program:
 
     def code(self, by_inputs: bool = False) -> Emitter | None:
         """The lines for the gradient by the parameters, or also by the inputs, if NumPy has all formulas."""
-        if by_inputs not in self.codes:
-            self.codes[by_inputs] = None
-            with no_collecting(), suppress(NotImplementedError):
-                self.codes[by_inputs] = Emitter(self.layout, by_inputs=by_inputs)
-        return self.codes[by_inputs]
+        with self.lock:
+            if by_inputs not in self.codes:
+                code = None
+                with no_collecting(), suppress(NotImplementedError):
+                    code = Emitter(self.layout, by_inputs=by_inputs)
+                self.codes[by_inputs] = code
+            return self.codes[by_inputs]
 
     def by_row(self, n: int, by_inputs: bool = False) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
@@ -207,7 +213,7 @@ class Program:
     def run(self, rows: Array, theta: Any, seeds: Array, back: Array) -> tuple[Array, Array]:
         """Outputs and gradient by the parameters; writes the gradients by the inputs."""
         theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
-        out = np.empty((len(rows), len(self.empty.roots)))
+        out = np.empty((len(rows), len(self.roots)))
         with self.lock:
             return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back).copy()
 
@@ -245,7 +251,7 @@ class Program:
         return table
 
     def seeds(self, seed: Any, rows: int) -> Array:
-        shape = rows, len(self.empty.roots)
+        shape = rows, len(self.roots)
         array = floats(seed, "the seed", (), shape, (rows,) if shape[1] == 1 else shape)
         return np.broadcast_to(array.reshape(shape) if array.ndim else array, shape)
 
@@ -323,8 +329,9 @@ class Bound:
         if not seeds.shape[1]:
             return np.zeros(len(theta))
         if seeds is not self.seeds:  # those of a mean are always the same
-            self.seeds = seeds
+            self.seeds = None
             self.arrays["seeds"][:] = seeds.T
+            self.seeds = seeds
         self.backward()
         for places, _, adjoints in self.tables if back.shape[1] else ():
             back[:, places] = adjoints.T

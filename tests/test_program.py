@@ -35,6 +35,8 @@ from autograd import (
     where,
     zero_grad,
 )
+from autograd.emitting import Emitter
+from autograd.layout import Layout
 from nn import MLP, hinge, softmax
 
 Array = NDArray[np.float64]
@@ -853,3 +855,28 @@ def test_the_source_says_where_the_weights_are(make: Callable[[int], Graph]) -> 
         places = [key for key, (stem, _) in emitter.weights.items() if stem == name]
         for base, size in places:
             assert np.array_equal(slots[base : base + size], ref.slots.ravel())
+
+
+@pytest.mark.parametrize(
+    "interrupted", ["Layout.place", "Layout.readable", "Emitter.call", "Emitter.backward"]
+)
+def test_a_call_that_was_interrupted_leaves_nothing_behind(
+    interrupted: str, by_numpy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    graph, X = attention(0), np.ones((3, 12))
+    program, fresh = compile(*graph), compile(*graph)
+    owner, name = interrupted.split(".")
+    made = {"Layout": Layout, "Emitter": Emitter}[owner]
+    original, calls = getattr(made, name), list[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            made, name, lambda *a: (calls.append(1), (interrupt if len(calls) == 3 else original)(*a))[1]
+        )
+        with pytest.raises(KeyboardInterrupt):
+            program.code()
+    assert program.code() is not None
+    assert program.source == fresh.source
+    assert np.array_equal(program(X), fresh(X))
