@@ -43,9 +43,8 @@ class Ref(NamedTuple):
 
     def once(self) -> Ref:
         """The same without repetition: one place along an axis without a step."""
-        return self._replace(
-            shape=tuple([n if s else 1 for n, s in zip(self.shape, self.strides, strict=True)])
-        )
+        shape = tuple([n if s else 1 for n, s in zip(self.shape, self.strides, strict=True)])
+        return self._replace(shape=shape)
 
     def dense(self, shape: tuple[int, ...]) -> Ref:
         """Neighbours from the same place in a shape."""
@@ -153,24 +152,18 @@ def simple(word: str, *operands: Expr) -> Expr:
             return Call("reciprocal", (x,))
         case "absolute", (Call("negative", (x,)),):
             return Call("absolute", (x,))
-        case "divide", (Call("exp", (Call("minimum", (x, 0.0)),)), Call("add", (1.0, Call("exp", (small,))))):
-            return logistic(x, small) or Call(word, operands)
+        case "divide", (
+            Call("exp", (Call("minimum", (x, 0.0)),)),
+            Call("add", (1.0, Call("exp", (Call("negative", (Call("absolute", (y,)),)),)))),
+        ) if x in (y, Call("negative", (y,))):  # the sigmoid of y or -y, without care below -700
+            e = Call("exp", (Call("negative", (y,)),))
+            z = Call("reciprocal", (Call("add", (1.0, e)),))
+            return z if x == y else Call("multiply", (e, z))
         case _ if all(isinstance(x, float) for x in operands):
             with np.errstate(all="ignore"):
                 return float((getattr(np, word, None) or NUMPY[word])(*operands))
         case _:
             return Call(word, operands)
-
-
-def logistic(x: Expr, small: Expr) -> Expr | None:
-    """The op table's sigmoid without its care for overflow: such a row is not finite, and the engine's."""
-    match small:
-        case Call("negative", (Call("absolute", (y,)),)):
-            e = Call("exp", (Call("negative", (y,)),))
-            z = Call("reciprocal", (Call("add", (1.0, e)),))
-            return z if x == y else Call("multiply", (e, z))  # of -y, from what that of y has computed
-        case _:
-            return None
 
 
 def function_of(word: str) -> Callable[..., Any]:

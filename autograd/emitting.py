@@ -28,11 +28,7 @@ Flow: TypeAlias = "Monomial | Callable[[Ref], object]"  # what can be written in
 
 
 class Emitter:
-    """The lines of a program and the arrays that they name.
-
-    ``turn`` lines compute the values.  The others compute the adjoints of the parameters, and of the inputs
-    if wanted, from a seed for every row and output.
-    """
+    """A program's lines and the arrays that they name: the values, and from line ``turn`` on the adjoints."""
 
     def __init__(self, layout: Layout, *, by_inputs: bool) -> None:
         self.layout, self.lines, self.names = layout, list[str](), dict[Any, str]()
@@ -154,10 +150,8 @@ class Emitter:
         if {*a, *b} == {*batch, *left, *inner, *right} and "n" not in batch:
             first, last = [batch] * bool(batch), [right] * bool(right or batch)
             sides = ((x, a, [left, inner]), (y, b, [inner, *last]), (z, c, [left, *last]))
-            found: list[Any] = [
-                ref.matrix(*[[*map(axes.index, part)] for part in first + parts])
-                for ref, axes, parts in sides
-            ]
+            axes = [[[*map(letters.index, part)] for part in first + parts] for _, letters, parts in sides]
+            found: list[Any] = [side[0].matrix(*merged) for side, merged in zip(sides, axes, strict=True)]
             if None not in found:
                 flags = [ref.view(np.empty(0), 3).flags for ref in found]
                 dense = not batch and flags[2].c_contiguous and flags[0].forc and flags[1].forc
@@ -241,10 +235,10 @@ class Emitter:
         if not self.settled(target.buffer, slots):
             self.write(flow, out)
             return
-        minus = isinstance(flow, Monomial) and flow.number == -1
-        flow = flow._replace(number=1.0) if isinstance(flow, Monomial) and minus else flow
-        spare = self.temporary(target.shape, target.rows)
-        self.call("subtract" if minus else "add", out, out, self.array(flow, spare))
+        word = "add"
+        if isinstance(flow, Monomial) and flow.number == -1:
+            word, flow = "subtract", flow._replace(number=1.0)
+        self.call(word, out, out, self.array(flow, self.temporary(target.shape, target.rows)))
 
     def settled(self, buffer: str, slots: Slots) -> bool:
         """Whether adjoints are to be added to: some were written; then there are zeros where none were."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain, takewhile
+from itertools import chain
 from math import prod
+from os.path import commonprefix
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -139,9 +140,7 @@ class Layout:
 
     def place(self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]) -> Block:
         """A new block for the nodes, in this order."""
-        ends = min(v.name for v in nodes), max(v.name for v in nodes)
-        stem = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(*ends, strict=False)))
-        stem = stem.rstrip("_0123456789")
+        stem = commonprefix([v.name for v in nodes]).rstrip("_0123456789")  # noqa: RUF071
         block = self.block(nodes[0].kind, stem if usable(stem) else name, shape)
         for v, slot in zip(nodes, block.slots, strict=True):
             v.slot = slot

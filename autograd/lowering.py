@@ -112,8 +112,8 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
 
 
 def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:
-    """What a tree of + adds up: products, single terms (one constant), and the sums that vanish in it."""
-    products, terms, sums, stack = list[Node](), list[Node](), set[Node](), [v]
+    """What a tree of + adds up: products, single terms and at most one constant; the sums that vanish."""
+    products, terms, sums, stack, number = list[Node](), list[Node](), set[Node](), [v], 0.0
     while stack:
         for x in reversed(stack.pop().args):
             if x.op is add and x.uses == 1 and x.kind == v.kind:
@@ -121,11 +121,11 @@ def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:
                 stack.append(x)
             elif x.op is mul and x.uses == 1:
                 products.append(x)
-            elif x.kind != CONSTANT or x.number != 0:
+            elif x.kind == CONSTANT:
+                number += x.number
+            else:
                 terms.append(x)
-    numbers = [x.number for x in terms if x.kind == CONSTANT]
-    if len(numbers) > 1:
-        terms = [constant(sum(numbers[::-1])), *(x for x in terms if x.kind != CONSTANT)]
+    terms += [constant(number)] * (number != 0)
     return dict.fromkeys(products[::-1]), terms[::-1], sums
 
 

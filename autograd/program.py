@@ -52,10 +52,8 @@ def compile(
     Raises ValueError for an input or parameter that an op made or that is named twice, TypeError for what is
     no Value.
     """
-    roots, xs = (
-        listed([outputs] if isinstance(outputs, Value) else outputs, "outputs"),
-        listed(inputs, "inputs"),
-    )
+    many = not isinstance(outputs, Value)
+    roots, xs = listed(outputs if many else [outputs], "outputs"), listed(inputs, "inputs")
     if not roots:
         raise ValueError("compile needs an output")
     if parameters is None:
@@ -67,7 +65,7 @@ def compile(
             raise ValueError(f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves")
         if times > 1:
             raise ValueError(f"{describe(v)} is named twice among inputs and parameters")
-    return Program(roots, xs, ws, not isinstance(outputs, Value))
+    return Program(roots, xs, ws, many)
 
 
 def listed(given: Any, what: str) -> list[Value]:
@@ -97,8 +95,9 @@ class Program:
 
     ``source`` is the code that it runs.  ``theta``, the parameters' numbers as one array in the order of
     ``parameters``, is read from the Values and written to them; the methods take another theta without
-    touching the Values.  Rows that leave the finite numbers are computed again by the engine itself, so that
-    inf, nan and the saturation rule are as in ``backward``.  A Program pickles, and is then compiled again.
+    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine, so
+    that inf, nan and the saturation rule are as in ``backward``; what overflows on the way only (a sigmoid
+    below 1e-307) is rounded to 0.  A Program pickles, and is then compiled again.
     """
 
     def __init__(
@@ -110,9 +109,8 @@ class Program:
         self.bound, self.codes = lru_cache(8)(self.bind), dict[bool, Emitter | None]()
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
-            leaves = {v: Node(UNIFORM, v.name) for v in parameters} | {
-                v: Node(VARYING, v.name) for v in inputs
-            }
+            kinds = (UNIFORM, parameters), (VARYING, inputs)
+            leaves = {v: Node(kind, v.name) for kind, values in kinds for v in values}
             place = flatten(self.rowwise.order, leaves)
             self.roots = [place[y] for y in outputs]
             self.leaves = [leaves[v] for v in parameters], [leaves[v] for v in inputs]
@@ -129,9 +127,8 @@ class Program:
 
     @theta.setter
     def theta(self, theta: Any) -> None:
-        for p, x in zip(
-            self.parameters, floats(theta, "theta", (len(self.parameters),)).tolist(), strict=True
-        ):
+        numbers = floats(theta, "theta", (len(self.parameters),))
+        for p, x in zip(self.parameters, numbers.tolist(), strict=True):
             p.data = x
 
     @property

@@ -43,12 +43,8 @@ class Rowwise:
     """Values and gradients of a graph, row by row."""
 
     def __init__(self, outputs: list[Value], inputs: list[Value], parameters: list[Value]) -> None:
-        self.order, self.outputs, self.inputs, self.parameters = (
-            toposort(*outputs),
-            outputs,
-            inputs,
-            parameters,
-        )
+        self.outputs, self.inputs, self.parameters = outputs, inputs, parameters
+        self.order = toposort(*outputs)
         self.leaves = dict.fromkeys([*inputs, *parameters])
         self.constants = {v: v.data for v in self.order if v.form is None and v not in self.leaves}
 
@@ -107,11 +103,6 @@ class Rowwise:
         exec(self.source, dict(SPACE), space)  # noqa: S102  the op table's own text
         return space["sweep"]
 
-    @cached_property
-    def twin(self) -> Rowwise:
-        """A copy for the engine to assign to."""
-        return self.copy()
-
     def copy(self) -> Rowwise:
         """The graph once more, with numbers of its own."""
         graph = self.outputs, self.inputs, self.parameters
@@ -121,6 +112,8 @@ class Rowwise:
         for y in copies[0]:
             y.forward()
         return Rowwise(*copies)
+
+    twin = cached_property(copy)  # for the engine to assign to
 
     def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
         """The outputs, and the gradients by parameters and by inputs, by ``backward``."""
@@ -141,11 +134,9 @@ class Rowwise:
                     return found
         return self.twin.by_engine(row, theta, seed)
 
-    def run(
-        self, at: Iterable[int], theta: Array, rows: Array, seeds: Array, out: Array, back: Array
-    ) -> Array:
+    def run(self, at: Iterable[int], theta: Array, *block: Array) -> Array:
         """For some rows: writes outputs and gradients by the inputs, adds up those by the parameters."""
-        gradient, numbers = np.zeros(len(theta)), theta.tolist()
+        (rows, seeds, out, back), gradient, numbers = block, np.zeros(len(theta)), theta.tolist()
         for i in at:
             seed = seeds[i].tolist() or [0.0] * len(self.outputs)
             out[i], by_theta, by_inputs = self.gradient(rows[i].tolist(), numbers, seed)

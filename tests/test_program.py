@@ -378,6 +378,17 @@ def test_a_word_that_numpy_does_not_know(by_numpy: None) -> None:
         del OPS["erf_too"]
 
 
+def test_a_formula_that_looks_like_a_sigmoids(by_numpy: None) -> None:
+    text = "exp(minimum(x, 0.0)) / (1 + exp(-fabs(y)))"
+    like = Op("like_it", "like it", text, (lambda z, x, y: 0.0, lambda z, x, y: 0.0))
+    try:
+        x, w = [Value(0.3), Value(-0.4)], Value(-2.0)
+        graph = [like(x[0], x[1]) + sin(like(x[1], w))], x, [w]
+        agrees(graph, np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1))
+    finally:
+        del OPS["like_it"]
+
+
 def test_a_formula_that_decides_runs_row_by_row() -> None:
     leaky = Op("leaky", "leaky", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
     try:
