@@ -21,13 +21,14 @@ from importlib import metadata
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal, TypeAlias, cast
+from unicodedata import east_asian_width
 
 import graphviz
 from graphviz.backend import dot_command
 
 from .freshness import StaleGraphError, check_fresh
-from .notation import NO_XML, Edge, Labels, Writer, label_boxes
-from .scopes import Collapse
+from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes, numbered
+from .scopes import Collapse, within
 from .sweeps import entries
 from .value import NO_GRAD, Value, toposort
 from .view import Box, boxes
@@ -328,17 +329,32 @@ def textbook_style(
 
 
 def table(order: Sequence[Value], most: int = 40) -> str:
-    """The graph as a table of text: what notebooks show where nothing can be rendered."""
-    names = {v: v.name or f"v{i}" for i, v in enumerate(order)}
-    rows = [("name", "op", "operands", "data", "grad")]
+    """The graph as a table of text: what the command prints, and notebooks where nothing can be rendered."""
+    fresh = numbered("v", {TEXT.name(v.name) for v in order})
+    names = {v: v.name or next(fresh) for v in order}
+    rows = [("node", "formula", "value", "local derivatives", "gradient")]
     for v in order[-most:]:
-        operands = ", ".join(names[x] if isinstance(x, Value) else short(x) for x in v.args)
+        symbols: dict[Any, Any] = {x: Value(x.data, names[x]) for x in v.inner}
+        with within(None):
+            z = v.op(*[symbols.get(x, x) for x in v.args]) if v.op else Value(v.data)
+        z.name, name = names[v], TEXT.name(names[v])
+        partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
+        numbers = v.form.local(v.data, *v.numbers) if v.form else ()
+        edges = [f"∂{name}/∂{TEXT.name(names[x])}" for x in v.inner]
+        local = map(dict.fromkeys, zip(edges, partials, map(short, numbers), strict=True))  # once, -1 = -1
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
-        rows.append((names[v], v.op.symbol if v.op else "", operands, short(v), grad))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        written = formula(z).removeprefix(f"{name} = ")
+        rows.append((name, written, short(v), ", ".join(map(" = ".join, local)), grad))
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    padded = [[s + " " * (n - columns(s)) for s, n in zip(row, widths, strict=True)] for row in rows]
+    text = ["  ".join(row).rstrip() for row in padded]
     text[1:1] = [f"… and {len(order) - most:,} more above"] * (len(order) > most)
     return "\n".join(text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal it takes: a character of Hangul takes two."""
+    return sum(1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def mimebundle(y: Value) -> dict[str, bytes | str]:
