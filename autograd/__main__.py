@@ -66,9 +66,8 @@ def build(text: str, variables: Mapping[str, Value]) -> Value:
     try:
         z = compute(ast.parse(text, mode="eval").body, text, {"pi": math.pi, "e": math.e, **variables})
     except (SyntaxError, RecursionError, MemoryError) as error:
-        why = getattr(error, "msg", "too deep, or too many terms in a row: put groups of them into brackets")
-        at = getattr(error, "offset", 1) or len(text) + 1
-        raise refusal(f"{re.split('[.;] ', why)[0]}; {PARTS}", text, at - 1) from None
+        why, at = getattr(error, "msg", "too deep, or too long without brackets"), getattr(error, "offset", 1)
+        raise refusal(f"{re.split('[.;] ', why)[0]}; {PARTS}", text, (at or len(text) + 1) - 1) from None
     return z if isinstance(z, Value) else Value(z)
 
 
@@ -86,8 +85,8 @@ def tex(y: Value, xs: Sequence[Value]) -> str:
     dy = [g + 0.0 if g.op or g.name else Value(g.data) for g in grad(y, xs)]
     for x, g in zip(xs, dy, strict=True):
         g.name = f"∂{y.name}/∂{x.name}"
-    numbers = (Value(v.data, v.name) for v in (*xs, y, *dy))
-    return "".join(f"\\[{latex(v)}\\]\n" for v in (y, *dy, *numbers))
+    shown = (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy)))
+    return "".join(f"\\[{latex(v)}\\]\n" for v in shown)
 
 
 def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:

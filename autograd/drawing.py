@@ -16,7 +16,7 @@ import subprocess
 import sysconfig
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from threading import RLock
@@ -338,13 +338,14 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         with within(None):
             z = v.op(*[symbols.get(x, x) for x in v.args]) if v.op else Value(v.data)
         z.name, name = names[v], TEXT.name(names[v])
-        partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
-        numbers = v.form.local(v.data, *v.numbers) if v.form else ()
-        edges = [f"∂{name}/∂{TEXT.name(names[x])}" for x in v.inner]
-        local = map(dict.fromkeys, zip(edges, partials, map(short, numbers), strict=True))  # once, -1 = -1
+        written, local = formula(z).removeprefix(f"{name} = "), list[str]()
+        with suppress(Exception):  # of a partial that is no graph
+            partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
+            numbers = v.form.local(v.data, *v.numbers) if v.form else ()
+            for x, *equal in zip(v.inner, partials, map(short, numbers), strict=True):
+                local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
-        written = formula(z).removeprefix(f"{name} = ")
-        rows.append((name, written, short(v), ", ".join(map(" = ".join, local)), grad))
+        rows.append((name, written, short(v), ", ".join(local), grad))
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     padded = [[s + " " * (n - columns(s)) for s, n in zip(row, widths, strict=True)] for row in rows]
     text = ["  ".join(row).rstrip() for row in padded]

@@ -23,8 +23,10 @@ import pytest
 from graphviz.backend import dot_command
 
 from autograd import (
+    OPS,
     Drawing,
     GraphvizMissingError,
+    Op,
     Value,
     composite,
     draw,
@@ -758,6 +760,14 @@ def test_a_notebook_without_an_engine_shows_a_table(monkeypatch: pytest.MonkeyPa
     assert ["a", "2", "2", f"{y.inner[1].grad:.6g}"] in table
     assert table[-1][:4] == ["v₅", "v₄", "+", "a"]
     assert table[-1][-1] == "1"
+
+
+def test_a_notebook_shows_an_op_without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    halved = Op("halved", "halved", "x / 2", (lambda z, x: 0.5 if x > 0 else math.nan,))
+    del OPS["halved"]
+    last = bundle(halved(Value(2.0, name="x")))["text/plain"].splitlines()[-1]
+    assert last.split() == ["v₁", "halved(x)", "1", "–"]
 
 
 def test_a_table_shows_the_last_forty_rows(monkeypatch: pytest.MonkeyPatch) -> None:
