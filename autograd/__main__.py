@@ -33,7 +33,7 @@ FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = 
 
 def refusal(why: str, text: str, at: int) -> ValueError:
     """Why a text is refused, with a caret under the place in it."""
-    near = re.sub(r"[^ -~\w]", "?", text[max(0, at - 40) : at + 30])
+    near = "".join(c if c.isprintable() else "?" for c in text[max(0, at - 40) : at + 30])
     return ValueError(f"{why}\n  {near}\n  {' ' * columns(near[: min(at, 40)])}^")
 
 
@@ -48,7 +48,7 @@ def compute(node: ast.expr, text: str, names: Mapping[str, Any]) -> Any:
         case ast.Name(id=name):
             why = f"{name:.30} has no value; write {name:.30}=0.5 after the formula"
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            rule, why = (name, len(args)), f"no {name:.30} with operands: {len(args)}; there are {WORDS}"
+            rule, why = (name, len(args)), f"no {name:.30} of {len(args)} operands; functions: {WORDS}"
         case _:
             rule = cast("object", type(getattr(node, "op", node)))
     if rule not in RULES:
@@ -60,7 +60,7 @@ def compute(node: ast.expr, text: str, names: Mapping[str, Any]) -> Any:
 
 def build(text: str, variables: Mapping[str, Value]) -> Value:
     if strange := re.search(r"[^\w\s.+*/(),-]|//", text):
-        raise refusal(f"{strange[0]!a} has no place here; {PARTS}", text, strange.start())
+        raise refusal(f"{strange[0]!r} has no place here; {PARTS}", text, strange.start())
     if len(text) > LONGEST:
         raise refusal(f"more than {LONGEST:,} characters; take a part of it", text, LONGEST)
     try:
