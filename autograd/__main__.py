@@ -85,8 +85,7 @@ def tex(y: Value, xs: Sequence[Value]) -> str:
     dy = [g + 0.0 if g.op or g.name else Value(g.data) for g in grad(y, xs)]
     for x, g in zip(xs, dy, strict=True):
         g.name = f"∂{y.name}/∂{x.name}"
-    shown = (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy)))
-    return "".join(f"\\[{latex(v)}\\]\n" for v in shown)
+    return "".join(f"\\[{latex(v)}\\]\n" for v in (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy))))
 
 
 def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
@@ -121,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         text, files = run(cli.parse_intermixed_args(words))
         for path, data in files.items():
             path.write_bytes(data)
+        cast("Any", sys.stdout).reconfigure(errors="replace")  # where ∂ cannot be printed
         print(text)
     except (ValueError, OSError, GraphvizMissingError) as error:
         cli.error(str(error))

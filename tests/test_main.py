@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import io
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -526,6 +527,9 @@ def test_python_m_autograd() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert f"{1 / (1 + math.exp(0.5)):.6g}" in done.stdout.decode()
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True, env=ascii_only)
+    assert done.stdout.splitlines()[-1].split()[:3] == [b"y", b"1/v?", b"0.377541"]
     done = subprocess.run([*command[:3], "x + z"], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"Traceback" not in done.stderr
