@@ -50,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
             main(words)
         out, err = capsys.readouterr()
         assert stop.value.code == 2 and not out
-        assert time.perf_counter() - start < 5
+        assert time.perf_counter() - start < 30
         assert err.startswith("glassgrad: error: ") and len(err) < 500, err
         return err.removeprefix("glassgrad: error: ").splitlines()
 
@@ -190,7 +190,7 @@ def test_nothing_else_is_known() -> None:
 def test_other_spellings_of_a_letter_are_the_same_name() -> None:
     composed, decomposed = "\uac00", "\u1100\u1161"  # one syllable of Hangul
     for typed, given in ((composed, decomposed), (decomposed, composed), ("µ", "μ"), ("μ", "µ")):
-        main([f"{typed} * 2", f"{given}=3"])
+        main([f"{typed} * 2", f"{given}=3"])  # or it would have no value
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_standard_input(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert shown("-", "x=0.5") == shown(SIGMOID, "x=0.5")
 
 
-def test_help_names_every_function_and_suffix(shown: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_function_and_suffix(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     text = capsys.readouterr().out
@@ -282,12 +282,8 @@ def test_help_names_every_function_and_suffix(shown: Any, capsys: pytest.Capture
 )
 def test_bad_formulas(refused: Any, text: str, at: int, why: str) -> None:
     said, shown, caret = refused(text, "x=1")
-    assert why in said and (
-        "a formula has numbers" in said
-        or "write z=0.5" in said
-        or "functions: abs" in said
-        or "exp=0.5" in said
-    )
+    ways_out = ("a formula has numbers", "write z=0.5", "write exp=0.5", "functions: abs")
+    assert why in said and any(way_out in said for way_out in ways_out)
     assert caret == " " * (2 + at) + "^"
     assert shown.strip() == re.sub(r"[\x00\x1b\udcff]", "?", text).strip()
 
@@ -438,7 +434,7 @@ def test_collapse_is_the_books_sigmoid(shown: Any, tmp_path: Path) -> None:
     picture = dot(shown, tmp_path, *words)
     assert "∂L/∂y·y(1-y)" in picture and "label=exp" not in picture
     slope = dot(shown, tmp_path, "exp(sin(x)) + w", "x=0.5", "w=1", "--collapse", "f", "--order", "1")
-    assert "label=f" in slope or "f\\n" in slope
+    assert 'label="f\\n' in slope and "y'" in slope
 
 
 def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
