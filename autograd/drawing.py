@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal, TypeAlias, cast
@@ -26,11 +27,10 @@ from unicodedata import east_asian_width
 import graphviz
 from graphviz.backend import dot_command
 
-from .freshness import StaleGraphError, check_fresh
-from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes, numbered
+from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
 from .scopes import Collapse, within
-from .sweeps import entries
-from .value import NO_GRAD, Value, toposort
+from .sweeps import StaleGraphError, check_fresh, entries
+from .value import NO_GRAD, Value, plain, toposort
 from .view import Box, boxes
 
 __all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
@@ -330,7 +330,8 @@ def textbook_style(
 
 def table(order: Sequence[Value], most: int = 40) -> str:
     """The graph as a table of text: what the command prints, and notebooks where nothing can be rendered."""
-    fresh = numbered("v", {TEXT.name(v.name) for v in order})
+    taken = {TEXT.name(v.name) for v in order}
+    fresh = (name for i in count(1) if TEXT.name(name := f"v{i}") not in taken)
     names = {v: v.name or next(fresh) for v in order}
     rows = [("node", "formula", "value", "local derivatives", "gradient")]
     for v in order[-most:]:
@@ -341,7 +342,7 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         written, local = formula(z).removeprefix(f"{name} = "), list[str]()
         with suppress(Exception):  # of a partial that is no graph
             partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
-            numbers = v.form.local(v.data, *v.numbers) if v.form else ()
+            numbers = v.form.local(v.data, *map(plain, v.args)) if v.form else ()
             for x, *equal in zip(v.inner, partials, map(short, numbers), strict=True):
                 local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
