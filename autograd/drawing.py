@@ -16,19 +16,21 @@ import subprocess
 import sysconfig
 from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal, TypeAlias, cast
+from unicodedata import east_asian_width
 
 import graphviz
 from graphviz.backend import dot_command
 
-from .notation import NO_XML, Edge, Labels, Writer, label_boxes
-from .scopes import Collapse
+from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
+from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
-from .value import NO_GRAD, Value, toposort
+from .value import NO_GRAD, Value, plain, toposort
 from .view import Box, boxes
 
 __all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
@@ -327,17 +329,34 @@ def textbook_style(
 
 
 def table(order: Sequence[Value], most: int = 40) -> str:
-    """The graph as a table of text: what notebooks show where nothing can be rendered."""
-    names = {v: v.name or f"v{i}" for i, v in enumerate(order)}
-    rows = [("name", "op", "operands", "data", "grad")]
+    """The graph as a table of text: what the command prints, and notebooks where nothing can be rendered."""
+    taken = {TEXT.name(v.name) for v in order}
+    fresh = (name for i in count(1) if TEXT.name(name := f"v{i}") not in taken)
+    names = {v: v.name or next(fresh) for v in order}
+    rows = [("node", "formula", "value", "local derivatives", "gradient")]
     for v in order[-most:]:
-        operands = ", ".join(names[x] if isinstance(x, Value) else short(x) for x in v.args)
+        symbols: dict[Any, Any] = {x: Value(x.data, names[x]) for x in v.inner}
+        with within(None):
+            z = v.op(*[symbols.get(x, x) for x in v.args]) if v.op else Value(v.data)
+        z.name, name = names[v], TEXT.name(names[v])
+        written, local = formula(z).removeprefix(f"{name} = "), list[str]()
+        with suppress(Exception):  # of a partial that is no graph
+            partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
+            numbers = v.form.local(v.data, *map(plain, v.args)) if v.form else ()
+            for x, *equal in zip(v.inner, partials, map(short, numbers), strict=True):
+                local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
-        rows.append((names[v], v.op.symbol if v.op else "", operands, short(v), grad))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        rows.append((name, written, short(v), ", ".join(local), grad))
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    padded = [[s + " " * (n - columns(s)) for s, n in zip(row, widths, strict=True)] for row in rows]
+    text = ["  ".join(row).rstrip() for row in padded]
     text[1:1] = [f"… and {len(order) - most:,} more above"] * (len(order) > most)
     return "\n".join(text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal it takes: a character of Hangul takes two."""
+    return sum(1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def mimebundle(y: Value) -> dict[str, bytes | str]:

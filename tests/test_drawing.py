@@ -23,8 +23,10 @@ import pytest
 from graphviz.backend import dot_command
 
 from autograd import (
+    OPS,
     Drawing,
     GraphvizMissingError,
+    Op,
     Value,
     composite,
     draw,
@@ -37,6 +39,7 @@ from autograd import (
     to_dot,
 )
 from autograd.drawing import find_dot
+from autograd.notation import LOW
 from tests.scripts import GRAPH, run
 
 SYSTEM_DOT = shutil.which("dot")
@@ -743,7 +746,7 @@ def test_a_notebook_shows_the_picture() -> None:
     for thing in (square(), draw(square(), style="textbook")):
         shown = bundle(thing)
         assert ElementTree.fromstring(shown["image/svg+xml"]).tag == f"{SVG}svg"
-        assert "×" in shown["text/plain"]
+        assert "x²" in shown["text/plain"]
 
 
 def test_a_notebook_without_an_engine_shows_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -754,10 +757,18 @@ def test_a_notebook_without_an_engine_shows_a_table(monkeypatch: pytest.MonkeyPa
     assert "image/svg+xml" not in shown
     assert "pip install graphviz-pure" in shown["text/plain"]
     table = [line.split() for line in shown["text/plain"].splitlines()]
-    assert ["name", "op", "operands", "data", "grad"] in table
-    assert ["a", "2", f"{y.inner[1].grad:.6g}"] in table
-    assert table[-1][:2] == ["v6", "+"]
+    assert ["node", "formula", "value", "local", "derivatives", "gradient"] in table
+    assert ["a", "2", "2", f"{y.inner[1].grad:.6g}"] in table
+    assert table[-1][:4] == ["v₅", "v₄", "+", "a"]
     assert table[-1][-1] == "1"
+
+
+def test_a_notebook_shows_an_op_without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    halved = Op("halved", "halved", "x / 2", (lambda z, x: 0.5 if x > 0 else math.nan,))
+    del OPS["halved"]
+    last = bundle(halved(Value(2.0, name="x")))["text/plain"].splitlines()[-1]
+    assert last.split() == ["v₁", "halved(x)", "1", "–"]
 
 
 def test_a_table_shows_the_last_forty_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -765,7 +776,7 @@ def test_a_table_shows_the_last_forty_rows(monkeypatch: pytest.MonkeyPatch) -> N
     lines = bundle(chain(99))["text/plain"].splitlines()
     assert "… and 60 more above" in lines
     shown = [line.split()[0] for line in lines[lines.index("… and 60 more above") + 1 :]]
-    assert shown == [f"v{i}" for i in range(60, 100)]
+    assert shown == [f"v{i}".translate(LOW) for i in range(60, 100)]
 
 
 def test_a_notebook_shows_why_a_long_graph_is_not_drawn() -> None:
@@ -789,5 +800,5 @@ def test_a_notebook_never_raises_for_an_engine(empty_path: Path) -> None:
     dot = program(empty_path / "dot", code=1)
     shown = bundle(square())
     assert list(shown) == ["text/plain"]
-    assert "×" in shown["text/plain"]
+    assert "x²" in shown["text/plain"]
     assert asked(dot)
