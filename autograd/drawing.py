@@ -273,6 +273,11 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
 
 
+def arrow_id(tail: str, head: str, place: int | None) -> str:
+    """The id of an arrow in the SVG; of the thick one beside it, with -back at its end."""
+    return f"{tail}-{head}-{place}"
+
+
 def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
     """A box for every Value."""
     for box in view:
@@ -285,7 +290,8 @@ def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
         rows += [f"… {len(box.values) - FEW} more"] * (len(box.values) > FEW)
         drawing.node(name, lines(*rows), id=name, style=BORDER[kind], **{"class": kind})
         for (tail, place), n in arrows(box, names).items():
-            drawing.edge(tail, name, label=f"{n} values" if place is None else None)
+            many = f"{n} values" if place is None else None
+            drawing.edge(tail, name, label=many, id=arrow_id(tail, name, place))
         for i, x in enumerate(box.args):
             if not isinstance(x, Value):
                 drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
@@ -297,16 +303,17 @@ def textbook_style(
 ) -> None:
     """A circle for every op, an arrow there and a thick one back for every edge."""
 
-    def there_and_back(tail: str, head: str, ahead: str, back: str) -> None:
-        drawing.edge(tail, head, escaped(ahead), **AHEAD)
+    def there_and_back(tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
+        name = arrow_id(tail, head, place)
+        drawing.edge(tail, head, escaped(ahead), **AHEAD, id=name)
         if gradients and back:
-            drawing.edge(tail, head, escaped(back), **BACK)
+            drawing.edge(tail, head, escaped(back), **BACK, id=f"{name}-back")
 
     for box in view:
         v, name = box.values[0], names[box.values[0]]
         if box.scope:
             sign, constants = box.title, list[str]()
-        elif v.op:
+        elif v.op and box.args:
             sign, *constants = v.op.symbol.split()
         else:
             drawing.node(name, **(WORD | {"label": escaped(text.words[v])} if v in text.words else END))
@@ -314,7 +321,7 @@ def textbook_style(
         drawing.node(name, escaped(sign), id=name, **(LONG if len(sign) > 3 else {}))
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values", f"{n} gradients"
-            there_and_back(tail, name, *(many if place is None else text.edges[box, place]))
+            there_and_back(tail, name, place, *(many if place is None else text.edges[box, place]))
         constants += [text.edges[box, i][0] for i, x in enumerate(box.args) if not isinstance(x, Value)]
         for i, constant in enumerate(constants):
             with drawing.subgraph() as rank:  # under its op, or it would go to the far left
@@ -324,7 +331,7 @@ def textbook_style(
             drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
     for i, y in enumerate(roots):
         drawing.node(f"end{i}", **END)
-        there_and_back(names[y], f"end{i}", *text.roots[y])
+        there_and_back(names[y], f"end{i}", 0, *text.roots[y])
 
 
 def table(order: Sequence[Value], most: int = 40) -> str:
