@@ -162,18 +162,14 @@ def draw(
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(order)
-    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
-    drawing.attr(**{"class": style})
-    drawing.table = table(order)
-    if style == "value":
-        value_style(drawing, view, names)
-    else:
-        text = (
-            label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, gradients)
-        )
-        textbook_style(drawing, roots, view, names, text, gradients)
+    text = None
+    if style == "textbook":
+        named = labels == "formula"
+        text = label_boxes(roots, view, loss) if named else number_labels(roots, view, gradients)
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
+    drawing = sketch(roots, view, names, text, gradients)
+    drawing.table = table(order)
     if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
         drawing.attr(nslimit="2", nslimit1="2")
     if notes:
@@ -276,6 +272,20 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
 def arrow_id(tail: str, head: str, place: int | None) -> str:
     """The id of an arrow in the SVG; of the thick one beside it, with -back at its end."""
     return f"{tail}-{head}-{place}"
+
+
+def sketch(
+    roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels | None, gradients: bool = True
+) -> Any:
+    """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
+    style = "textbook" if text else "value"
+    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+    drawing.attr(**{"class": style})
+    if text:
+        textbook_style(drawing, roots, view, names, text, gradients)
+    else:
+        value_style(drawing, view, names)
+    return drawing
 
 
 def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:

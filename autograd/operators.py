@@ -14,6 +14,9 @@ import numpy as np
 from .ieee import PYTHON, number
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .stepper import Page
     from .value import Op, Value
 
 Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
@@ -117,6 +120,12 @@ class Operators:
         from .drawing import mimebundle
 
         return mimebundle(me(self))
+
+    def explain(self, path: str | Path | None = None, **options: Any) -> Page:
+        """The backward pass step by step, shown by notebooks: what ``to_html`` makes, with its options."""
+        from .stepper import to_html
+
+        return to_html(me(self), path, **options)
 
     def __copy__(self) -> Value:
         from .copying import shallow

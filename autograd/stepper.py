@@ -1,34 +1,22 @@
 """The backward pass, one edge at a time: a list for the terminal, a page for the browser.
 
-``steps`` reads the ledger; nothing here differentiates.  ``to_html`` lays the graph out once.  Its pictures have an
-id for every box and arrow, its JSON says between which Values a step happens and which box has them: by that alone
-stepper.html lights up a step.  What is said, in every language, stands in stepper.json.
+``steps`` reads the ledger; nothing here differentiates.  ``to_html`` lays the graph out once: every box and
+arrow has an id, and the page's JSON says between which Values a step happens and which box has them.  By that
+alone stepper.html lights up a step.  What is said, in every language, stands in stepper.json.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from .drawing import (
-    AUTO,
-    EDGE,
-    FEW,
-    GRAPH,
-    MOST,
-    NODE,
-    Drawing,
-    check_options,
-    check_size,
-    textbook_style,
-    value_style,
-)
+from . import drawing
 from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
 from .operators import Real
 from .scopes import Collapse
@@ -37,23 +25,15 @@ from .value import Value, toposort
 from .view import Box, boxes
 
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
-
-
-@cache
-def said(lang: str) -> dict[str, str]:
-    """All that is said, in one language."""
-    table = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-    if lang not in table:
-        raise ValueError(f"lang={lang!r}: choose one of {', '.join(map(repr, table))}")
-    return table[lang]
+HERE = Path(__file__)
+TEXT: dict[str, dict[str, str]] = json.loads(HERE.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One step: the value of a "leaf" or of another node ("forward"), the "seed", an edge of the "backward" pass.
+    """One step: a value, of a "leaf" or another node ("forward"); the "seed"; an edge of the "backward" pass.
 
-    ``total`` is the target's data, or its grad from here on (until here: ``before``); ``formula`` is what the
-    target computes, or the local derivative, whose number ``edge`` has.
+    ``total`` is the target's data, or its grad after this step; ``formula`` is its own, or the derivative's.
     """
 
     kind: Literal["leaf", "forward", "seed", "backward"]
@@ -70,21 +50,15 @@ class Frame:
     def parts(self, lang: str = "en") -> dict[str, str]:
         """The step in words, and what they are made of."""
         name, formula, total = PLAIN.sum(self.name, tight=True), PLAIN.sum(self.formula), f"{self.total:.4g}"
-        found = {"kind": self.kind, "name": name, "formula": formula, "total": total, "sum": total}
-        found["equation"] = name if self.name == self.formula else f"{name} = {formula}"
+        equation = name if self.name == self.formula else f"{name} = {formula}"
+        found = {"kind": self.kind, "name": name, "equation": equation, "total": total, "sum": total}
         if self.edge:
-            numbers = {x: f"{getattr(self.edge, x):.4g}" for x in ("upstream", "local", "contribution")}
-            local, place = (
-                numbers["local"],
-                name if re.fullmatch(r"[^-+·/ ]+(\(.*\))?", name) else f"({name})",
-            )
-            found |= numbers | {
-                "place": place,
-                "derivative": local if formula == local else f"{formula} = {local}",
-            }
-            if self.before is not None:
-                found["sum"] = f"{self.before:.4g} + {numbers['contribution']} = {total}".replace("+ -", "- ")
-        return found | {"words": said(lang)[self.kind].format(**found)}
+            found |= {x: f"{getattr(self.edge, x):.4g}" for x in ("upstream", "local", "contribution")}
+            found["derivative"] = formula if formula == found["local"] else f"{formula} = {found['local']}"
+            found["place"] = name if re.fullmatch(r"[^-+·/ ]+(\(.*\))?", name) else f"({name})"
+        if self.before is not None:
+            found["sum"] = f"{self.before:.4g} + {found['contribution']} = {total}".replace("+ -", "- ")
+        return found | {"words": TEXT[lang][self.kind].format(formula=formula, **found)}
 
 
 def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
@@ -100,65 +74,50 @@ def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
 
 
 class Walk:
-    """The steps of a graph, and one naming for all its pictures.  Raises what ``ledger`` and ``formula`` raise."""
+    """The steps of a graph, and one naming for all its pictures."""
 
     def __init__(self, y: Value, seed: Real) -> None:
-        edges, grads, self.order = ledger(y, seed), {y: float(seed)}, toposort(y)
-        self.at: dict[Any, int] = {v: i for i, v in enumerate(self.order)}
+        edges, grads, order = ledger(y, seed), {y: float(seed)}, toposort(y)
+        self.at: dict[Any, int] = {v: i for i, v in enumerate(order)}
         self.f = f = Formulas([y], readable([y], None), drawn=True)
         self.total = f.backward()[1]  # from here on every letter is given
-        self.frames = [
-            Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in self.order
-        ]
+        self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in order]
         self.frames.append(Frame("seed", y, f.of(y), expr(f.bar(y)), grads[y]))
         for edge in edges:
             x, local = edge.operand, f.partial(f.home[edge.node], edge.node, edge.position)
             before, grads[x] = grads.get(x), grads.get(x, 0.0) + edge.contribution
             self.frames.append(Frame("backward", x, f.of(x), local, grads[x], before, edge))
 
-    def upstream(self, v: Value) -> Expr:
-        """∂L/∂v as it stands in the formulas of v's operands."""
-        return self.total[v] if v in self.f.roots or v not in self.f.names else expr(self.f.bar(v))
-
-    def labels(self, roots: list[Value], view: list[Box]) -> Labels:
-        """What a textbook picture writes."""
+    def labels(self, roots: Sequence[Value], view: Sequence[Box]) -> Labels:
+        """What a textbook picture writes: every operand, and what flows back to it."""
         write, f, uses = PLAIN.sum, self.f, Counter(x for box in view for x in box.args)
-        found = Labels(roots={y: (write(f.of(y)), write(self.upstream(y))) for y in roots})
+        flows = self.total | {v: expr(f.bar(v)) for v in f.names if v not in f.roots}
+        found = Labels(roots={y: (write(f.of(y)), write(flows[y])) for y in roots})
         for box in view:
             found.words |= {v: write(f.of(v)) for v in box.values if not box.args and uses[v] != 1}
             for i, x in enumerate(box.args):
-                local = {v: f.partial(box, v, i) for v in box.values if isinstance(x, Value)}
-                back = ZERO.plus(*(self.upstream(v) * partial for v, partial in local.items()))
-                found.edges[box, i] = write(f.of(x)), write(back)
+                back = [flows[v] * f.partial(box, v, i) for v in box.values if isinstance(x, Value)]
+                found.edges[box, i] = write(f.of(x)), write(ZERO.plus(*back))
         return found
 
-    def picture(
-        self, name: str, view: list[Box], roots: list[Value], style: str
-    ) -> tuple[str, dict[str, Any]]:
-        """A part of the graph as SVG; and which Values each of its boxes reads, gives and contains."""
-        names, table = {v: f"{name}n{i}" for i, box in enumerate(view) for v in box.values}, list[Any]()
-        look = {"graph_attr": GRAPH | {"bgcolor": "transparent"}, "node_attr": NODE[style], "edge_attr": EDGE}
-        drawing: Any = Drawing("autograd", **look)
-        drawing.attr(**{"class": style})
-        if style == "value":
-            value_style(drawing, view, names)
-        else:
-            textbook_style(drawing, roots, view, names, self.labels(roots, view), gradients=True)
+    def picture(self, name: str, view: list[Box], roots: list[Value], style: str) -> dict[str, Any]:
+        """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
+        names, found = {v: f"{name}n{i}" for i, box in enumerate(view) for v in box.values}, list[Any]()
+        dot = drawing.sketch(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
         for box in view:
             at, values = names[box.values[0]], (box.args, box.values, box.members + box.inside)
-            drawing.node(at, id=at, **({"URL": f"#in-{at}"} if box.scope else {}))
-            reads, gives, has = ([self.at.get(v, -1) for v in found] for found in values)
-            table.append({"id": at, "scope": box.title, "reads": reads, "gives": gives, "has": has})
-        svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", drawing.pipe(format="svg", encoding="utf-8"))
-        return svg[svg.index("<svg") :], {"roots": [self.at[y] for y in roots], "boxes": table}
+            dot.node(at, id=at, **({"URL": f"#in-{at}"} if box.scope else {}))
+            reads, gives, has = ([self.at.get(v, -1) for v in group] for group in values)
+            found.append({"id": at, "scope": box.title, "reads": reads, "gives": gives, "has": has})
+        svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", dot.pipe(format="svg", encoding="utf-8"))
+        return {"svg": svg[svg.index("<svg") :], "roots": [self.at[y] for y in roots], "boxes": found}
 
 
 def inside(box: Box) -> list[Box]:
-    """A composite as boxes: bare ones for what it reads, then what happens in it, its own composites as one each."""
+    """A composite as boxes: bare ones for what it reads; then its content, with composites as one each."""
     members = set(box.members)
-    view = boxes(box.values, lambda scope: scope.parent is box.scope)
-    view = [part for part in view if not members.isdisjoint(part.members)]
-    reads = dict.fromkeys(x for part in view for x in part.args if isinstance(x, Value) and x not in members)
+    view = [b for b in boxes(box.values, lambda s: s.parent is box.scope) if members & {*b.members}]
+    reads = dict.fromkeys(x for b in view for x in b.args if isinstance(x, Value) and x not in members)
     return [*(Box(values=[x], members=[x]) for x in reads), *view]
 
 
@@ -174,46 +133,38 @@ class Page(str):
 
 
 def to_html(
-    y: Value, path: str | Path | None = None, *, seed: Real = 1.0, style: Literal["value", "textbook"] = "value",
-    collapse: Collapse = None, lang: Literal["en", "ko"] = "en", max_nodes: int = MOST,
+    y: Value, path: str | Path | None = None, *, seed: Real = 1.0, lang: Literal["en", "ko"] = "en",
+    style: Literal["value", "textbook"] = "value", collapse: Collapse = None, max_nodes: int = drawing.MOST,
 ) -> Page:  # fmt: skip
-    """The steps as one page that needs nothing else; written to ``path`` if there is one.
-
-    ``style``, ``collapse`` and ``max_nodes`` are those of ``draw``; a composite that is drawn as one node links to
-    a picture of its inside.  Raises what ``draw`` and ``ledger`` raise.
-    """
-    walk, words = Walk(y, seed), said(lang) | {"lang": lang}
-    check_options([y], style, "formula")
-    auto = collapse is None and len(walk.order) > AUTO and any(v.scope for v in walk.order)
-    waiting, svgs, pictures = [(boxes([y], 1 if auto else collapse), [y])], list[str](), list[Any]()
+    """The steps as one page that needs nothing else, also written to ``path``; options as those of ``draw``."""
+    walk = Walk(y, seed)
+    drawing.check_options([y], style, "formula")
+    if lang not in TEXT:
+        raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
+    auto = collapse is None and len(walk.at) > drawing.AUTO and any(v.scope for v in walk.at)
+    waiting, pictures = [(boxes([y], 1 if auto else collapse), [y])], list[dict[str, Any]]()
     for view, roots in waiting:  # which grows by the insides of composites
-        check_size(len(view), max_nodes)
-        svg, picture = walk.picture(f"p{len(svgs)}", view, roots, style)
-        svgs.append(f'<figure tabindex="0">{svg}</figure>')
-        pictures.append(picture)
+        drawing.check_size(len(view), max_nodes)
+        pictures.append(walk.picture(f"p{len(pictures)}", view, roots, style))
         waiting += [(inside(box), box.values) for box in view if box.scope]
-    page = filled(walk, words, "".join(svgs), pictures)
+    page = filled(walk, pictures, lang)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(page, encoding="utf-8")
     return page
 
 
-def filled(walk: Walk, words: dict[str, str], svgs: str, pictures: list[Any]) -> Page:
-    """The template with all that it shows; no text in it can end its script or be read as markup."""
-    terms, frames = defaultdict[str, int](), list[Any]()
-    terms.default_factory = terms.__len__
+def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:
+    """The template with all that it shows; no text in it is read as markup."""
+    terms, steps = dict[str, int](), list[dict[str, Any]]()
     for frame in walk.frames:
-        node, position = (frame.edge.node, frame.edge.position) if frame.edge else (frame.target, 0)
-        math = {"name": terms[MATH.sum(frame.name)], "formula": terms[MATH.sum(frame.formula)]}
-        at = {"node": walk.at[node], "target": walk.at[frame.target], "position": position}
-        frames.append(frame.parts(words["lang"]) | at | math | {"exact": repr(frame.total)})
-    root = walk.frames[len(walk.order) - 1].parts()["equation"]
-    graph = {"equation": root, "nodes": len(walk.order), "edges": len(frames) - len(walk.order) - 1}
-    words = words | {key: words[key].format(**graph) for key in ("title", "picture")}
-    data = {"steps": frames, "terms": list(terms), "pictures": pictures, "words": words, "few": FEW}
-    data["symbols"] = [v.op.symbol if v.op else "" for v in walk.order]
+        step = frame.parts(lang) | {"target": walk.at[frame.target], "exact": repr(frame.total)}
+        step |= {"node": walk.at[frame.edge.node], "position": frame.edge.position} if frame.edge else {}
+        math = (terms.setdefault(MATH.sum(e), len(terms)) for e in (frame.name, frame.formula))
+        steps.append(step | dict(zip(("name", "formula"), math, strict=True)))
+    figures = "".join(f'<figure tabindex="0">{picture.pop("svg")}</figure>' for picture in pictures)
+    data = {"steps": steps, "terms": list(terms), "pictures": pictures, "words": TEXT[lang]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
-    parts = {"figures": svgs, "data": text, "title": escape(words["title"]), "lang": words["lang"]}
-    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    parts = {"figures": figures, "data": text, "lang": lang}
+    template = HERE.with_suffix(".html").read_text(encoding="utf-8")
     return Page(NO_XML.sub("", re.sub(r"\{\{(\w+)\}\}", lambda key: parts[key[1]], template)))

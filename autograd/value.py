@@ -18,15 +18,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
 from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line
 from .scopes import FORGET, SCOPE, Scope, within
-
-if TYPE_CHECKING:
-    from .stepper import Page
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
@@ -328,12 +324,6 @@ class Value(Operators):
                     v._data = v.form.op.evaluate(*v.numbers)
                     v.clock = clock
         return self
-
-    def explain(self, path: str | Path | None = None, **options: Any) -> Page:
-        """The backward pass step by step, as a page for notebooks and browsers: ``to_html(self, ...)``."""
-        from .stepper import to_html
-
-        return to_html(self, path, **options)
 
     def detach(self) -> Value:
         """A leaf with the same number and no history."""

@@ -107,8 +107,8 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "ieee scopes operators value freshness copying ops sweeps derivatives view notation drawing stepper "
-    "arrays lowering emitting binding rowwise program "
+    "autograd": "ieee scopes operators value freshness copying ops sweeps derivatives view notation drawing "
+    "stepper arrays lowering emitting binding rowwise program "
     "__init__",
     "nn": "modules losses engines training __init__",
 }
