@@ -136,7 +136,7 @@ def to_html(
     y: Value, path: str | Path | None = None, *, seed: Real = 1.0, lang: Literal["en", "ko"] = "en",
     style: Literal["value", "textbook"] = "value", collapse: Collapse = None, max_nodes: int = drawing.MOST,
 ) -> Page:  # fmt: skip
-    """The steps as one page that needs nothing else, also written to ``path``; options as those of ``draw``."""
+    """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``."""
     walk = Walk(y, seed)
     drawing.check_options([y], style, "formula")
     if lang not in TEXT:
