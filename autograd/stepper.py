@@ -50,7 +50,7 @@ class Frame:
     def parts(self, lang: str = "en") -> dict[str, str]:
         """The step in words, and what they are made of."""
         name, formula, total = PLAIN.sum(self.name, tight=True), PLAIN.sum(self.formula), f"{self.total:.4g}"
-        equation = name if self.name == self.formula else f"{name} = {formula}"
+        equation = name if self.kind == "leaf" or self.name == self.formula else f"{name} = {formula}"
         found = {"kind": self.kind, "name": name, "equation": equation, "total": total, "sum": total}
         if self.edge:
             found |= {x: f"{getattr(self.edge, x):.4g}" for x in ("upstream", "local", "contribution")}

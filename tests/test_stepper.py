@@ -1,4 +1,4 @@
-"""The stepper as data: the list of steps, the page's text and its JSON.  A browser's part is in test_browser."""
+"""The stepper as data: the list of steps, the page as text, its JSON.  test_browser.py opens the page."""
 
 from __future__ import annotations
 
