@@ -170,8 +170,6 @@ def draw(
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     drawing = sketch(roots, view, names, text, gradients)
     drawing.table = table(order)
-    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
-        drawing.attr(nslimit="2", nslimit1="2")
     if notes:
         drawing.attr(label=lines(*notes))
     return drawing
@@ -281,6 +279,8 @@ def sketch(
     style = "textbook" if text else "value"
     drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
     drawing.attr(**{"class": style})
+    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
+        drawing.attr(nslimit="2", nslimit1="2")
     if text:
         textbook_style(drawing, roots, view, names, text, gradients)
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -25,8 +25,7 @@ from .value import Value, toposort
 from .view import Box, boxes
 
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
-HERE = Path(__file__)
-TEXT: dict[str, dict[str, str]] = json.loads(HERE.with_suffix(".json").read_text(encoding="utf-8"))
+TEXT: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,9 @@ class Frame:
 def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
     """Every node's value, the seed, then every edge of the ledger: a list that print can show.
 
-    >>> x = Value(3.0, "x")
-    >>> print(*steps(x * x)[2:], sep="\\n")
+    >>> print(*steps(Value(3.0, "x") ** 2)[2:], sep="\\n")
     seed ∂L/∂y = 1
-    upstream 1 × local x = 3 → 3 added to grad of x: 3
-    upstream 1 × local x = 3 → 3 added to grad of x: 3 + 3 = 6
+    upstream 1 × local 2·x = 6 → 6 added to grad of x: 6
     """
     return Walk(y, seed).frames
 
@@ -76,11 +73,13 @@ def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
 class Walk:
     """The steps of a graph, and one naming for all its pictures."""
 
-    def __init__(self, y: Value, seed: Real) -> None:
+    def __init__(self, y: Value, seed: Real, borders: Iterable[Any] = ()) -> None:
         edges, grads, order = ledger(y, seed), {y: float(seed)}, toposort(y)
         self.at: dict[Any, int] = {v: i for i, v in enumerate(order)}
         self.f = f = Formulas([y], readable([y], None), drawn=True)
-        self.total = f.backward()[1]  # from here on every letter is given
+        for v in borders:
+            f.letter(v)
+        self.total = f.backward()[1]  # from here on all have their names
         self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in order]
         self.frames.append(Frame("seed", y, f.of(y), expr(f.bar(y)), grads[y]))
         for edge in edges:
@@ -137,16 +136,17 @@ def to_html(
     style: Literal["value", "textbook"] = "value", collapse: Collapse = None, max_nodes: int = drawing.MOST,
 ) -> Page:  # fmt: skip
     """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``."""
-    walk = Walk(y, seed)
     drawing.check_options([y], style, "formula")
     if lang not in TEXT:
         raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
-    auto = collapse is None and len(walk.at) > drawing.AUTO and any(v.scope for v in walk.at)
-    waiting, pictures = [(boxes([y], 1 if auto else collapse), [y])], list[dict[str, Any]]()
-    for view, roots in waiting:  # which grows by the insides of composites
+    auto = collapse is None and len(toposort(y)) > drawing.AUTO
+    views = [(boxes([y], 1 if auto else collapse), [y])]
+    for view, _ in views:  # which grow by the insides of composites
         drawing.check_size(len(view), max_nodes)
-        pictures.append(walk.picture(f"p{len(pictures)}", view, roots, style))
-        waiting += [(inside(box), box.values) for box in view if box.scope]
+        views += [(inside(box), box.values) for box in view if box.scope]
+    borders = (v for view, _ in views for box in view if box.scope for v in (*box.args, *box.values))
+    walk = Walk(y, seed, borders)
+    pictures = [walk.picture(f"p{i}", *view, style) for i, view in enumerate(views)]
     page = filled(walk, pictures, lang)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -166,5 +166,5 @@ def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:
     data = {"steps": steps, "terms": list(terms), "pictures": pictures, "words": TEXT[lang]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
     parts = {"figures": figures, "data": text, "lang": lang}
-    template = HERE.with_suffix(".html").read_text(encoding="utf-8")
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     return Page(NO_XML.sub("", re.sub(r"\{\{(\w+)\}\}", lambda key: parts[key[1]], template)))

@@ -275,9 +275,12 @@ def test_one_naming_for_all_pictures() -> None:
     x = Value(0.5, name="x")
     u = sin(x * 2 + 1) + 1
     y = composed(u * u) * u
-    found = {step["name"] for step in data(to_html(y, style="textbook", collapse="sigmoid"))["steps"]}
-    whole, part = (to_html(y, style="textbook", collapse=c) for c in ("sigmoid", ()))
-    assert len(found) > 3 and data(whole)["terms"] == data(part)["terms"]
+    page = to_html(y, style="textbook", collapse="sigmoid")
+    said = [step["words"] for step in data(page)["steps"]]
+    assert any(words.startswith("v = 1/(1+exp(-p)) = ") for words in said)
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
+    assert texts.count("v") == 2 and "∂L/∂v·v(1-v)" in texts and "∂L/∂v·v²" not in texts
+    assert {text for text in texts if text.isalpha() and len(text) == 1} <= {"x", "y", "u", "v", "p"}
 
 
 def test_its_arrows_say_what_draw_says() -> None:
