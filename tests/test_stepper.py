@@ -277,10 +277,10 @@ def test_one_naming_for_all_pictures() -> None:
     y = composed(u * u) * u
     page = to_html(y, style="textbook", collapse="sigmoid")
     said = [step["words"] for step in data(page)["steps"]]
-    assert any(words.startswith("v = 1/(1+exp(-p)) = ") for words in said)
+    assert any(words.startswith("s = 1/(1+exp(-u²)) = ") for words in said)
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
-    assert texts.count("v") == 2 and "∂L/∂v·v(1-v)" in texts and "∂L/∂v·v²" not in texts
-    assert {text for text in texts if text.isalpha() and len(text) == 1} <= {"x", "y", "u", "v", "p"}
+    assert texts.count("s") == 2 and "∂L/∂s·s(1-s)" in texts and "∂L/∂s·s²·exp(-u²)" in texts
+    assert {text for text in texts if text.isalpha() and len(text) == 1} == set("xuvsy")
 
 
 def test_its_arrows_say_what_draw_says() -> None:
