@@ -60,6 +60,10 @@ def decided() -> Value:
     return where(relu(x), y, x) * 1e-100 + exp(y)
 
 
+def saturated() -> Value:
+    return sigmoid(Value(-800.0, name="x")) * exp(Value(2000.0, name="z")) ** 0.0
+
+
 def mlp() -> Value:
     random.seed(1)
     return MLP(3, [4, 4, 1])([Value(float(i), name=f"x{i}") for i in (1, 2, 3)])
@@ -70,6 +74,7 @@ GRAPHS: dict[str, Callable[[], Value]] = {
     "shared": shared,
     "repeated": repeated,
     "decided": decided,
+    "saturated": saturated,
     "mlp": mlp,
 }
 each = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
