@@ -18,15 +18,19 @@ from tests.test_stepper import GRAPHS, composed, data, each, mlp, neuron, repeat
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+if CHROMIUM is None:
+    pytest.skip(
+        f"there is no Chromium here: none of {', '.join(NAMES)} is on the path", allow_module_level=True
+    )
+driver = pytest.importorskip(
+    "playwright.sync_api", reason="playwright, which drives Chromium, is not installed"
+)
 STYLES = pytest.mark.parametrize("style", ["value", "textbook"])
 Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Any]:
-    if CHROMIUM is None:
-        pytest.skip(f"there is no Chromium here: none of {', '.join(NAMES)} is on the path")
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with driver.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
