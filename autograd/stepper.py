@@ -105,9 +105,10 @@ class Walk:
         dot = drawing.sketch(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
         for box in view:
             at, values = names[box.values[0]], (box.args, box.values, box.members + box.inside)
-            dot.node(at, id=at, **({"URL": f"#in-{at}"} if box.scope else {}))
+            dot.node(at, id=at, URL=f"#in-{at}" if box.scope else None)
             reads, gives, has = ([self.at.get(v, -1) for v in group] for group in values)
-            found.append({"id": at, "scope": box.title, "reads": reads, "gives": gives, "has": has})
+            scope = box.title if box.scope else ""
+            found.append({"id": at, "scope": scope, "reads": reads, "gives": gives, "has": has})
         svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", dot.pipe(format="svg", encoding="utf-8"))
         return {"svg": svg[svg.index("<svg") :], "roots": [self.at[y] for y in roots], "boxes": found}
 
@@ -117,7 +118,7 @@ def inside(box: Box) -> list[Box]:
     members = set(box.members)
     view = [b for b in boxes(box.values, lambda s: s.parent is box.scope) if members & {*b.members}]
     reads = dict.fromkeys(x for b in view for x in b.args if isinstance(x, Value) and x not in members)
-    return [*(Box(values=[x], members=[x]) for x in reads), *view]
+    return [*(Box(scope=None, title="", members=[x], values=[x], args=[], inside=[]) for x in reads), *view]
 
 
 class Page(str):
