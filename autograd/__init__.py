@@ -13,12 +13,11 @@ from the left and from the right.
 
 from .derivatives import *  # noqa: F403
 from .drawing import *  # noqa: F403
-from .freshness import StaleGraphError as StaleGraphError
 from .notation import formula as formula, labels as labels, latex as latex, mathml as mathml
 from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .program import Program as Program, compile as compile
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
 from .stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
-from .sweeps import Step as Step, ledger as ledger, zero_grad as zero_grad
+from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad
 from .value import Op as Op, Value as Value, toposort as toposort

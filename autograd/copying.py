@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, cast
 
-from .freshness import check_fresh
 from .operators import OPS
 from .scopes import Scope
+from .sweeps import check_fresh
 from .value import NO_GRAD, Form, Op, Value, toposort
 
 

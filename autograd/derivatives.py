@@ -1,22 +1,20 @@
 """Derivatives as Values: gradients, products with the Jacobian from either side, and whole matrices.
 
-``grad`` is the reverse sweep written in ops, so that a gradient is a graph like any other: it can be drawn,
-printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree about an
-op.
-
-What a recorded graph leaves out: products with a constant 0 or 1, and sums with 0.  What it decides when it
-is recorded: that an op has no derivative where it has no value (log at -1).
+The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
+printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
+of a graph are products with a constant 0 or 1, and sums with 0.  What is decided when it is recorded: that an
+op has no derivative where it has no value (log at -1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import cast, overload
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, cast, overload
 
-from .freshness import check_fresh
-from .ieee import number
 from .operators import Scalar, plus, times
-from .value import Value, toposort
+from .sweeps import check_fresh
+from .value import Form, Value, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -47,27 +45,16 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    seed = seed if isinstance(seed, Value) else number(seed, "vjp's seed")
-    targets, order = values(xs), toposort(y)
-    check_fresh(order)
-    adjoint = adjoints(order, targets, {y: seed})
-    return [as_value(adjoint.get(x, 0.0)) for x in targets]
-
-
-def adjoints(
-    order: Sequence[Value], targets: Sequence[Value], seeds: Mapping[Value, Scalar]
-) -> dict[Value, Scalar]:
-    """The adjoint of every node between the seeds and the targets, as graphs."""
+    targets, order = values(xs), check_fresh(toposort(y))
     needed = set(targets)
     needed.update(z for z in order if any(x in needed for x in z.inner))
-    adjoint = dict(seeds)
+    adjoint: dict[Value, Scalar] = {y: scalar(seed, "vjp's seed")}
     for z in reversed(order):
-        if z.form is not None and z in adjoint:
-            for i in z.form.inner:
-                x = cast("Value", z.args[i])
-                if x in needed:
-                    adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], z.form.partial(z, i)))
-    return adjoint
+        for i, x in enumerate(z.args if z in adjoint else ()):
+            if x in needed:
+                adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], partial(z, i)))
+    found = [adjoint.get(x, 0.0) for x in targets]
+    return [x if isinstance(x, Value) else Value(x) for x in found]
 
 
 def values(xs: Iterable[Value]) -> list[Value]:
@@ -75,14 +62,8 @@ def values(xs: Iterable[Value]) -> list[Value]:
     targets = list(xs)
     for x in targets:
         if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            what = f"derivatives are by Values, not by {type(x).__name__}"
-            raise TypeError(f"{what}; give x itself, not x.data")
+            raise TypeError(f"differentiate by Values, not by {type(x).__name__}; give x itself, not x.data")
     return targets
-
-
-def as_value(x: Scalar) -> Value:
-    """A result as a Value; where a derivative simply is a node of the graph, that node itself."""
-    return x if isinstance(x, Value) else Value(x)
 
 
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
@@ -92,18 +73,14 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     >>> jvp(a * b, {a: 1.0, b: 10.0}).data
     23.0
     """
-    order = toposort(y)
-    check_fresh(order)
-    values(tangents)
-    tangent: dict[Value, Scalar] = {
-        x: t if isinstance(t, Value) else number(t, "jvp's tangents") for x, t in tangents.items()
-    }
+    order = check_fresh(toposort(y))
+    tangent: dict[Value, Scalar] = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
     for z in order:
-        if z.form is not None and z not in tangent:
-            flows = [(tangent[x], i) for i, x in zip(z.form.inner, z.inner, strict=True) if x in tangent]
-            for upstream, i in flows:
-                tangent[z] = plus(tangent.get(z, 0.0), times(upstream, z.form.partial(z, i)))
-    return as_value(tangent.get(y, 0.0))
+        for i, x in enumerate(() if z in tangent else z.args):
+            if x in tangent:
+                tangent[z] = plus(tangent.get(z, 0.0), times(tangent[x], partial(z, i)))
+    found = tangent.get(y, 0.0)
+    return found if isinstance(found, Value) else Value(found)
 
 
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
@@ -135,3 +112,14 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     """
     columns = values(xs)
     return jacobian(grad(y, columns), columns)
+
+
+def partial(z: Value, i: int) -> Scalar:
+    """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
+    form = cast("Form", z.form)
+    if form.guarded and math.isnan(z.data):
+        return math.nan
+    found = form.op.partials[i](z, *cast("Any", z.args))
+    if isinstance(found, Value):
+        return found if found.form or found in (z, *z.args) else found.data
+    return float(found)

@@ -25,10 +25,9 @@ from typing import Any, Literal, TypeAlias, cast
 import graphviz
 from graphviz.backend import dot_command
 
-from .freshness import StaleGraphError, check_fresh
 from .notation import NO_XML, Edge, Labels, Writer, label_boxes
 from .scopes import Collapse
-from .sweeps import entries
+from .sweeps import StaleGraphError, check_fresh, entries
 from .value import NO_GRAD, Value, toposort
 from .view import Box, boxes
 

@@ -1,4 +1,4 @@
-"""From groups to NumPy calls, one line of source each: the values forward, the adjoints backward.
+"""From steps to NumPy calls, one line of source each: the values forward, the adjoints backward.
 
 An adjoint stays a product of factors, not computed, while a single reader has contributed to it.  Otherwise
 it lives in a buffer laid out as the values are, where the first contribution assigns and others add.
@@ -8,32 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from itertools import chain, count
 from math import prod
+from textwrap import fill
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import WORDS, Call, Expr, Monomial, Ref, expression, factors, steps, swift
-from .lowering import (
-    CONSTANT,
-    UNIFORM,
-    VARYING,
-    Block,
-    Contraction,
-    Elementwise,
-    Layout,
-    Operand,
-    Slots,
-    strides,
-)
+from .arrays import BUFFERS, WORDS, Call, Expr, Monomial, Ref, Slots, expression, factors, steps
+from .ieee import PYTHON
+from .layout import Block, Contraction, Elementwise, Gather, Layout, Step, strides
 
-ONES = Ref("ones", 0, (), (), True)
-BUFFERS = {UNIFORM: "values", VARYING: "rows"}
+ARRAYS = (*BUFFERS, *("d_" + buffer for buffer in BUFFERS))
+RESERVED = (*PYTHON, *WORDS.values(), *ARRAYS, "forward", "backward", "build", "dot", "matmul", "einsum")
 NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
-RESERVED = ("forward", "backward", "build", "dot", "matmul", "einsum", "add_reduce", "add_at", "positive")
-Flow: TypeAlias = "Monomial | Callable[[Ref], None]"  # what can be written into an array
+Flow: TypeAlias = "Monomial | Callable[[Ref], object]"  # what can be written into an array
 
 
 class Emitter:
@@ -44,69 +35,41 @@ class Emitter:
     """
 
     def __init__(self, layout: Layout, *, by_inputs: bool) -> None:
-        self.layout, self.lines = layout, list[str]()
-        self.names: dict[Any, str] = {}
-        texts = [
-            text
-            for s in layout.steps
-            if isinstance(s, Elementwise)
-            for text in (s.formula, *s.partials.values())
-        ]
-        self.counts = Counter([*RESERVED, *WORDS.values(), *re.findall(r"(\w+)\(", " ".join(texts))])
-        self.constants: dict[str, NDArray[Any]] = {}
-        self.sizes = {
-            prefix + name: (layout.free[kind], kind == VARYING)
-            for prefix in ("", "d_") for kind, name in BUFFERS.items()
-        }  # fmt: skip
-        self.known: dict[Expr, Ref] = {}
-        self.views: dict[Any, Ref] = {}
+        self.layout, self.lines, self.names = layout, list[str](), dict[Any, str]()
+        self.counts, self.weights = Counter[str](RESERVED), dict[tuple[int, int], tuple[str, Any]]()
+        self.constants, self.sizes = dict[str, NDArray[Any]](), dict[str, tuple[int, bool]]()
+        self.known = dict[Expr, Ref]()
+        self.pending = dict[Block, Monomial]()  # adjoints of blocks, not computed
+        self.needed, self.written = ({b: np.zeros(n, bool) for b, n in layout.free.items()} for _ in range(2))
+        leaves = [layout.theta, *(block for block, _ in layout.tables if by_inputs)]
+        for block in leaves:
+            self.needed[block.ref.buffer][block.slots] = True
         for step in layout.steps:
-            self.forward(step)
+            self.needed[step.block.ref.buffer][step.block.slots] = self.forward(step)
         self.turn = len(self.lines)
-        self.reverse(by_inputs)
-
-    def reverse(self, by_inputs: bool) -> None:
-        """The adjoints, from the outputs to the leaves."""
-        layout = self.layout
-        self.needed, self.written = ({k: np.zeros(n, bool) for k, n in layout.free.items()} for _ in range(2))
-        self.whole: dict[Block, Monomial] = {}  # adjoints of blocks, not computed
-        leaves = [layout.theta] * bool(layout.parameters) + [block for block, _ in layout.tables if by_inputs]
-        for block in leaves:
-            self.needed[block.kind][block.slots] = True
-        for step in layout.steps:
-            self.needed[step.block.kind][step.block.slots] = any(map(self.needs, step.reads()))
         for i, y in enumerate(layout.roots):
-            operand = Operand(y.kind, np.array([y.slot]))
-            if self.needs(operand):
-                self.contribute(operand, Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
+            self.contribute(layout.at(y), Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
         for step in reversed(layout.steps):
-            self.backward(step)
+            ref, adjoint = step.block.ref, self.pending.pop(step.block, None)
+            if self.written[ref.buffer][step.block.slots].any():
+                adjoint = Monomial(1.0, (ref.adjoint(),))
+            if adjoint is not None and self.needs(ref):
+                self.backward(step, adjoint, ref.adjoint())
         for block in leaves:
-            adjoint, d = self.adjoint(block), self.view(block, "d_")
-            if adjoint is not None and adjoint.single() != d:
-                self.write(adjoint, d)
+            if block in self.pending:
+                self.write(self.pending.pop(block), block.ref.adjoint())
 
-    def source(self) -> list[str]:
-        """The lines as two functions."""
-        forward, backward = self.lines[: self.turn], self.lines[self.turn :]
-        return ["def forward():", *body(forward), "", "def backward():", *body(backward)]
-
-    def header(self) -> list[str]:
-        """What the parameters' and the inputs' arrays are, as comments."""
-        found = [f"# {block.name} = X[:, {places}].T" for block, places in self.layout.tables]
-        for ref, name in self.names.items():
-            if (
-                isinstance(ref, Ref)
-                and ref[0] == "values"
-                and ref.base in self.layout.theta.slots
-                and ref.shape
-            ):
-                end = ref.base + prod(ref.shape)
-                part = (
-                    f"theta[{ref.base}:{end}].reshape{ref.shape}" if ref.reshaped((1,)) else "part of theta"
-                )
-                found += [f"# {name} = {part}"] * (not ref.axes)
-        return found
+    def source(self) -> Iterator[str]:
+        """The lines as two functions, behind what the arrays of inputs and parameters are."""
+        yield from [f"# {block.name} = X[:, {places}].T" for block, places in self.layout.tables]
+        for (base, size), (name, shape) in self.weights.items():
+            yield f"# {name} = theta[{base}:{base + size}].reshape{shape}"
+        for name, lines in (("forward", self.lines[: self.turn]), ("backward", self.lines[self.turn :])):
+            yield f"{chr(10) * (name == 'backward')}def {name}():"
+            for part in re.split("; (?=dot|matmul|einsum)", "; ".join(lines) or "pass"):
+                text = part.replace(" ", "\N{NBSP}").replace(";\N{NBSP}", "; ")  # so that no call is broken
+                text = fill(text, 106, initial_indent="    ", subsequent_indent="    ")
+                yield text.replace("\N{NBSP}", " ").replace(";\n", "\n")
 
     def name(self, x: Any) -> str:
         """The name of an array in the source: a Ref, a number, or an array of indices."""
@@ -119,79 +82,37 @@ class Emitter:
             self.counts[name] = 1
             self.names[key] = name
             if not isinstance(x, Ref):
-                self.constants[self.names[key]] = np.array(x)
+                self.constants[name] = np.array(x)
         return self.names[key]
 
     def stem(self, x: Any) -> str:
         """A name that says what an array is, if it is free."""
-        if isinstance(x, np.ndarray):
-            return "index"
-        if isinstance(x, float):
-            return NUMBERS.get(x) or "c" + re.sub(r"\W", lambda sign: "m" if sign[0] == "-" else "_", repr(x))
-        kind, buffer, turned = VARYING if x.rows else UNIFORM, x.buffer.removeprefix("d_"), sorted(x.axes)
-        if buffer != BUFFERS[kind] or not x.shape:
-            return x.buffer
-        for other, form in ((x._replace(axes=(), merged=()), "{}T"), (x._replace(buffer=buffer), "d{}")):
-            if other != x and other in self.names:
-                return (
-                    form.format(self.names[other])
-                    if form == "d{}" or [*x.axes] != turned
-                    else self.names[other]
-                )
-        block, ends = self.layout.block_at(kind, x.base), [x.base]
-        ends.append(x.base + sum((n - 1) * s for n, s in zip(x.shape, x.strides, strict=True)))
-        stem = block.name + "_1" * (prod(x.shape) > len(block.slots))  # with its row of ones
-        stem = self.layout.weights(min(ends), max(ends) + 1) if block is self.layout.theta else stem
-        return "d" * (buffer != x.buffer) + stem + "T" * ([*x.axes] != turned)
+        if not isinstance(x, Ref):
+            return "index" if isinstance(x, np.ndarray) else NUMBERS.get(x) or re.sub(r"\W", "_", f"c{x!r}")
+        if x.buffer not in BUFFERS:
+            return "d" + self.stem(x._replace(buffer=x.buffer[2:])) if x.buffer in ARRAYS else x.buffer
+        if x.merged and [*chain(*x.merged)] != sorted(chain(*x.merged)):
+            return self.stem(x._replace(merged=None)) + "T"
+        block, size = self.layout.block_at(x.buffer, x.base), prod(x.shape)
+        if block is self.layout.theta:
+            new = f"W{len(self.weights) + 1}", x.view(np.empty(0), 1).shape
+            return self.weights.setdefault((x.base, size), new)[0]
+        return block.name + "_1" * (size > len(block.slots))  # with its row of ones
 
     def call(self, word: str, out: Ref, *operands: Expr) -> Ref:
         """One more line."""
-        lift = out.rows and word not in ("dot", "matmul")
-        lifted = [
-            x._replace(lifted=True) if lift and isinstance(x, Ref) and x.shape and not x.rows else x
-            for x in operands
-        ]
-        self.lines.append(f"{word}({', '.join(map(self.name, lifted))}, out={self.name(out)})")
+        whole = word in ("dot", "matmul")
+        *names, result = [self.name(x if whole else broadcast(x, out.rows)) for x in (*operands, out)]
+        self.lines.append(f"{word}({', '.join(names)}, out={result})")
         return out
 
     def temporary(self, shape: tuple[int, ...], rows: bool) -> Ref:
         """A new array."""
-        name = f"t{len(self.sizes) - 3}"
-        self.sizes[name] = (prod(shape), rows)
-        return Ref(name, 0, shape, steps(shape), rows)
-
-    def view(self, block: Block, prefix: str = "") -> Ref:
-        """A block's values, or with the prefix d_ its adjoints."""
-        return Ref(prefix + BUFFERS[block.kind], block.start, (), (), block.kind == VARYING).dense(
-            block.shape
-        )
-
-    def read(self, operand: Operand) -> Any:
-        """An operand as a view, or gathered where its slots are not affine."""
-        kind, slots, numbers = operand
-        key = kind, slots.shape, (slots if numbers is None else numbers).tobytes()
-        if key not in self.views:
-            step, rows = None if kind == CONSTANT else strides(slots), kind == VARYING
-            if step is not None:
-                found = Ref(BUFFERS[kind], int(slots.flat[0]), slots.shape, step, rows)
-            else:
-                found = self.temporary(slots.shape, rows)
-                if numbers is not None:
-                    self.constants[found.buffer] = numbers
-                else:
-                    whole = self.name(Ref(BUFFERS[kind], 0, (), (), rows))
-                    self.lines.append(f"{whole}.take({self.name(slots)}, 0, {self.name(found)}, 'clip')")
-            self.views[key] = found
-        return self.views[key]
-
-    def arguments(self, step: Elementwise) -> dict[str, Expr]:
-        """The operands of a formula and its result by their names; equal constants as a number."""
-        found: dict[str, Expr] = {"z": self.view(step.block).dense(step.shape)}
-        for x, operand in step.operands.items():
-            numbers = operand.numbers
-            equal = numbers is not None and len({x.tobytes() for x in numbers.flat}) == 1  # -0.0 is not 0.0
-            found[x] = float(numbers.flat[0]) if numbers is not None and equal else self.read(operand)
-        return found
+        name = next(name for name in map("t{}".format, count(1)) if not self.counts[name])
+        self.counts[name], self.sizes[name] = 1, (prod(shape), rows)
+        ref = Ref(name, 0, shape, steps(shape), rows)
+        self.names[broadcast(ref, rows)] = name
+        return ref
 
     def evaluate(self, e: Expr, shape: tuple[int, ...], out: Ref | None = None) -> Expr:
         """An expression, into the given array or where it was computed before."""
@@ -203,201 +124,168 @@ class Emitter:
             self.known[e] = self.call(e.word, out or self.temporary(shape, rows), *operands)
         return self.known[e]
 
-    def forward(self, step: Elementwise | Contraction) -> None:
-        """The values of a group."""
-        out = self.view(step.block)
-        if isinstance(step, Elementwise):
-            formula = expression(step.formula, self.arguments(step))
-            self.evaluate(formula, step.shape, out.dense(step.shape))
-            return
-        for i, ((left, a), (right, b)) in enumerate(step.runs):
-            part = self.temporary(out.shape, out.rows) if i else out
-            self.contract(self.read(left), a, self.read(right), b, part, step.axes)
-            if i:
-                self.call("add", out, out, part)
-        for term in step.terms:
-            self.call("add", out, out, self.read(term))
+    def forward(self, step: Step) -> bool:
+        """The values of a group; whether its adjoint is wanted."""
+        out = step.block.ref
+        match step:
+            case Elementwise(_, formula, operands, partials):
+                self.evaluate(expression(formula, operands), out.shape, out)
+                return any(self.needs(operands[x]) for x in partials)
+            case Contraction(_, shape, left, right):
+                self.contract(left, "bik", right, "bkj", out.dense(shape), "bij")
+                return self.needs(left) or self.needs(right)
+            case Gather(_, slots):
+                self.lines.append(f"{out.buffer}.take({self.name(slots)}, 0, {self.name(out)}, 'clip')")
+                return bool(self.needed[out.buffer][slots].any())
 
-    def contract(self, a: Ref, a_axes: str, b: Ref, b_axes: str, out: Ref, out_axes: str) -> None:
-        """out = Σ a·b over the axes that out does not have: a matrix product where the axes allow it."""
-        a_axes, b_axes, out_axes = (x + "n" * y.rows for x, y in ((a_axes, a), (b_axes, b), (out_axes, out)))
-        inner = [c for c in a_axes if c in b_axes and c not in out_axes]
-        left, right = ([c for c in axes if c in out_axes] for axes in (a_axes, b_axes))
-        if not set(left) & set(right):
-            last = [right] if right else []  # a matrix times a vector
-            x, y = a.matrix(a_axes, left, inner), b.matrix(b_axes, inner, *last)
-            z = out.matrix(out_axes, left, *last)
-            if x and y and z:
-                self.call("dot" if x[1] and y[1] and z[1] == "C" else "matmul", z[0], x[0], y[0])
+    def needs(self, ref: Expr) -> bool:
+        """Whether an operand's adjoint is wanted."""
+        return isinstance(ref, Ref) and bool(self.needed[ref.buffer][ref.slots].any())
+
+    def contract(self, x: Ref, a: str, y: Ref, b: str, z: Ref, c: str) -> None:
+        """z = Σ x·y over the axes that z does not have: a matrix product where the axes allow it."""
+        sizes = dict(zip(a + b, x.shape + y.shape, strict=True))
+        (x, a), (y, b), (z, c) = (squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c)))
+        batch, inner = [s for s in c if s in a and s in b], [s for s in a if s in b and s not in c]
+        left, right = ([s for s in c if s in axes and s not in batch] for axes in (a, b))
+        if {*a, *b} == {*batch, *left, *inner, *right} and "n" not in batch:
+            first, last = [batch] * bool(batch), [right] * bool(right or batch)
+            sides = ((x, a, [left, inner]), (y, b, [inner, *last]), (z, c, [left, *last]))
+            found: list[Any] = [
+                ref.matrix(*[[*map(axes.index, part)] for part in first + parts])
+                for ref, axes, parts in sides
+            ]
+            if None not in found:
+                flags = [ref.view(np.empty(0), 3).flags for ref in found]
+                dense = not batch and flags[2].c_contiguous and flags[0].forc and flags[1].forc
+                self.call("dot" if dense else "matmul", found[2], *found[:2])
                 return
-        names = ", ".join(map(self.name, (a, b)))
-        self.lines.append(f"einsum('{a_axes},{b_axes}->{out_axes}', {names}, out={self.name(out)})")
+        self.lines.append(f"einsum('{a},{b}->{c}', {self.name(x)}, {self.name(y)}, out={self.name(z)})")
 
-    def needs(self, operand: Operand) -> bool:
-        """Whether its adjoint is wanted."""
-        return operand.kind != CONSTANT and bool(self.needed[operand.kind][operand.slots].any())
-
-    def backward(self, step: Elementwise | Contraction) -> None:
+    def backward(self, step: Step, adjoint: Monomial, place: Ref) -> None:
         """What a group sends to its operands."""
-        adjoint = self.adjoint(step.block) if self.needed[step.block.kind][step.block.start] else None
-        if adjoint is None:
-            return
-        if isinstance(step, Elementwise):
-            self.backward_through_formula(step, adjoint)
-            return
-        d = self.computed(step.block, adjoint, step.block.shape)
-        for term in filter(self.needs, step.terms):
-            self.contribute(term, Monomial(1.0, (d,)))
-        for run in step.runs:
-            for (x, axes), (y, y_axes) in (run, run[::-1]):
-                if self.needs(x):
-                    self.contribute(x, self.product(d, step.axes, self.read(y), y_axes, axes))
+        match step:
+            case Elementwise():
+                self.through_formula(step, adjoint, place)
+            case Gather(block, slots):
+                self.scatter(block.ref.buffer, slots.ravel(), self.array(adjoint, place, slots.size))
+            case Contraction(_, shape, left, right):
+                d = self.array(adjoint, place, *shape)
+                if self.needs(left):
+                    self.push(left.once(), lambda z: self.contract(d, "bij", right, "bkj", z, "bik"))
+                if self.needs(right):
+                    self.push(right.once(), lambda z: self.contract(left, "bik", d, "bij", z, "bkj"))
 
-    def product(self, d: Ref, d_axes: str, y: Ref, y_axes: str, axes: str) -> Flow:
-        """Writes the contraction of an adjoint with the other factor, the result's first axis first."""
-        if axes[0] in d_axes:
-            return lambda out: self.contract(d, d_axes, y, y_axes, out, axes)
-        return lambda out: self.contract(y, y_axes, d, d_axes, out, axes)
-
-    def backward_through_formula(self, step: Elementwise, adjoint: Monomial) -> None:
+    def through_formula(self, step: Elementwise, adjoint: Monomial, place: Ref) -> None:
         """The adjoint times the partials, to every operand."""
-        targets = [x for x in step.partials if self.needs(step.operands[x])]
-        short = len(adjoint.above + adjoint.below) < 2 or len(targets) == 1
-        found = adjoint.reshaped(step.shape) if short else None
-        if found is None:
-            found = Monomial(1.0, (self.computed(step.block, adjoint, step.shape),))
-        names, flows = self.arguments(step), dict[Any, tuple[Operand, Monomial]]()
+        block, operands, flows = step.block, step.operands, dict[Any, tuple[Any, Monomial]]()
+        targets = [x for x in step.partials if self.needs(operands[x])]
+        if len(adjoint.above + adjoint.below) > 1 and len(targets) > 1:
+            adjoint = Monomial(1.0, (self.array(adjoint, place),))
         for x in targets:
-            operand = step.operands[x]
-            number, *sides = factors(swift(expression(step.partials[x], names)))
-            above, below = (tuple([self.evaluate(e, step.shape) for e in side]) for side in sides)
-            flow = found.times(Monomial(number, above, below))
-            key = operand.kind, operand.slots.tobytes(), *flow[1:]
+            number, *sides = factors(expression(step.partials[x], {**operands, "z": block.ref}), self.known)
+            above, below = (tuple([self.evaluate(e, block.ref.shape) for e in side]) for side in sides)
+            flow = adjoint.times(Monomial(number, above, below))
+            key = operands[x], *flow[1:]
             if key in flows:  # x·x sends the same twice
                 flow = flow._replace(number=flow.number + flows[key][1].number)
-            flows[key] = operand, flow
-        for operand, flow in flows.values():
-            self.contribute(operand, flow)
+            flows[key] = operands[x], flow
+        for target, flow in flows.values():
+            self.contribute(target, flow)
+
+    def contribute(self, target: Ref, flow: Monomial) -> None:
+        """Adds to an operand's adjoint, summed over the axes along which it is repeated and over the rows."""
+        rows = any(x.rows for x in flow.above + flow.below)
+        over_rows = rows and not target.rows
+        if target.once() == target and not over_rows:
+            self.push(target, flow)
+            return
+        x, axes = self.array(flow, self.temporary(target.shape, rows)), "ijk"[: len(target.shape)]
+        ones, b = Ref("ones", 0, (), (), over_rows), ""
+        shared = [i for i, s in enumerate(target.once().shape) if s != target.shape[i]]
+        if len(shared) == 1 and not over_rows:
+            ones, b = self.layout.constants(np.ones(target.shape[shared[0]])), axes[shared[0]]
+        self.push(target.once(), lambda out: self.contract(x, axes, ones, b, out, axes))
+
+    def array(self, flow: Flow, spare: Ref, *shape: int) -> Ref:
+        """A flow as the one array that it is, or computed into a spare one; in another shape, if given."""
+        single = flow.single() if isinstance(flow, Monomial) else None
+        same = single.reshaped(shape or spare.shape) if single and single.rows == spare.rows else None
+        return same or self.write(flow, spare).dense(shape or spare.shape)
 
     def write(self, flow: Flow, out: Ref) -> Ref:
         """Computes a flow into an array."""
         if not isinstance(flow, Monomial):
             flow(out)
             return out
-        above: list[Ref] = sorted(flow.above, key=lambda ref: ref.rows)
-        if flow.number == -1:
-            found: Expr = self.call("negative", out, above.pop(0))
-        else:
-            found = above.pop(0) if flow.number == 1 else flow.number
-        for word, side in (("multiply", above), ("divide", flow.below)):
+        number, above, below = flow.number, sorted(flow.above, key=lambda ref: ref.rows), flow.below
+        found = self.call("negative", out, above.pop(0)) if number == -1 else number
+        if number == 1:
+            found = above.pop(0)
+        for word, side in (("multiply", above), ("divide", below)):
             for ref in side:
                 found = self.call(word, out, found, ref)
         return out if found is out else self.call("positive", out, found)
 
-    def contribute(self, operand: Operand, flow: Flow) -> None:
-        """Adds to the adjoint of an operand, first over the axes that share a slot, and over the rows."""
-        kind, slots, _ = operand
-        step = strides(slots)
-        if isinstance(flow, Monomial):
-            shared = [i for i, s in enumerate(step or ()) if s == 0 and slots.shape[i] > 1]
-            over_rows = kind == UNIFORM and flow.rows
-            if shared or over_rows:
-                flow = self.summed(flow, slots.shape, shared, over_rows)
-                slots = slots[tuple([slice(1) if i in shared else slice(None) for i in range(slots.ndim)])]
-        self.push(kind, slots, step if len(np.unique(slots)) == slots.size else None, flow)
-
-    def summed(self, flow: Monomial, shape: tuple[int, ...], shared: list[int], over_rows: bool) -> Flow:
-        """A contribution added up over some axes."""
-        x = flow.single() or self.write(flow, self.temporary(shape, flow.rows))
-
-        def reduce(out: Ref) -> None:
-            if not shared and x.reshaped((1,)) and out.reshaped((1,)):
-                self.call("dot", out, x, ONES)
-            else:
-                axes, name = (*shared, *[len(shape)] * over_rows), self.name(out._replace(lifted=over_rows))
-                self.lines.append(f"add_reduce({self.name(x)}, {axes}, None, {name}, True)")
-
-        return reduce
-
-    def push(self, kind: int, slots: Slots, step: tuple[int, ...] | None, flow: Flow) -> None:
-        """To the adjoints in these slots, through a view if there is one that has every slot once."""
-        lo, hi = int(slots.min()), int(slots.max()) + 1
-        touched, written = self.blocks(kind, lo, hi), self.written[kind]
-        if isinstance(flow, Monomial) and not written[lo:hi].any() and touched[0] not in self.whole:
-            flat = flow.reshaped(touched[0].shape)
-            if flat and np.array_equal(slots.ravel(), touched[0].slots):
-                self.whole[touched[0]] = flat
+    def push(self, target: Ref, flow: Flow) -> None:
+        """To the adjoints in these slots, every one of which is there once."""
+        slots, out, block = target.slots, target.adjoint(), self.layout.block_at(target.buffer, target.base)
+        if isinstance(flow, Monomial) and np.array_equal(slots.ravel(), block.ref.slots.ravel()):
+            whole = flow.reshaped(block.ref.shape)
+            if whole and block not in self.pending and not self.written[target.buffer][slots].any():
+                self.pending[block] = whole
                 return
-        for block in touched:
-            self.flush(block)
-        buffer, rows = "d_" + BUFFERS[kind], kind == VARYING
-        fresh = step is not None and not written[slots].any()
-        if not fresh:
-            self.clear(kind, slots[~written[slots]])
-        written[slots] = True
-        target = Ref(buffer, int(slots.flat[0]), slots.shape, step or (), rows)
-        if fresh:
-            self.write(flow, target)
+        if not self.settled(target.buffer, slots):
+            self.write(flow, out)
             return
-        single = flow.single() if isinstance(flow, Monomial) else None
-        if step is not None:
-            self.call("add", target, target, single or self.write(flow, self.temporary(slots.shape, rows)))
-            return
-        flat = single.reshaped((slots.size,)) if single else None
-        found = flat or self.write(flow, self.temporary(slots.shape, rows)).dense((slots.size,))
-        self.scatter(buffer, slots.ravel(), found._replace(lifted=rows > found.rows), rows)
+        minus = isinstance(flow, Monomial) and flow.number == -1
+        flow = flow._replace(number=1.0) if isinstance(flow, Monomial) and minus else flow
+        spare = self.temporary(target.shape, target.rows)
+        self.call("subtract" if minus else "add", out, out, self.array(flow, spare))
 
-    def scatter(self, buffer: str, slots: Slots, found: Ref, rows: bool) -> None:
+    def settled(self, buffer: str, slots: Slots) -> bool:
+        """Whether adjoints are to be added to: some were written; then there are zeros where none were."""
+        written, lo, hi = self.written[buffer], slots.min(), slots.max()
+        for block in [x for x in self.pending if x.ref.buffer == buffer]:
+            if block.slots.start <= hi and lo < block.slots.stop:
+                self.write(self.pending.pop(block), block.ref.adjoint())
+                written[block.slots] = True
+        all_new = not written[slots].any()
+        new = np.unique(slots[~written[slots]])
+        written[new] = True
+        if new.size and not all_new:
+            step = strides(new)
+            if step is None:
+                self.lines.append(f"d_{buffer}[{self.name(new)}] = 0.0")
+            else:
+                self.call("positive", Ref(f"d_{buffer}", int(new[0]), new.shape, step, buffer == "rows"), 0.0)
+        return not all_new
+
+    def scatter(self, buffer: str, slots: Slots, found: Ref) -> None:
         """Adds at slots that no view can take; of equal ones first the first, then the second, ..."""
-        seen, turns = Counter[int](), list[int]()
+        sign, seen, turns = "+=" if self.settled(buffer, slots) else "=", Counter[int](), list[int]()
         for slot in slots.tolist():
             turns.append(seen[slot])
             seen[slot] += 1
-        whole, name = self.name(Ref(buffer, 0, (), (), rows)), self.name(found)
-        if max(turns) > 8:
-            self.lines.append(f"add_at({whole}, {self.name(slots)}, {name})")
-            return
         for turn in range(max(turns) + 1):
             at = np.flatnonzero(np.array(turns) == turn)
             part = f"[{self.name(at)}]" * (len(at) < len(slots))
-            self.lines.append(f"{whole}[{self.name(slots[at])}] += {name}{part}")
-
-    def blocks(self, kind: int, lo: int, hi: int) -> list[Block]:
-        """The blocks that have slots in a range."""
-        found = [self.layout.block_at(kind, lo)]
-        while (end := found[-1].slots.stop + found[-1].row) < hi:
-            found.append(self.layout.block_at(kind, end))
-        return found
-
-    def flush(self, block: Block) -> None:
-        """Computes an adjoint that is to be added to."""
-        if block in self.whole:
-            self.write(self.whole.pop(block), self.view(block, "d_"))
-            self.written[block.kind][block.slots] = True
-
-    def clear(self, kind: int, slots: Slots) -> None:
-        """Zeros for slots that nothing was written to."""
-        if slots.size:
-            whole = self.name(Ref("d_" + BUFFERS[kind], 0, (), (), kind == VARYING))
-            self.lines.append(f"{whole}[{self.name(slots)}] = 0.0")
-
-    def adjoint(self, block: Block) -> Monomial | None:
-        """All that was contributed to a block."""
-        if block in self.whole or not self.written[block.kind][block.slots].any():
-            return self.whole.pop(block, None)
-        return Monomial(1.0, (self.view(block, "d_"),))
-
-    def computed(self, block: Block, adjoint: Monomial, shape: tuple[int, ...]) -> Ref:
-        """An adjoint as an array."""
-        d, single = self.view(block, "d_"), adjoint.single()
-        found = single.reshaped(shape) if single and single.rows == d.rows else None
-        return found or self.write(adjoint, d).dense(shape)
+            self.lines.append(f"d_{buffer}[{self.name(slots[at])}] {sign} {self.name(found)}{part}")
+            sign = "+="
 
 
-def body(lines: Sequence[str]) -> list[str]:
-    """The lines of a function as they are read: a matrix product begins a new one."""
-    found = [""]
-    for line in lines:
-        fresh = found == [""] or line[:3] in ("dot", "mat", "ein") or len(found[-1]) > 80
-        found[-1:] = [found[-1], line] if fresh else [f"{found[-1]}; {line}"]
-    return [f"    {line}" for line in found[1:] or ["pass"]]
+def squeezed(ref: Ref, axes: str, sizes: dict[str, int]) -> tuple[Ref, str]:
+    """Without axes that are summed over, without a batch of one or a column; with n for the rows."""
+    pairs = enumerate(zip(axes, ref.shape, strict=True))
+    kept = [i for i, (s, n) in pairs if n == sizes[s] and (n > 1 or s in "ik")]
+    shape, strides = (tuple([side[i] for i in kept]) for side in (ref.shape, ref.strides))
+    return ref._replace(shape=shape, strides=strides), "".join([axes[i] for i in kept]) + "n" * ref.rows
+
+
+def broadcast(x: Expr, rows: bool) -> Any:
+    """An operand of an element-wise call: one number without axes, uniform numbers with one for the rows."""
+    if not isinstance(x, Ref) or x.merged is not None:
+        return x
+    if not any(x.strides):
+        return x._replace(shape=(), strides=())
+    return x._replace(merged=(*[(i,) for i in range(len(x.shape))], ())) if rows and not x.rows else x

@@ -1,28 +1,20 @@
 """Numbers: what is accepted as one, and IEEE 754 arithmetic for the formulas of the op table.
 
-Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  The engine computes with
-Python's math all the same, because it is fast; what raises is computed again by NumPy, where the answers are
-inf, -inf and nan.
+Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex.  Python's math is fast, so
+it is used all the same; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Number
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+Unary: TypeAlias = Callable[[float], float]
+Binary: TypeAlias = Callable[[float, float], float]
+Ternary: TypeAlias = Callable[[float, float, float], float]
 ERRORS = (ValueError, ArithmeticError)  # what Python's floats raise where IEEE 754 has an answer
-
-
-def sign(x: float) -> float:
-    """-1, 0 or 1; nan for nan."""
-    return 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0
-
-
-def heaviside(x: float, at_zero: float) -> float:
-    """0 or 1, and the given number at 0; nan for nan."""
-    return 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x
 
 
 def maximum(x: float, y: float) -> float:
@@ -32,14 +24,14 @@ def maximum(x: float, y: float) -> float:
     return x if x > y or x != x else y
 
 
-def minimum(x: float, y: float) -> float:
-    """The smaller; nan if either is nan, -0.0 of 0.0 and -0.0."""
-    return -maximum(-x, -y)
-
-
-def where(x: float, y: float, w: float) -> float:
-    """y where x is not 0, else w."""
-    return y if x else w
+WORDS: dict[str, Unary | Binary | Ternary] = {
+    "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
+    "heaviside": lambda x, at_zero: 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x,
+    "maximum": maximum,
+    "minimum": lambda x, y: -maximum(-x, -y),
+    "where": lambda x, y, w: y if x else w,
+}
+PYTHON: dict[str, Any] = {**vars(math), **WORDS}  # what a formula may use, by the names that NumPy has too
 
 
 def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,20 +46,19 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return careful
 
 
-# The words that a formula may use: those of Python's math, and five more by the names that NumPy gives them.
-PYTHON: dict[str, Any] = {**vars(math), **{f.__name__: f for f in (sign, heaviside, maximum, minimum, where)}}
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
+SPACES = {**PYTHON}, {**NUMPY}  # copies, since eval puts its builtins into them
 
+Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
-ONE = "a Value holds one number"
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),
     ((complex, np.complexfloating), "take its .real part or its abs(...)"),
     ((str, bytes, Number), "convert it with float(...)"),
-    (np.ndarray, f"{ONE}, so take one element with .item() or [i], or make a Value of each"),
-    (Iterable, f"{ONE}, so make one of each element"),
+    (np.ndarray, "a Value holds one number: take one element with .item() or [i], or make a Value of each"),
+    (Iterable, "a Value holds one number: make one of each element"),
     (object, "convert it to a float first"),
 ]
 
@@ -82,17 +73,20 @@ def number(x: object, taker: str) -> float:
         except OverflowError:
             raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
-    wrong = f"not {type(x).__name__}; {advice}"
-    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), {wrong}")
+    kind = type(x).__name__
+    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}")
 
 
-def by_numpy(operands: Sequence[str], formula: str) -> Callable[..., Any]:
-    """A formula, or a tuple of them, as a function of plain floats by NumPy's rules, without warnings."""
-    function = eval(f"lambda {', '.join(operands)}: {formula}", NUMPY)  # noqa: S307  our own text
+def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:
+    """A formula, or a tuple of them, as a function of plain floats that neither raises nor warns."""
+    text = f"lambda {', '.join(operands)}: {formula}"
+    quick, careful = (eval(text, space) for space in SPACES)  # noqa: S307  our own text
 
-    def compute(*args: float) -> Any:
-        with np.errstate(all="ignore"):
-            z: Any = function(*map(np.float64, args))
-        return [float(part) for part in z] if formula.startswith("(") and formula.endswith(",)") else float(z)
+    def evaluate(*args: float) -> Any:
+        try:
+            return quick(*args)
+        except ERRORS:
+            with np.errstate(all="ignore"):
+                return np.array(careful(*map(np.float64, args)), float).tolist()
 
-    return compute
+    return evaluate

@@ -2,14 +2,13 @@
 
 z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a line.
 
-The partials stay accurate and are right at the edges.  Where a book prints another one, ``book=`` has it:
+The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead:
 
     sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
     power           y·x^(y-1) and z·log(x) are 0·inf at x = 0
 
 power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
-
 At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 """
@@ -40,7 +39,7 @@ softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x))
 sigmoid    = Op("sigmoid",    "sigmoid", "exp(minimum(x, 0.0)) / (1 + exp(-fabs(x)))",
                 (lambda z, x: z * sigmoid(-x),), book=(lambda z, x: z * (1 - z),))
 tanh       = Op("tanh",       "tanh",   "tanh(x)",
-                (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-2 * x),), book=(lambda z, x: 1 - z * z,))
+                (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-(2 * x)),), book=(lambda z, x: 1 - z * z,))
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
 power      = Op("power",      "^",      "pow(x, y)",

@@ -7,22 +7,30 @@ Python decided while recording stays decided: an ``if v > 0:`` is taken or not t
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+import re
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import Context
+from functools import cached_property, lru_cache
+from textwrap import indent
 from threading import RLock
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .arrays import Array
-from .binding import Bound
-from .emitting import Emitter
-from .lowering import VARYING, Layout, lower, no_collecting
+from .arrays import Array, Ref, function_of
+from .emitting import ARRAYS, Emitter
+from .layout import Layout
+from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
 
-CACHE = 2**17  # numbers that a block of rows may hold
+ROW = np.zeros((1, 0))  # the table of a program without inputs
+CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 
 
 def compile(
@@ -43,38 +51,44 @@ def compile(
     Raises ValueError for an input or parameter that an op made or that is named twice, TypeError for what is
     no Value.
     """
-    many = not isinstance(outputs, Value)
-    roots, xs = listed(outputs if many else [outputs], "outputs"), listed(inputs, "inputs")
+    roots, xs = (
+        listed([outputs] if isinstance(outputs, Value) else outputs, "outputs"),
+        listed(inputs, "inputs"),
+    )
     if not roots:
         raise ValueError("compile needs an output")
     if parameters is None:
         known = set(xs)
         parameters = [v for v in toposort(*roots) if v.form is None and v not in known]
     ws = listed(parameters, "parameters")
-    check_leaves([*xs, *ws])
-    return Program(roots, xs, ws, many)
+    for v, times in Counter([*xs, *ws]).items():
+        if v.form is not None:
+            raise ValueError(f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves")
+        if times > 1:
+            raise ValueError(f"{describe(v)} is named twice among inputs and parameters")
+    return Program(roots, xs, ws, not isinstance(outputs, Value))
 
 
 def listed(given: Any, what: str) -> list[Value]:
     """Values as a list; a TypeError for anything else."""
     if isinstance(given, Value) or not isinstance(given, Iterable):
         raise TypeError(f"{what} is a list of Values, not {type(given).__name__}")
-    values = list(cast("Any", given))
-    for v in values:
-        if not isinstance(v, Value):
-            raise TypeError(f"{what} is a list of Values; this one has a {type(v).__name__}")
+    values: list[Any] = [*cast("Any", given)]
+    for wrong in [v for v in values if not isinstance(v, Value)]:
+        raise TypeError(f"{what} is a list of Values; this one has a {type(wrong).__name__}")
     return values
 
 
-def check_leaves(leaves: Sequence[Value]) -> None:
-    """Raises ValueError for an inner node or a leaf that is named twice."""
-    seen: set[Value] = set()
-    for v in leaves:
-        if v.form is not None:
-            raise ValueError(f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves")
-        if v in seen:
-            raise ValueError(f"{describe(v)} is named twice among inputs and parameters")
-        seen.add(v)
+@contextmanager
+def no_collecting() -> Generator[None]:
+    """A block without the garbage collector, which would look through all that is made, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Program:
@@ -90,26 +104,18 @@ class Program:
         self, outputs: list[Value], inputs: list[Value], parameters: list[Value], many: bool
     ) -> None:
         self.inputs, self.parameters, self.many, self.lock = inputs, parameters, many, RLock()
+        self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
+        self.quiet.run(np.seterr, all="ignore")
+        self.bound, self.codes = lru_cache(8)(self.bind), dict[bool, Emitter | None]()
         with no_collecting():
-            order = toposort(*outputs)
-            self.rowwise = Rowwise(order, outputs, inputs, parameters)
-            self.groups, self.empty = lower(order, outputs, inputs, parameters)
-        self.codes: dict[bool, Emitter] = {}
-        self.bindings: dict[tuple[Emitter, int], Bound] = {}
-
-    @cached_property
-    def layout(self) -> Layout:
-        """The groups, laid out."""
-        for nodes in self.groups:
-            self.empty.add(nodes)
-        self.empty.place_inputs(self.empty.places)
-        return self.empty
-
-    @cached_property
-    def block(self) -> int:
-        """So many rows fit into the cache."""
-        slots = sum(len(block.slots) for block in self.layout.blocks[VARYING])
-        return min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
+            self.rowwise = Rowwise(outputs, inputs, parameters)
+            leaves = {v: Node(UNIFORM, v.name) for v in parameters} | {
+                v: Node(VARYING, v.name) for v in inputs
+            }
+            place = flatten(self.rowwise.order, leaves)
+            roots = [place[y] for y in outputs]
+            self.groups = group(absorb(dict.fromkeys(place.values()), roots))
+            self.empty = Layout([leaves[v] for v in parameters], [leaves[v] for v in inputs], roots)
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
         copy = self.rowwise.copy()
@@ -122,19 +128,21 @@ class Program:
 
     @theta.setter
     def theta(self, theta: Any) -> None:
-        for p, x in zip(self.parameters, self.check_theta(theta).tolist(), strict=True):
+        for p, x in zip(
+            self.parameters, floats(theta, "theta", (len(self.parameters),)).tolist(), strict=True
+        ):
             p.data = x
 
     @property
     def source(self) -> str:
         """The code that computes the outputs and the gradient by the parameters."""
-        if self.by_row(1):
-            return self.rowwise.source
-        return "\n".join([*self.code().header(), *self.code().source()])
+        code = None if self.by_row(1) else self.code(False)
+        return "\n".join(code.source()) if code else self.rowwise.source
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""
-        out, _, _ = self.run(self.check_rows(X), self.check_theta(theta), None)
+        rows = self.rows(X)
+        out, _ = self.run(rows, theta, rows[:, :0], rows[:, :0])
         return out if self.many else out[:, 0]
 
     def value_and_grad(self, X: Any = None, theta: Any = None, weights: Any = None) -> tuple[float, Array]:
@@ -144,15 +152,12 @@ class Program:
         The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
         for rows, theta or weights that do not fit.
         """
-        if len(self.empty.roots) > 1:
-            raise ValueError(
-                f"this program has {len(self.empty.roots)} outputs; use vjp with a seed for each"
-            )
-        rows = self.check_rows(X)
-        n = len(rows)
-        seeds = np.full((n, 1), 1 / max(n, 1)) if weights is None else self.check_seed(weights, n)
-        out, gradient, _ = self.run(rows, self.check_theta(theta), seeds)
-        return float(np.vdot(out, seeds)) if n or weights is not None else math.nan, gradient
+        if (outputs := len(self.empty.roots)) > 1:
+            raise ValueError(f"this program has {outputs} outputs; use vjp with a seed for each")
+        rows = self.rows(X)
+        seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows))
+        out, gradient = self.run(rows, theta, seeds, rows[:, :0])
+        return float(np.vdot(out, seeds)) if len(rows) or weights is not None else math.nan, gradient
 
     def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
@@ -160,104 +165,172 @@ class Program:
         ``seed`` is a number, or has one for every row, or for every row and output.  The shapes of the
         results are (parameters,) and (rows, inputs).
         """
-        rows = self.check_rows(X)
-        return self.run(rows, self.check_theta(theta), self.check_seed(seed, len(rows)), True)[1:]
+        rows = self.rows(X)
+        back = np.zeros(rows.shape)
+        return self.run(rows, theta, self.seeds(seed, len(rows)), back)[1], back
 
-    def code(self, by_inputs: bool = False) -> Emitter:
-        """The lines for the values and the gradient by the parameters, or also by the inputs."""
+    @cached_property
+    def layout(self) -> Layout:
+        """The groups, laid out."""
+        for nodes in self.groups:
+            (self.empty.add_op if nodes[0].pairs is None else self.empty.add_products)(nodes)
+        self.empty.place_inputs(self.empty.places)
+        return self.empty
+
+    @cached_property
+    def block(self) -> int:
+        """So many rows fit into the cache."""
+        slots = sum(len(nodes) for nodes in self.groups if nodes[0].kind == VARYING)
+        return min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
+
+    def code(self, by_inputs: bool = False) -> Emitter | None:
+        """The lines for the gradient by the parameters, or also by the inputs, if NumPy has all formulas."""
         if by_inputs not in self.codes:
-            with no_collecting():
+            self.codes[by_inputs] = None
+            with no_collecting(), suppress(NotImplementedError):
                 self.codes[by_inputs] = Emitter(self.layout, by_inputs=by_inputs)
         return self.codes[by_inputs]
 
     def by_row(self, n: int, by_inputs: bool = False) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
         size, groups = len(self.rowwise.order), len(self.groups)
-        if groups > MOST or size * n < 7 * 2 * groups or not self.layout.plain:  # two calls a group, at least
+        if groups > MOST or size * n < 7 * 2 * groups:  # two calls a group, at least
             return True
-        return size <= MOST and size * n < 7 * len(self.code(by_inputs).lines)
+        code = self.code(by_inputs)
+        return code is None or (size <= MOST and size * n < 7 * len(code.lines))
 
-    def bound(self, n: int, by_inputs: bool = False) -> Bound:
-        """The lines on buffers for n rows; those used last are kept."""
-        key = self.code(by_inputs), n
-        self.bindings[key] = self.bindings.pop(key, None) or Bound(*key)
-        if len(self.bindings) > 8:
-            del self.bindings[next(iter(self.bindings))]
-        return self.bindings[key]
+    def bind(self, n: int, by_inputs: int) -> Bound | None:
+        """The lines on buffers for n rows, where they are faster than straight-line Python."""
+        code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
+        return Bound(code, n) if code else None
 
-    def run(
-        self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool = False
-    ) -> tuple[Array, Array, Array]:
-        """Outputs, gradient by the parameters and by the inputs, in blocks that fit into the cache."""
-        if not len(rows) or self.by_row(len(rows), by_inputs):
-            with self.lock, np.errstate(all="ignore"):
-                return self.rowwise.run(rows, theta, seeds)
-        if len(rows) <= self.block:
-            return self.run_block(rows, theta, seeds, by_inputs)
-        blocks = [slice(at, at + self.block) for at in range(0, len(rows), self.block)]
-        parts = [
-            self.run_block(rows[at], theta, seeds if seeds is None else seeds[at], by_inputs) for at in blocks
-        ]
-        outs, gradients, d_rows = zip(*parts, strict=True)
-        with np.errstate(all="ignore"):
-            back = np.concatenate(d_rows) if by_inputs else d_rows[0]
-            return np.concatenate(outs), np.sum(gradients, axis=0), back
+    def run(self, rows: Array, theta: Any, seeds: Array, back: Array) -> tuple[Array, Array]:
+        """Outputs and gradient by the parameters; writes the gradients by the inputs."""
+        theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
+        out = np.empty((len(rows), len(self.empty.roots)))
+        with self.lock:
+            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back).copy()
 
-    def run_block(
-        self, rows: Array, theta: Array, seeds: Array | None, by_inputs: bool
-    ) -> tuple[Array, Array, Array]:
-        """The same for one block; rows that are not finite go to the engine."""
-        with self.lock, np.errstate(all="ignore"):
-            bound = self.bound(len(rows), by_inputs)
-            out, gradient, d_rows = bound.run(rows, theta, seeds, by_inputs)
-            norm = (
-                gradient.dot(gradient) + np.vdot(out, out) + (np.vdot(d_rows, d_rows) if by_inputs else 0.0)
-            )
-            if math.isfinite(norm) or all(np.isfinite(x).all() for x in (out, gradient, d_rows)):
-                return out, gradient, d_rows
-            bad = ~bound.finite()
-            if not bad.any() or bad.all():
-                return self.rowwise.run(rows, theta, seeds)
-            some = [(rows[at], theta, seeds if seeds is None else seeds[at]) for at in (~bad, bad)]
-            good, rest = self.run_block(*some[0], by_inputs), self.rowwise.run(*some[1])
-            out[~bad], out[bad] = good[0], rest[0]
-            if by_inputs:
-                d_rows[~bad], d_rows[bad] = good[2], rest[2]
-            return out, good[1] + rest[1], d_rows
+    def sweep(self, theta: Array, *block: Array) -> Array:
+        """The same for rows, seeds, outputs and gradients, in blocks that fit into the cache.
 
-    def check_rows(self, X: Any) -> Array:
+        Rows that leave the finite numbers are left to the engine.
+        """
+        (rows, seeds, out, back), n = block, len(block[0])
+        if n > self.block:
+            parts = [[x[at : at + self.block] for x in block] for at in range(0, n, self.block)]
+            return sum((self.sweep(theta, *part) for part in parts), np.zeros(len(theta)))
+        bound = self.bound(n, back.shape[1])
+        if bound is None:
+            return self.rowwise.run(range(n), theta, *block)
+        gradient = bound.run(theta, *block)
+        if finite(gradient, out) and (not back.size or finite(back)):
+            return gradient
+        bad = bound.bad()
+        if bad.all():
+            return self.rowwise.run(range(n), theta, *block)
+        some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
+        gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
+        return gradient + self.rowwise.run(np.flatnonzero(bad), theta, *block)
+
+    def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
         width = len(self.inputs)
-        if X is None and not width:
-            return np.zeros((1, 0))
-        table = floats(X, "X")
-        if table.ndim == 1 and width == 1 and (len(table) or isinstance(X, np.ndarray)):
+        table = ROW if X is None and not width else floats(X, "X")
+        if table.ndim == width == 1 and (len(table) or isinstance(X, np.ndarray)):
             table = table[:, None]
         if table.ndim != 2 or table.shape[1] != width:
             raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}")
         return table
 
-    def check_theta(self, theta: Any) -> Array:
-        if theta is None:
-            return self.theta
-        array = floats(theta, "theta")
-        if array.shape != (len(self.parameters),):
-            raise ValueError(f"theta has the shape {array.shape}, not ({len(self.parameters)},)")
-        return array
-
-    def check_seed(self, seed: Any, rows: int) -> Array:
-        array, shape = floats(seed, "the seed"), (rows, len(self.empty.roots))
-        if array.shape not in ((), shape, (rows,) if shape[1] == 1 else shape):
-            raise ValueError(f"the seed has the shape {array.shape}; this program takes {shape}")
-        return np.array(np.broadcast_to(array.reshape(shape) if array.ndim else array, shape))
+    def seeds(self, seed: Any, rows: int) -> Array:
+        shape = rows, len(self.empty.roots)
+        array = floats(seed, "the seed", (), shape, (rows,) if shape[1] == 1 else shape)
+        return np.broadcast_to(array.reshape(shape) if array.ndim else array, shape)
 
 
-def floats(data: Any, name: str) -> Array:
-    """Numbers as an array of floats, without a copy where it is one; a ValueError for anything else."""
+def floats(data: Any, name: str, *shapes: tuple[int, ...]) -> Array:
+    """Numbers as an array of floats in one of the shapes, without a copy where it is one, or a ValueError."""
     try:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} is ragged: {error}") from None
     if array.dtype.kind not in "fiu" or isinstance(data, np.ma.MaskedArray):
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
-    return array.astype(np.float64, copy=False)
+    if shapes and array.shape not in shapes:
+        raise ValueError(f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}")
+    return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+def finite(*arrays: Array) -> bool:
+    """Whether all numbers are finite; mostly by their squares, which is fast."""
+    flat = [x.ravel() for x in arrays]
+    return math.isfinite(sum([x.dot(x) for x in flat])) or all(np.isfinite(x).all() for x in flat)
+
+
+@lru_cache(8)
+def mean(rows: int) -> Array:
+    """The seeds of a mean."""
+    return np.full((rows, 1), 1 / max(rows, 1))
+
+
+def functions(code: Emitter, known: dict[str, Any]) -> Any:
+    """The source as functions of no arguments, on the arrays that it names."""
+    words = {*re.findall(r"\b(\w+)\(", "\n".join(code.lines))} - {"take"}
+    known = known | {word: function_of(word) for word in words}
+    text = indent("\n".join([*code.source(), "return forward, backward"]), "  ")
+    space: dict[str, Any] = {}
+    exec(f"def build({', '.join(known)}):\n{text}", space)  # noqa: S102  our own text
+    return space["build"](*known.values())
+
+
+class Bound:
+    """Lines on buffers for n rows."""
+
+    def __init__(self, code: Emitter, n: int) -> None:
+        layout, (one, many) = code.layout, code.layout.free.values()
+        sizes = {"values": (one, False), "rows": (many, True), "d_values": (one, False)}
+        sizes |= {"d_rows": (many, True), "seeds": (len(layout.roots), True), "ones": (1, True), **code.sizes}
+        self.arrays = {name: np.ones((size, n) if rows else size) for name, (size, rows) in sizes.items()}
+        flat = {name: array.ravel() for name, array in self.arrays.items()}
+        flat["d_values"][:], flat["d_rows"][:] = 0.0, 0.0
+        for ref, numbers in layout.numbers.values():
+            ref.view(flat["values"], n)[...] = numbers
+        known = {
+            name: ref.view(flat[ref.buffer], n) for ref, name in code.names.items() if isinstance(ref, Ref)
+        }
+        known = {**code.constants, **{name: self.arrays[name] for name in ARRAYS}, **known}
+        self.forward, self.backward = functions(code, known)
+        self.theta, self.gradient = (flat[name][: len(layout.theta.slots)] for name in ("values", "d_values"))
+        self.seeds: Array | None = None
+        self.tables = list[tuple[Any, Array, Array]]()
+        for block, places in layout.tables:
+            at, near = slice(block.slots.start, block.slots.stop), slice(places[0], places[-1] + 1)
+            near = near if places == [*range(near.start, near.stop)] else places
+            self.tables.append((near, self.arrays["rows"][at], self.arrays["d_rows"][at]))
+        refs = [(layout.at(y), y) for y in layout.roots]
+        self.outputs = [ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs]
+
+    def run(self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array) -> Array:
+        """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
+        self.theta[:] = theta
+        for places, values, _ in self.tables:
+            values[:] = rows.T[places]
+        self.forward()
+        for i, array in enumerate(self.outputs):
+            out[:, i] = array
+        if not seeds.shape[1]:
+            return np.zeros(len(theta))
+        if seeds is not self.seeds:  # those of a mean are always the same
+            self.seeds = seeds
+            self.arrays["seeds"][:] = seeds.T
+        self.backward()
+        for places, _, adjoints in self.tables if back.shape[1] else ():
+            back[:, places] = adjoints.T
+        return self.gradient
+
+    def bad(self) -> NDArray[np.bool_]:
+        """The rows that left the finite numbers in any array; all, if there is none."""
+        varying = [array for array in self.arrays.values() if array.ndim == 2]
+        good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)
+        return np.logical_not(good) if not good.all() else good

@@ -8,22 +8,28 @@ bit for bit.  What raises or is not finite goes to a copy of the graph and the e
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache, cached_property
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array
 from .ieee import ERRORS, PYTHON
-from .lowering import usable
 from .sweeps import zero_grad
 from .value import Form, Value, toposort
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
+
+
+def usable(name: str) -> bool:
+    """Whether a name can stand in source as it is."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__"
 
 
 @cache
@@ -33,50 +39,41 @@ def texts(form: Form) -> tuple[str, dict[int, str]]:
     return form.op.text(*names), dict(zip(form.inner, form.partial_texts("{z}", names), strict=True))
 
 
-def labels(values: Iterable[Value]) -> dict[Value, str]:
-    """A name in source text for every Value: its own where that will do, else v and a number."""
-    used, found = {*SPACE, "row", "theta", "seeds"}, dict[Value, str]()
-    for i, v in enumerate(values):
-        name = v.name if usable(v.name) and v.name[:2] != "d_" else f"v{i}"
-        while not used.isdisjoint((name, f"d_{name}")):
-            name += "_"
-        used |= {name, f"d_{name}"}
-        found[v] = name
-    return found
-
-
 class Rowwise:
     """Values and gradients of a graph, row by row."""
 
-    def __init__(
-        self, order: list[Value], outputs: list[Value], inputs: list[Value], parameters: list[Value]
-    ) -> None:
-        self.order, self.outputs, self.inputs, self.parameters = order, outputs, inputs, parameters
+    def __init__(self, outputs: list[Value], inputs: list[Value], parameters: list[Value]) -> None:
+        self.order, self.outputs, self.inputs, self.parameters = (
+            toposort(*outputs),
+            outputs,
+            inputs,
+            parameters,
+        )
         self.leaves = dict.fromkeys([*inputs, *parameters])
-        self.constants = {v: v.data for v in order if v.form is None and v not in self.leaves}
+        self.constants = {v: v.data for v in self.order if v.form is None and v not in self.leaves}
 
     @cached_property
     def names(self) -> dict[Value, str]:
-        return labels([*self.leaves, *(v for v in self.order if v not in self.leaves)])
+        """A name in source text for every Value: its own where that will do, else v and a number."""
+        found, used = dict[Value, str](), {*SPACE, "row", "theta", "seeds"}
+        for i, v in enumerate(dict.fromkeys([*self.leaves, *self.order])):
+            own = usable(v.name) and v.name not in used and not re.match(r"v\d|d_", v.name)
+            found[v] = v.name if own else f"v{i}"
+            used.add(found[v])
+        return found
 
     @cached_property
     def source(self) -> str:
         """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
-        given = {"row": self.inputs, "theta": self.parameters}
-        lines = [f"    {self.listed(leaves)} = {name}" for name, leaves in given.items() if leaves]
-        lines += [
-            f"    {self.names[v]} = {self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])}"
-            for v in self.order if v not in self.leaves
-        ]  # fmt: skip
+        names, lines = self.names, ["def sweep(row, theta, seeds):"]
+        for name, leaves in (("row", self.inputs), ("theta", self.parameters)):
+            lines += [f"    {self.listed(leaves)} = {name}"] * bool(leaves)
+        for v in self.order:
+            if v not in self.leaves:
+                text = self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])
+                lines.append(f"    {names[v]} = {text}")
         gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
-        end = f"    return {self.listed(self.outputs)}, {gradients}"
-        return "\n".join(["def sweep(row, theta, seeds):", *lines, *self.adjoints(), end])
-
-    @cached_property
-    def sweep(self) -> Callable[..., Any]:
-        space: dict[str, Any] = {}
-        exec(self.source, dict(SPACE), space)  # noqa: S102  the op table's own text
-        return space["sweep"]
+        return "\n".join([*lines, *self.adjoints(), f"    return {self.listed(self.outputs)}, {gradients}"])
 
     def listed(self, values: Sequence[Value], prefix: str = "") -> str:
         return "[" + ", ".join(prefix + self.names[v] for v in values) + "]"
@@ -88,23 +85,27 @@ class Rowwise:
 
     def adjoints(self) -> list[str]:
         """A line for every contribution, results before operands; the first one assigns."""
-        needed = set(self.leaves)
-        needed.update(v for v in self.order if any(x in needed for x in v.inner))
         flows = [(y, f"seeds[{i}]") for i, y in enumerate(self.outputs)]
-        reached = set(self.outputs)
+        reached, lines = set(self.outputs), list[str]()
         for v in reversed(self.order):
             for i, partial in texts(v.form)[1].items() if v.form and v in reached else ():
-                x, d = v.args[i], f"d_{self.names[v]}"
-                if isinstance(x, Value) and x in needed:
-                    flow = {"1.0": d, "-1.0": f"-{d}"}.get(partial) or f"{d} * ({self.fill(partial, v)})"
+                d, x = f"d_{self.names[v]}", v.args[i]
+                flow = {"1.0": d, "-1.0": f"-{d}"}.get(partial) or f"{d} * ({self.fill(partial, v)})"
+                if x not in self.constants and isinstance(x, Value):
                     flows.append((x, flow))
                     reached.add(x)
-        lines = [f"    d_{self.names[v]} = 0.0" for v in self.leaves if v not in reached]
-        first = set[Value]()
+        flows = [(v, "0.0") for v in self.leaves if v not in reached] + flows
         for x, flow in flows:
-            lines.append(f"    d_{self.names[x]} {'+=' if x in first else '='} {flow}")
-            first.add(x)
+            sign = "=" if x in reached or flow == "0.0" else "+="
+            reached.discard(x)
+            lines.append(f"    d_{self.names[x]} {sign} {flow}")
         return lines
+
+    @cached_property
+    def sweep(self) -> Callable[..., Any]:
+        space: dict[str, Any] = {}
+        exec(self.source, dict(SPACE), space)  # noqa: S102  the op table's own text
+        return space["sweep"]
 
     @cached_property
     def twin(self) -> Rowwise:
@@ -113,26 +114,16 @@ class Rowwise:
 
     def copy(self) -> Rowwise:
         """The graph once more, with numbers of its own."""
-        outputs, inputs, parameters, copies = deepcopy(
-            [self.outputs, self.inputs, self.parameters, [*self.constants]]
-        )
-        for v, x in zip(copies, self.constants.values(), strict=True):
+        graph = self.outputs, self.inputs, self.parameters
+        *copies, constants = deepcopy((*graph, [*self.constants]))
+        for v, x in zip(constants, self.constants.values(), strict=True):
             v.data = x
-        for y in outputs:
+        for y in copies[0]:
             y.forward()
-        return Rowwise(toposort(*outputs), outputs, inputs, parameters)
-
-    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """The outputs, and the gradients by parameters and by inputs."""
-        if len(self.order) <= MOST:
-            with suppress(*ERRORS):
-                found: Any = self.sweep(row, theta, seed)
-                if all(math.isfinite(x) for part in found for x in part):
-                    return found
-        return self.twin.by_engine(row, theta, seed)
+        return Rowwise(*copies)
 
     def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """The same by ``backward``."""
+        """The outputs, and the gradients by parameters and by inputs, by ``backward``."""
         for v, x in zip(self.leaves, [*row, *theta], strict=True):
             v.data = x
         out = [y.forward().data for y in self.outputs]
@@ -141,13 +132,23 @@ class Rowwise:
             y.backward(s)
         return out, [v.grad for v in self.parameters], [v.grad for v in self.inputs]
 
-    def run(self, rows: Array, theta: Array, seeds: Array | None) -> tuple[Array, Array, Array]:
-        """For all rows: the outputs, the gradient by the parameters summed up, and those by the inputs."""
-        out, by_inputs = np.zeros((len(rows), len(self.outputs))), np.zeros(rows.shape)
+    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
+        """The same by the straight line, where that is finite."""
+        if len(self.order) <= MOST:
+            with suppress(*ERRORS):
+                found: Any = self.sweep(row, theta, seed)
+                if all(math.isfinite(x) for part in found for x in part):
+                    return found
+        return self.twin.by_engine(row, theta, seed)
+
+    def run(
+        self, at: Iterable[int], theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+    ) -> Array:
+        """For some rows: writes outputs and gradients by the inputs, adds up those by the parameters."""
         gradient, numbers = np.zeros(len(theta)), theta.tolist()
-        for i, (row, seed) in enumerate(
-            zip(rows.tolist(), (out if seeds is None else seeds).tolist(), strict=True)
-        ):
-            out[i], by_theta, by_inputs[i] = self.gradient(row, numbers, seed)
+        for i in at:
+            seed = seeds[i].tolist() or [0.0] * len(self.outputs)
+            out[i], by_theta, by_inputs = self.gradient(rows[i].tolist(), numbers, seed)
             gradient += by_theta
-        return out, gradient, by_inputs
+            back[i] = by_inputs[: back.shape[1]]
+        return gradient

@@ -140,8 +140,7 @@ def to_html(
     drawing.check_options([y], style, "formula")
     if lang not in TEXT:
         raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
-    auto = collapse is None and len(toposort(y)) > drawing.AUTO
-    views = [(boxes([y], 1 if auto else collapse), [y])]
+    views = [(boxes([y], 1 if collapse is None and len(toposort(y)) > drawing.AUTO else collapse), [y])]
     for view, _ in views:  # which grow by the insides of composites
         drawing.check_size(len(view), max_nodes)
         views += [(inside(box), box.values) for box in view if box.scope]

@@ -2,7 +2,9 @@
 
 ``ledger`` is the sweep told edge by edge, in the engine's real order; drawings read nothing else.
 ``backward`` is the same sweep at speed, with the sums kept in ``grad``.
-The sweep that records gradients as graphs, ``grad``, stands with its kin in derivatives.py.
+
+A gradient is never silently wrong.  Assigning a leaf advances the one clock (``value.clock``), every node
+keeps the time at which it was computed, and with an operand younger than itself it is stale: it refuses.
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
-from .freshness import check_fresh, check_unchanged
-from .ieee import number
-from .operators import Real
-from .value import NO_GRAD, Value, toposort
+from .ieee import Real, number
+from .value import NO_GRAD, Value, describe, plain, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+
+
+class StaleGraphError(RuntimeError):
+    """A leaf was assigned after a graph was built from it: the graph's numbers no longer fit one another."""
 
 
 class Step(NamedTuple):
@@ -33,45 +37,32 @@ class Step(NamedTuple):
 
 
 def backward(y: Value, seed: Real = 1.0) -> None:
-    """Adds ∂y/∂leaf × seed to every leaf's grad, and sets every inner node's grad to this pass's adjoint.
-
-    Twice in a row gives the leaves twice the gradient; ``zero_grad`` clears them.  If anything is raised, the
-    leaves have the gradients that they had before.
-    Raises TypeError for a seed that is not a real number, StaleGraphError after a leaf was assigned.
-
-    >>> x = Value(3.0)
-    >>> y = x * x
-    >>> y.backward(); y.backward()
-    >>> x.grad, y.grad
-    (12.0, 1.0)
-    """
-    start = number(seed, "backward's seed")
-    leaves, before = list[Value](), list[float]()
+    """``y.backward(seed)``: every adjoint into ``grad``; a leaf's is added to what was there."""
+    seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:
-            order = clear(y, leaves, before)
-            check_fresh(order)
-            sweep(y, order, start)
-            if any(v.grad != v.grad for v in leaves):  # a nan; the ledger knows which zeros are true ones
-                replay(y, start)
-            for v, earlier in zip(leaves, before, strict=True):
+            order = check_fresh(clear(y, before))
+            y.grad = seed
+            for v in reversed(order):
+                v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
+            if any(v.grad != v.grad for v in before):  # a nan; the ledger knows which zeros are true ones
+                for v in (*before, *order):
+                    v.grad = 0.0
+                y.grad = seed
+                for step in entries(toposort(y), {y: seed}):
+                    step.operand.grad += step.contribution
+            for v, earlier in before.items():
                 v.grad = float((earlier or 0.0) + v.grad)
         except BaseException:
             for v in toposort(y):
-                v.grad = NO_GRAD if v.form is not None else v.grad
-            for v, earlier in zip(leaves, before, strict=False):
-                v.grad = earlier
+                v.grad = before.get(v, NO_GRAD if v.form else v.grad)
             raise
 
 
-def clear(y: Value, leaves: list[Value], before: list[float]) -> list[Value]:
-    """The inner nodes below y in topological order; every grad set to 0, and what the leaves had noted first.
-
-    ``toposort`` in a hurry: this pass's own 0.0 is also the mark of a node that was seen, and operands are
-    read from their slots.
-    """
-    zero = float("0.0")
-    order, stack = list[Value](), [cast("Any", y)]
+def clear(y: Value, before: dict[Value, float]) -> list[Value]:
+    """The inner nodes below y, operands before results; every grad is set to 0, a leaf's is noted before."""
+    zero = float("0.0")  # this pass's own, and so also the mark of a node that was seen
+    order, stack = list[Value](), list[Any]([y])
     pop, push = stack.pop, stack.append
     while stack:
         v = pop()
@@ -79,34 +70,27 @@ def clear(y: Value, leaves: list[Value], before: list[float]) -> list[Value]:
             order.append(pop())
         elif v.grad is not zero:
             if v.form is None:
-                before.append(v.grad)
-                leaves.append(v)
-                v.grad = zero
-                continue
+                before[v] = v.grad
+            else:
+                push(v)
+                push(None)
+                for x in (v._w, v._y, v._x):
+                    if x is not None and x.__class__ is not float and x.grad is not zero:
+                        push(x)
             v.grad = zero
-            push(v)
-            push(None)
-            for x in (v._w, v._y, v._x):
-                if x is not None and x.__class__ is not float and x.grad is not zero:
-                    push(x)
     return order
 
 
-def sweep(y: Value, order: Sequence[Value], seed: float) -> None:
-    """The adjoints below y, into ``grad``."""
-    y.grad = seed
-    for v in reversed(order):
-        v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
-
-
-def replay(y: Value, seed: float) -> None:
-    """The same from the ledger's entries."""
-    order = toposort(y)
-    for v in order:
-        v.grad = 0.0
-    y.grad = seed
-    for step in entries(order, {y: seed}):
-        step.operand.grad += step.contribution
+def check_fresh(order: Sequence[Value]) -> Sequence[Value]:
+    """The same nodes; StaleGraphError if a leaf was assigned after one of them was computed from it."""
+    if {v.clock for v in order if v.form is not None} <= {engine.clock}:
+        return order  # nothing at all was assigned since
+    late = next((x for v in order for x in v.inner if x.clock > v.clock), None)
+    if late is not None:
+        how = "computed again" if late.form else "assigned"
+        what = f"{describe(late)} was {how} after this graph was built from it"
+        raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
+    return order
 
 
 def zero_grad(*leaves: Value) -> None:
@@ -130,34 +114,31 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     1.0 × 3.0 = 3.0
     1.0 × 3.0 = 3.0
     """
-    start = number(seed, "ledger's seed")
-    order = toposort(y)
-    check_fresh(order)
-    return entries(order, {y: start}, engine.clock)
+    seed = number(seed, "ledger's seed")
+    return entries(check_fresh(toposort(y)), {y: seed}, engine.clock)
 
 
 def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf) -> Generator[Step]:
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
     A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that
-    has flattened out at an infinity.  That is the saturation rule: where exp(-x) overflows, 1/(1+exp(-x)) is
-    0 and so is its derivative, truly, but -0·inf would be nan.  Nothing flows on from a node that only dead
-    edges reach.
+    has flattened out at an infinity.  Where exp(-x) overflows, 1/(1+exp(-x)) is 0 and so is its derivative,
+    truly, but -0·inf would be nan.  Nothing flows on from a node that only dead edges reach.
     """
-    adjoint, live, flat_at = dict(seeds), set(seeds), overflows(order)
+    adjoint, flat_at = dict(seeds), overflows(order)
     for z in reversed(order):
         if z.form is None:
             continue
-        check_unchanged(z, time)
+        late = next((x for x in (*z.inner, z) if x.clock > time), None)
+        if late is not None:
+            raise StaleGraphError(f"{describe(late)} changed while the ledger was read; begin a new ledger")
         upstream = adjoint.get(z, 0.0)
-        for i, local in zip(z.form.inner, z.form.local(z.data, *z.numbers), strict=True):
-            x = cast("Value", z.args[i])
+        for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
             saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
-            dead = z not in live or (local == 0 and (z.form.op.selects or saturated))
+            dead = z not in adjoint or (local == 0 and (z.form.op.selects or saturated))
             contribution = 0.0 if dead else upstream * local
-            adjoint[x] = adjoint.get(x, 0.0) + contribution
             if not dead:
-                live.add(x)
+                adjoint[x] = adjoint.get(x, 0.0) + contribution
             yield Step(z, x, i, local, upstream, contribution)
 
 
@@ -166,7 +147,7 @@ def overflows(order: Sequence[Value]) -> set[Value]:
     found: set[Value] = set()
     for z in order:
         if math.isinf(z.data):
-            infinite = [x for x in z.inner if math.isinf(x.data)]
-            if all(x in found for x in infinite) and (infinite or not z.op or z.op.defined(*z.numbers)):
+            infinite = {x for x in z.inner if math.isinf(x.data)}
+            if infinite <= found and (infinite or not z.op or z.op.defined(*map(plain, z.args))):
                 found.add(z)
     return found

@@ -1,45 +1,36 @@
 """The two nouns: a Value (a number that remembers how it was made) and an Op (a way of making one).
 
-An op is one line of data (ops.py).  From that line this module writes the few functions that run often:
+With ops.py and sweeps.py this is the engine.  An op is one line of data; from that line are written the few
+functions that run often:
 
     evaluate(x, y)  z from plain floats
     record(x, y)    z as a Value that remembers its operands
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
-
-The registry and Value's operators stand in operators.py, IEEE arithmetic in ieee.py, stale graphs in
-freshness.py, copies and pickles in copying.py: modules of their own, so that what is left here and in ops.py
-and sweeps.py is the engine.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from textwrap import indent
+from typing import Any, NoReturn, TypeVar, cast
 
-from .ieee import ADVICE, BOOL, ERRORS, PYTHON, by_numpy, number
-from .operators import METHODS, OPERATORS, OPS, Operators, Partials, Real, Scalar, check_line
-from .scopes import FORGET, SCOPE, Scope, within
+from .ieee import ADVICE, BOOL, ERRORS, PYTHON, Real, evaluator, number
+from .operators import OPERATORS, OPS, Partials, Scalar, check_line
+from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
-EVALUATE = """
-try:
-    return {formula}
-except ERRORS:
-    return by_numpy({operands})
-"""
 RECORD = """
 {guard}
 try:
     data = {formula}
 except ERRORS:
-    data = by_numpy({data})
+    data = evaluate({data})
 scope = get_scope()
 if scope is FORGET:
     return Value(data)
@@ -65,13 +56,12 @@ upstream = z.grad
 
 def write(name: str, operands: Sequence[str], body: str, **known: object) -> Callable[..., Any]:
     """The function ``name(operands)`` with the given source, which may use this module's names too."""
-    words = {word: PYTHON[word] for word in re.findall(r"\b[a-z]\w*", body) if word in PYTHON}
-    words |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, "FORGET": FORGET, **known}
-    lines = [f"def build({', '.join(words)}):", f"    def function({', '.join(operands)}):"]
-    lines += [f"        {line}" for line in body.splitlines()] + ["    return function"]
+    known |= {word: PYTHON[word] for word in re.findall(r"\w+", body) if word in PYTHON}
+    known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get}
+    head = f"def build({', '.join(known)}):\n def function({', '.join(operands)}):\n"
     space: dict[str, Any] = {}
-    exec("\n".join(lines), globals(), space)  # noqa: S102  our own text, as namedtuple's
-    function = space["build"](**words)
+    exec(head + indent(body, "  ") + "\n return function", globals(), space)  # noqa: S102  our own text
+    function = space["build"](**known)
     function.__name__ = function.__qualname__ = name
     return function
 
@@ -81,11 +71,11 @@ class Op:
 
     ``symbol`` is for people.  A sign may carry a number, which drawings show as a constant: neg is "× -1".
     ``formula`` computes z from x, y, w in the words of Python's math and the few of ieee.py.  It runs as
-    code: never build it from what a user typed.  ``partials`` has a function for each operand, ∂z/∂operand
-    from (z, x, y, w), written in ops, so that it can be differentiated, printed and compiled as well.
-    ``domain`` says where z is defined and finite, in the formula's language; "" means everywhere.  ``book``
-    has the partials as books print them, where the accurate ones look different.  ``selects`` marks an op
-    whose first operand chooses among the others: what it does not choose gets no gradient.
+    code: never build it from what a user typed.  ``partials`` has a function of (z, x, y, w) for each
+    operand, ∂z/∂operand written in ops, so that it can be differentiated, printed and compiled as well.
+    ``domain``, a formula too, says where z is defined and finite; "" means everywhere.  ``book`` has the
+    partials as books print them, where those look different.  ``selects`` marks an op whose first operand
+    chooses among the others: what it does not choose gets no gradient.
 
     >>> from autograd import Op, Value, reciprocal
     >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -106,14 +96,14 @@ class Op:
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
-        self.by_numpy = by_numpy(self.operands, formula)
-        body = EVALUATE.format(formula=formula, operands=", ".join(self.operands))
-        self.evaluate = write(name, self.operands, body, by_numpy=self.by_numpy)
+        self.evaluate = evaluator(self.operands, formula)
+        self.defined = evaluator(self.operands, f"bool({domain or True})")
         self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         OPS[name] = self
-        if name in METHODS or name in OPERATORS:
-            setattr(Value, OPERATORS.get(name, name), self.call)
+        method = OPERATORS.get(name, name)
+        if method in METHODS:
+            setattr(Value, method, self.call)
 
     def __call__(self, *args: Scalar) -> Value:
         """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads)."""
@@ -133,19 +123,18 @@ class Op:
 
     def mixed(self, *args: Scalar) -> Scalar:
         """The call where not every operand is exactly a Value."""
-        known = self.forms.get(tuple(map(type, args)))
-        if known:
+        if known := self.forms.get(tuple(map(type, args))):
             return known.record(*args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
-        operands = [x if isinstance(x, Value) else number(x, self.name) for x in args]
-        inner = tuple([x.__class__ is not float for x in operands])
-        if self.selects and any(inner) and not inner[0]:
-            chosen = operands[1] if operands[0] != 0 else operands[2]
-            keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
-            return chosen if keep else Value(chosen.data if isinstance(chosen, Value) else chosen)
+        operands = [scalar(x, self.name) for x in args]
+        inner = tuple([isinstance(x, Value) for x in operands])
         if not any(inner):
             return self.evaluate(*operands)
+        if self.selects and not inner[0]:
+            chosen = operands[1] if operands[0] != 0 else operands[2]
+            keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
+            return chosen if keep else Value(plain(chosen))
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
         return form.record(*operands)
 
@@ -154,11 +143,6 @@ class Op:
         filled: dict[str, str] = dict(zip(self.operands, operands, strict=True))
         return re.sub(r"\b[xyw]\b", lambda word: f"({filled[word[0]]})", self.formula)
 
-    @cached_property
-    def defined(self) -> Callable[..., bool]:
-        """Whether z is defined and finite at plain operands, overflow aside."""
-        return write("defined", self.operands, f"return bool({self.domain or True})")
-
 
 class Form:
     """An op with a pattern of operands: some are Values, the others plain numbers."""
@@ -166,6 +150,9 @@ class Form:
     def __init__(self, op: Op, inner: tuple[bool, ...]) -> None:
         self.op, self.inner = op, [i for i, is_value in enumerate(inner) if is_value]
         self.data = [f"{x}._data" if is_value else x for x, is_value in zip(op.operands, inner, strict=True)]
+        self.values = [op.operands[i] for i in self.inner]
+        self.guarded = op.domain != "" and len(op.operands) == 1  # 1/x at log(-1) would be a lie
+        self.read = write("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})")
         self.record = self.recorder()
 
     def recorder(self, mixed: Callable[..., Any] | None = None) -> Callable[..., Any]:
@@ -177,56 +164,49 @@ class Form:
             formula=op.text(*self.data), data=", ".join(self.data),
             slots=", ".join((*op.operands, "None", "None")[:3]),
         )  # fmt: skip
-        return write(op.name, op.operands, body, form=self, mixed=mixed, by_numpy=op.by_numpy)
-
-    def lost(self, z: float) -> bool:
-        """Whether a one-operand op has no value, and so no derivative: 1/x at log(-1) would be a lie."""
-        return z != z and self.op.domain != "" and len(self.op.operands) == 1
-
-    def partial(self, z: Value, i: int) -> Scalar:
-        """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
-        partial = math.nan if self.lost(z.data) else self.op.partials[i](z, *cast("Any", z.args))
-        made = isinstance(partial, Value) and partial.form is None and partial not in (z, *z.args)
-        return cast("Value", partial).data if made else partial
+        return write(op.name, op.operands, body, form=self, mixed=mixed, evaluate=op.evaluate)
 
     def partial_texts(self, z: str, operands: Sequence[str]) -> list[str]:
         """The partials towards the Values among the operands, as source text in the given names."""
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
             raise TypeError(f"a partial of {self.op.name} asks for data (if, >); write where(step(x), ...)")
-        guard = f" if {z} == {z} else nan" if self.lost(math.nan) else ""
-        return [text + guard for text in above]
+        return [f"{text} if {z} == {z} else nan" if self.guarded else text for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
         """The partials as text, found by applying them to names."""
-        symbols = [Value(at, name) for name in (z, *operands)]
+        texts = {Value(at): name for name in (z, *operands)}
         with within(None):
-            graphs = [self.op.partials[i](*cast("Any", symbols)) for i in self.inner]
-        return [source(graph, {symbol: symbol.name for symbol in symbols}) for graph in graphs]
+            partials = [self.op.partials[i](*cast("Any", texts)) for i in self.inner]
+
+        def text(x: Scalar) -> str:
+            return texts[x] if isinstance(x, Value) else repr(float(x))
+
+        for v in toposort(*[x for x in partials if isinstance(x, Value)]):
+            if v.op:
+                texts[v] = v.op.text(*map(text, v.args))
+        return [*map(text, partials)]
 
     @cached_property
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
-        names = ("z", *self.op.operands)
-        text = f"({', '.join(self.partial_texts('z', self.op.operands))},)"
-        body = EVALUATE.format(formula=text, operands=", ".join(names))
-        return write("local", names, body, by_numpy=by_numpy(names, text))
+        texts = self.partial_texts("z", self.op.operands)
+        return evaluator(("z", *self.op.operands), f"({', '.join(texts)},)")
 
     @cached_property
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's ``grad`` what flows to it from ``z.grad``."""
-        values = [self.op.operands[i] for i in self.inner]
         body = PULL.format(
             unpack="; ".join(f"{x} = z._{x}" for x in self.op.operands),
-            flows=", ".join(f"d{x}" for x in values),
+            flows=", ".join(f"d{x}" for x in self.values),
             partials=", ".join(self.partial_texts("z._data", self.data)),
             data=", ".join(["z._data", *self.data]),
-            adds="; ".join(f"{x}.grad += upstream * d{x}" for x in values),
+            adds="; ".join(f"{x}.grad += upstream * d{x}" for x in self.values),
         )
         return write("pull", ["z"], body, local=self.local)
 
 
-class Value(Operators):
+class Value:
     """A number that remembers how it was made: ``data = op(*args)``, and, after a backward pass, ``grad``.
 
     >>> x = Value(2.0, name="x")
@@ -235,30 +215,23 @@ class Value(Operators):
     >>> y, x
     (Value(data=13.0, grad=1.0), Value(data=2.0, grad=12.0))
 
-    ``data`` is an int, a float or a NumPy scalar, kept as a Python float; IEEE 754 throughout (inf and nan,
-    no exceptions).  A leaf's data may be assigned; graphs built from it then refuse to differentiate until
-    ``forward()``.  Values are ordered by their data, but equal (and hashed) by identity.  Raises TypeError
-    for anything that is not one real number.
+    ``data`` is an int, a float or a NumPy scalar (TypeError for anything else), kept as a Python float; IEEE
+    754 throughout: inf and nan, no exceptions.  A leaf's data may be assigned; graphs built from it refuse to
+    differentiate until ``forward()``.  Values are ordered by data, but equal (and hashed) by identity.
     """
 
+    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
     name: str = ""
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
-    _data: float
-    _x: Value | float | None
-    _y: Value | float | None
-    _w: Value | float | None
-    clock: int
-    form: Form | None
-    grad: float
-    scope: Scope | None
 
     def __init__(self, data: Real, name: str = "") -> None:
-        self._data = number(data, "Value")
-        scope = SCOPE.get()
-        self.grad, self.form, self.clock = NO_GRAD, None, clock
-        self.scope = None if scope is FORGET else scope
-        self._x = self._y = self._w = None
+        self.form: Form | None = None
+        self.scope = None if (scope := SCOPE.get()) is FORGET else scope
+        self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
+        self._x: Value | float | None = None
+        self._y: Value | float | None = None
+        self._w: Value | float | None = None
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
         if name:
@@ -273,11 +246,9 @@ class Value(Operators):
     def data(self, x: Real) -> None:
         global clock
         if self.form is not None:
-            what = f"{describe(self)} is computed by {self.op}"
-            raise AttributeError(f"{what}: assign a leaf and call forward()")
+            raise AttributeError(f"{describe(self)} is computed by {self.op}: assign a leaf, call forward()")
         self._data = number(x, "data")
-        clock += 1
-        self.clock = clock
+        self.clock = clock = clock + 1
 
     @property
     def op(self) -> Op | None:
@@ -287,21 +258,25 @@ class Value(Operators):
     @property
     def args(self) -> tuple[Value | float, ...]:
         """The operands it was made from; a plain number among them is a constant."""
-        operands = (self._x, self._y, self._w)[: len(self.form.op.operands) if self.form else 0]
-        return cast("tuple[Value | float, ...]", operands)
-
-    @property
-    def numbers(self) -> list[float]:
-        """The operands as plain floats."""
-        return [x._data if isinstance(x, Value) else x for x in self.args]
+        return tuple([x for x in (self._x, self._y, self._w) if x is not None])
 
     @property
     def inner(self) -> tuple[Value, ...]:
         """The Values among the operands."""
-        return tuple([x for x in (self._x, self._y, self._w) if isinstance(x, Value)])
+        return self.form.read(self) if self.form else ()
 
     def backward(self, seed: Real = 1.0) -> None:
-        """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone."""
+        """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone.
+
+        If anything is raised, the leaves have the gradients that they had before: TypeError for a seed that
+        is not a real number, StaleGraphError after a leaf was assigned.  ``zero_grad`` clears gradients.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward(); y.backward()
+        >>> x.grad, y.grad
+        (12.0, 1.0)
+        """
         from .sweeps import backward
 
         backward(self, seed)
@@ -321,7 +296,7 @@ class Value(Operators):
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(*v.numbers)
+                    v._data = v.form.op.evaluate(*[x._data if isinstance(x, Value) else x for x in v.args])
                     v.clock = clock
         return self
 
@@ -329,51 +304,112 @@ class Value(Operators):
         """A leaf with the same number and no history."""
         return Value(self._data)
 
+    # fmt: off
+    # Places that the ops themselves take as they register, which saves a call in every node.
+    def __add__(self, y: Scalar) -> Value: ...
+    def __neg__(self) -> Value: ...
+    def exp(self) -> Value: ...
+    __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+    __abs__ = __neg__
+    reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
+    relu = step = sign = tanh = sigmoid = softplus = exp
+
+    def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, self)
+    def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, self)
+    def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, self)
+    def __pos__(self) -> Value: return self
+    def __lt__(self, y: Scalar) -> bool: return self.data < plain(y)
+    def __le__(self, y: Scalar) -> bool: return self.data <= plain(y)
+    def __gt__(self, y: Scalar) -> bool: return self.data > plain(y)
+    def __ge__(self, y: Scalar) -> bool: return self.data >= plain(y)
+    # fmt: on
+
+    def __radd__(self, x: Scalar) -> Value:
+        return self if x.__class__ is int and x == 0 else OPS["add"](x, self)  # sum() begins with 0
+
+    def __rtruediv__(self, x: Scalar) -> Value:
+        one = not isinstance(x, Value) and number(x, "div") == 1
+        return OPS["reciprocal"](self) if one else OPS["div"](x, self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        return f"Value(data={self.data}, grad={self.grad})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
+        from .drawing import mimebundle
+
+        return mimebundle(self)
+
+    def explain(self, path: Any = None, **options: Any) -> str:
+        """The backward pass step by step, as a page that notebooks show: ``to_html`` with its options."""
+        from .stepper import to_html
+
+        return to_html(self, path, **options)
+
+    def __copy__(self) -> Value:
+        from .copying import shallow
+
+        return shallow(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        from .copying import deep
+
+        return deep(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .copying import reduce
+
+        return reduce(self)
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The operands as micrograd's notebooks walk them: every one a Value."""
+        return tuple([x if isinstance(x, Value) else Value(x) for x in self.args])
+
+    @property
+    def _op(self) -> str:
+        """The op's symbol, as micrograd's notebooks print it."""
+        return self.op.symbol if self.op else ""
+
+    def __float__(self) -> NoReturn:
+        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+
+
+ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
+METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
+
+
+def scalar(x: Scalar, taker: str) -> Value | float:
+    """x as it stands in a graph: a Value, or a number as a Python float."""
+    return x if isinstance(x, Value) else number(x, taker)
+
+
+def plain(x: Scalar) -> float:
+    """The number alone."""
+    return x.data if isinstance(x, Value) else number(x, "a comparison")
+
 
 def describe(v: Value) -> str:
     """A Value as error messages call it: by its name, or by its number."""
     return repr(v.name) if v.name else f"the Value {v.data:g}"
 
 
-def source(z: Scalar, names: dict[Value, str]) -> str:
-    """A small graph as one line of source text; the named Values stand as their names."""
-    if not isinstance(z, Value):
-        return repr(float(z))
-    texts = dict(names)
-    for v in toposort(z):
-        if v not in texts and v.op:
-            texts[v] = v.op.text(*(texts[x] if isinstance(x, Value) else repr(x) for x in v.args))
-    return texts[z]
-
-
 def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            what = f"a graph ends in a Value, not in {type(y).__name__}"
-            raise TypeError(f"{what}; for several Values, write *values")
-    order, seen, stack = list[Any](), set[Any](), list[Any](reversed(roots))
-    while stack:  # postorder, in a hurry
-        v = stack.pop()
-        if v is None:
-            order.append(stack.pop())
-        elif v not in seen:
-            seen.add(v)
-            if v.form is None:
-                order.append(v)
-                continue
-            stack += (v, None)
-            for x in (v._w, v._y, v._x):
-                if x is not None and x.__class__ is not float and x not in seen:
-                    stack.append(x)
-    return order
+            raise TypeError(f"a graph ends in a Value, not in {type(y).__name__}; of several, write *values")
+    return postorder(roots, lambda v: v.form.read(v) if v.form else ())
 
 
 def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[T]:
     """Depth first, without recursion: a chain of a million nodes is as good as any."""
-    order: list[T] = []
-    seen: set[T] = set()
-    stack: list[Any] = [*reversed(roots)]
+    order, seen, stack = list[T](), set[T](), list[Any](reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:
@@ -381,8 +417,7 @@ def postorder(roots: Sequence[T], operands: Callable[[T], Sequence[T]]) -> list[
         elif v not in seen:
             seen.add(v)
             stack += (v, None)
-            stack += [x for x in reversed(operands(v)) if x not in seen]
+            for x in reversed(operands(v)):
+                if x not in seen:
+                    stack.append(x)
     return order
-
-
-ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))

@@ -5,8 +5,9 @@ What a composite reads and what it gives is not stored: it follows from the edge
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .scopes import Collapse, Scope
 from .value import Value, postorder, toposort
@@ -16,24 +17,12 @@ from .value import Value, postorder, toposort
 class Box:
     """A node of a drawing: one Value, or a composite that is drawn as one."""
 
-    scope: Scope | None = None
-    values: list[Value] = field(default_factory=list["Value"])  # what it gives to others
-    args: list[Value | float] = field(default_factory=list["Value | float"])  # what it reads
-    members: list[Value] = field(default_factory=list["Value"])  # all that happens inside
-    inside: list[Value] = field(
-        default_factory=list["Value"]
-    )  # parameters, which it does not read from outside
-    title: str = ""  # the scope's name, or "×13 more" for siblings
-
-
-def chooser(collapse: Collapse) -> Callable[[Scope], bool]:
-    """Which scopes are drawn as one node: by name, depth (1 is the outermost) or a function of the scope."""
-    if callable(collapse):
-        return collapse
-    if isinstance(collapse, int):
-        return lambda scope: len(scope.path()) == collapse
-    names = [collapse] if isinstance(collapse, str) else list(collapse or ())
-    return lambda scope: scope.name in names
+    scope: Scope | None
+    title: str  # the name, or "×13 more" for siblings
+    members: list[Value]  # all that happens inside
+    values: list[Value]  # what it gives to others
+    args: list[Value | float]  # what it reads
+    inside: list[Value]  # parameters, which it does not read from outside
 
 
 def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | None = None) -> list[Box]:
@@ -44,53 +33,54 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
     Raises ValueError if names are given and one of them is no composite of this graph.
     """
     order = toposort(*roots)
-    chosen = chooser(collapse)
-    home = {v: next(filter(chosen, v.scope.path()), None) if v.scope else None for v in order}
-    check_names(order, collapse)
-    outside = {x for v in order if home[v] is None for x in v.inner} | set(roots)
-    inside = {v for v in order if v.parameter and v not in outside}
-    used = {x for v in order for x in v.inner if home[x] is not home[v]} | set(roots)
-    made: dict[Value | Scope, Box] = {}
+    chosen = chooser(collapse, order)
+    home = {v: next(filter(chosen, v.scope.path()), v) if v.scope else v for v in order}
+    used = {x for v in order for x in v.inner if home[x] is not home[v]}.union(roots)
+    shown = {x for v in order if home[v] is v for x in v.inner}.union(roots)
+    hidden = {v for v in order if v.parameter and v not in shown}
+    groups: dict[Value | Scope, list[Value]] = defaultdict(list)
     for v in order:
-        group = home[v]
-        box = made.setdefault(group or v, Box(group, title=group.name if group else ""))
-        box.members.append(v)
-        box.values += [v] if group is None or v in used else []
-        box.args += v.args if group is None else [x for x in v.inner if home[x] is not group]
-    for box in made.values():
-        if box.scope:
-            box.inside = [x for x in dict.fromkeys(box.args) if x in inside]
-            box.args = [x for x in dict.fromkeys(box.args) if x not in inside]
-    at = {x: made[home[x] or x] for x in order}
+        groups[home[v]].append(v)
+    at: dict[Value, Box] = {}
+    for group, members in groups.items():
+        outside = dict.fromkeys(x for v in members for x in v.inner if home[x] is not group)
+        scope, reads = (None, group.args) if isinstance(group, Value) else (group, outside)
+        values, args = [v for v in members if v in used], [x for x in reads if x not in hidden]
+        box = Box(scope, group.name, members, values, args, [x for x in outside if x in hidden])
+        at |= dict.fromkeys(members, box)
     if siblings is not None:
-        at |= {x: box for box in merged(made.values(), siblings) for x in box.members}
+        at |= merged(dict.fromkeys(at.values()), siblings)
     return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
 
 
-def merged(view: Iterable[Box], siblings: int) -> list[Box]:
+def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], bool]:
+    """Which scopes are drawn as one node: by name, depth (1 is the outermost) or a function of the scope."""
+    if callable(collapse):
+        return collapse
+    if isinstance(collapse, int):
+        return lambda scope: len(scope.path()) == collapse
+    names = [collapse] if isinstance(collapse, str) else list(collapse or ())
+    known = {scope.name for v in order if v.scope for scope in v.scope.path()}
+    for name in names:
+        if name not in known:
+            what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
+            raise ValueError(f"collapse={name!r}: {what}")
+    return lambda scope: scope.name in names
+
+
+def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     """The siblings beyond the first few, as one box for each family; a single one stays as it is."""
-    families: dict[tuple[object, ...], list[Box]] = {}
+    families: dict[tuple[object, ...], list[Box]] = defaultdict(list)
     for box in view:
         if box.scope:
             constants = [x for v in box.members for x in v.args if not isinstance(x, Value)]
-            alike = (box.scope.parent, box.scope.name, *box.args, *constants)
-            families.setdefault(alike, []).append(box)
-    found: list[Box] = []
+            families[box.scope.parent, box.scope.name, *box.args, *constants].append(box)
+    at: dict[Value, Box] = {}
     for family in families.values():
         rest = family[max(siblings, 1) :]
         if len(rest) > 1:
-            values = [v for box in rest for v in box.values]
             members = [v for box in rest for v in box.members]
-            found.append(Box(rest[0].scope, values, rest[0].args, members, title=f"×{len(rest)} more"))
-    return found
-
-
-def check_names(order: Sequence[Value], collapse: Collapse) -> None:
-    """Raises ValueError for a name that no composite of the graph has."""
-    if callable(collapse) or isinstance(collapse, int):
-        return
-    names = [collapse] if isinstance(collapse, str) else collapse or ()
-    known = sorted({scope.name for v in order if v.scope for scope in v.scope.path()})
-    for name in names:
-        if name not in known:
-            raise ValueError(f"collapse={name!r}: this graph has no such composite; it has {known or 'none'}")
+            values = [v for box in rest for v in box.values]
+            box = Box(rest[0].scope, f"×{len(rest)} more", members, values, rest[0].args, [])
+            at |= dict.fromkeys(members, box)
+    return at

@@ -6,69 +6,65 @@ clamped at -100, so that 0·log 0 is 0.  All of them raise ValueError for target
 predictions, or that are no labels of the loss.
 """
 
-from __future__ import annotations
-
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
 
 from autograd import Value, exp, log, maximum, relu, scope, softplus
-from autograd.ieee import BOOL, REAL
+from autograd.ieee import BOOL, number
 from autograd.operators import Scalar, plus, times
+from autograd.value import plain
 
 __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
 __all__ += ["mse"]
 
-Domain: TypeAlias = "tuple[Callable[[float], bool], str]"  # which numbers are allowed, and how to say it
-ANY: Domain = (lambda x: True, "")
-UNIT: Domain = (lambda x: 0 <= x <= 1, "between 0 and 1")
+Domain: TypeAlias = tuple[Callable[[float], bool], float, str]  # which numbers, their middle, how to say it
+ANY: Domain = (lambda x: True, 0.0, "")
+UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
-PROBABILITY: Domain = (lambda x: 0 <= x <= 1 or x != x, WAY_OUT)  # of a nan, the loss itself tells
-SIGN: Domain = (lambda x: x in (-1, 1), "-1 or 1")
+PROBABILITY: Domain = (lambda x: 0 <= x <= 1 or x != x, 0.5, WAY_OUT)  # of a nan, the loss itself tells
+SIGN: Domain = (lambda x: x in (-1, 1), 0.0, "-1 or 1")
 
 
 class Loss:
-    """The mean of a term over all pairs of a prediction and a target.
+    """The mean of a term over all pairs of a prediction and a target, which have a domain each.
 
-    ``domains`` say what a prediction and a target may be; above its ``thresholds`` each says yes, for the
-    accuracy.
+    Above the middles of their domains, a prediction and a target say yes: so much for the accuracy.
     """
 
-    def __init__(
-        self, term: Callable[[Any, Any], Scalar], domains: tuple[Domain, Domain] = (ANY, ANY),
-        thresholds: tuple[float, float] | None = None,
-    ) -> None:  # fmt: skip
-        self.term, self.domains, self.thresholds, self.name = term, domains, thresholds, term.__name__
+    def __init__(self, term: Callable[..., Any], prediction: Domain = ANY, target: Domain = ANY) -> None:
+        self.term, self.name = term, term.__name__
+        self.domains = {"predictions": prediction, "targets": target}
         update_wrapper(self, term)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
         pairs = self.pairs(predictions, targets)
         with scope(self.name):
-            total = cast("Value", sum(self.term(p, t) for p, t in pairs))
+            total: Any = sum(self.term(p, t) for p, t in pairs)
             return total / len(pairs) if len(pairs) > 1 else total
 
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every number that is compared with another, checked."""
-        if is_scalar(predictions) and is_scalar(targets):
-            return [(self.checked(0, predictions), self.checked(1, targets))]
-        rows = matched(self.name, row_of(predictions), row_of(targets))
-        return [pair for p, t in rows for pair in self.pairs(p, t)]
+        p, t = nested(predictions), nested(targets)
+        if isinstance(p, list) or isinstance(t, list):
+            return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))  # of numbers, in any loss
+        for x, (what, (allowed, _, which)) in zip((p, t), self.domains.items(), strict=True):
+            if not allowed(plain(x)):
+                raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
+        return [(p, t)]
 
-    def checked(self, side: int, x: Scalar) -> Scalar:
-        """A prediction (side 0) or a target (side 1); a plain number as a float."""
-        allowed, which = self.domains[side]
-        if not allowed(plain(x)):
-            what = ("predictions", "targets")[side]
-            raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
-        return x if isinstance(x, Value) else float(x)
+    def matched(self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]) -> list[Any]:
+        """The pairs in every prediction and its target; there are as many of each, and at least one."""
+        if len(ps) != len(ts) or not ps:
+            raise ValueError(f"{self.name}: {len(ps)} predictions do not match {len(ts)} targets")
+        return [pair for p, t in zip(ps, ts, strict=True) for pair in pairs(p, t)]
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether a prediction says what its target says."""
-        if self.thresholds is None:
+        if self.domains["targets"] is ANY:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
-        threshold, label = self.thresholds
-        return all((plain(p) > threshold) == (plain(t) > label) for p, t in self.pairs(prediction, target))
+        _, middle, _ = zip(*self.domains.values(), strict=True)
+        return all((p > middle[0]) == (t > middle[1]) for p, t in self.pairs(prediction, target))
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
@@ -82,64 +78,48 @@ class ClassLoss(Loss):
 
     def pairs(self, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
         """Every row of classes with its target's, checked."""
-        if is_scalar(predictions):
+        row, target = nested(predictions), nested(targets)
+        if isinstance(row, (Value, float)):
             raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
-        rows = row_of(predictions)
-        if rows and is_scalar(rows[0]):
-            return [([self.checked(0, p) for p in rows], self.share(targets, len(rows)))]
-        return [pair for p, t in matched(self.name, rows, row_of(targets)) for pair in self.pairs(p, t)]
+        if not row or isinstance(row[0], list):
+            return self.matched(row, row_of(target), self.pairs)
+        row, shares = zip(*super().pairs(row, self.shares(target, len(row))), strict=True)
+        return [(row, shares)]
 
-    def share(self, target: Any, classes: int) -> list[Scalar]:
+    def shares(self, target: Any, classes: int) -> list[Any]:
         """A target as one number for every class: 1 for the index that it is, or as given."""
         row = row_of(target)
-        if is_scalar(target) or len(row) == 1 < classes:
-            index = plain(row[0])
-            if index not in range(classes):
-                raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
-            return [float(i == index) for i in range(classes)]
-        shares = [self.checked(1, t) for _, t in matched(self.name, [0.0] * classes, row)]
-        if not any(isinstance(t, Value) for t in shares) and abs(sum(map(plain, shares)) - 1) > 0.01:
-            raise ValueError(f"{self.name}'s targets add up to 1, not {sum(map(plain, shares)):g}")
-        return shares
+        if isinstance(target, list) and not len(row) == 1 < classes:
+            total = sum(map(plain, row))
+            if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in row):
+                raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")
+            return row
+        index = plain(row[0])
+        if index not in range(classes):
+            raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
+        return [float(i == index) for i in range(classes)]
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether the likeliest class is the target's."""
         [(row, shares)] = self.pairs(prediction, target)
-        return largest(row) == largest(shares)
+        return row.index(max(row)) == shares.index(max(shares))
 
 
-def is_scalar(x: Any) -> bool:
-    """Whether x is one number or Value."""
-    return isinstance(x, (Value, *REAL, *BOOL))
+def nested(x: Any, leaf: Callable[[Any], Any] = lambda v: v) -> Any:
+    """Rows as lists, and what ``leaf`` makes of every Value and float in them."""
+    if isinstance(x, Iterable) and not isinstance(x, (str, bytes)):
+        return [nested(v, leaf) for v in cast("Any", x)]
+    return leaf(x if isinstance(x, Value) else float(x) if isinstance(x, BOOL) else number(x, "a loss"))
 
 
 def row_of(x: Any) -> list[Any]:
-    """A row as a list; a lone number is a row of one."""
-    if isinstance(x, (str, bytes)) or not (is_scalar(x) or isinstance(x, Iterable)):
-        raise TypeError(f"a loss takes numbers, Values and rows of them, not {type(x).__name__}")
-    return [x] if is_scalar(x) else list(cast("Any", x))
+    """A row; a lone number is a row of one."""
+    return x if isinstance(x, list) else [x]  # pyright: ignore[reportUnknownVariableType]
 
 
-def matched(name: str, predictions: Sequence[Any], targets: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Predictions with their targets; there are as many of each, and at least one."""
-    if len(predictions) != len(targets) or not predictions:
-        raise ValueError(f"{name}: {len(predictions)} predictions do not match {len(targets)} targets")
-    return list(zip(predictions, targets, strict=True))
-
-
-def plain(x: Scalar) -> float:
-    """The number itself."""
-    return x.data if isinstance(x, Value) else float(x)
-
-
-def largest(row: Sequence[Scalar]) -> int:
-    """The place of the largest number, the first of several."""
-    return max(range(len(row)), key=lambda i: plain(row[i]))
-
-
-def clamped_log(p: Scalar) -> Value:
-    """log p, but never below -100."""
-    return log(maximum(p, math.exp(-100)))
+def weighted(shares: Iterable[Scalar], costs: Iterable[Scalar]) -> Scalar:
+    """The costs' sum, each times its share."""
+    return reduce(plus, map(times, shares, costs))
 
 
 @partial(Loss)
@@ -148,45 +128,44 @@ def mse(p: Any, t: Any) -> Scalar:
     return (p - t) ** 2
 
 
-@partial(Loss, domains=(PROBABILITY, UNIT), thresholds=(0.5, 0.5))
-def bce(p: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of probabilities.
-
-    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
-    0.367
-    """
-    return -plus(times(t, clamped_log(p)), times(1 - t, clamped_log(1 - p)))
-
-
-@partial(Loss, domains=(ANY, UNIT), thresholds=(0.0, 0.5))
-def bce_with_logits(z: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of sigmoid(z), accurate for every z."""
-    return plus(times(t, softplus(-z)), times(1 - t, softplus(z)))
-
-
-@partial(Loss, domains=(ANY, SIGN), thresholds=(0.0, 0.0))
+@partial(Loss, target=SIGN)
 def hinge(z: Any, t: Any) -> Scalar:
     """How far a score falls short of 1 on its label's side; labels are -1 and 1."""
     return relu(1 - t * z)
 
 
-@partial(ClassLoss, domains=(PROBABILITY, UNIT))
+@partial(ClassLoss, prediction=PROBABILITY, target=UNIT)
 def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of a row of probabilities, one a class.
 
     >>> round(cross_entropy([0.1, 0.3, 0.6], 2), 4)
     0.5108
     """
-    pairs = zip(row, shares, strict=True)
-    return -reduce(plus, (times(t, clamped_log(p)) for p, t in pairs if isinstance(t, Value) or t))
+    return -weighted(shares, (log(maximum(p, exp(-100))) for p in row))
 
 
-@partial(ClassLoss, domains=(ANY, UNIT))
+@partial(Loss, prediction=PROBABILITY, target=UNIT)
+def bce(p: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of probabilities.
+
+    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
+    0.367
+    """
+    return cross_entropy.term([p, 1 - p], [t, 1 - t])
+
+
+@partial(ClassLoss, target=UNIT)
 def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
     top = reduce(maximum, row)
     total = log(sum(exp(z - top) for z in row))
-    return reduce(plus, (times(t, total + (top - z)) for z, t in zip(row, shares, strict=True)))
+    return weighted(shares, (total + (top - z) for z in row))
+
+
+@partial(Loss, target=UNIT)
+def bce_with_logits(z: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of sigmoid(z), accurate for every z."""
+    return weighted([t, 1 - t], map(softplus, [-z, z]))
 
 
 LOSSES = {x.name: x for x in (mse, bce, bce_with_logits, hinge, cross_entropy, cross_entropy_with_logits)}

@@ -4,14 +4,11 @@ Every call is a composite: a network is drawn as one box, as layers, as neurons 
 ``collapse=`` 1, 2, 3 or (), or by name.
 """
 
-from __future__ import annotations
-
-import math
 import random
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
 from functools import reduce
-from typing import Any, TypeAlias, TypeVar, cast
+from operator import mul
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,9 +17,8 @@ from autograd.ieee import REAL, number
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
-T = TypeVar("T")
-Activation: TypeAlias = "str | Callable[[Any], Any]"
-Init: TypeAlias = "str | tuple[float, float]"  # by name, or the bounds of the weights and of the bias
+Activation: TypeAlias = str | Callable[[Any], Any]
+Init: TypeAlias = str | tuple[float, float]  # by name, or the bounds of the weights and of the bias
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "micrograd": lambda nin, nout: (1.0, 0.0),
     "pytorch": lambda nin, nout: (nin**-0.5, nin**-0.5),  # torch.nn.Linear
@@ -79,22 +75,21 @@ def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
     things: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(thing, (Module, Mapping, list, tuple, deque)) or getattr(thing, "dtype", None) == np.dtype(
-        object
-    ):
+    if isinstance(thing, (Module, Mapping, MutableSequence, tuple)) or getattr(thing, "dtype", None) == "O":
         for key, x in things.items() if hasattr(things, "items") else enumerate(things):
             yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
-def chosen(option: str, name: str, known: Mapping[str, T]) -> T:
-    """What goes by that name; otherwise a ValueError that lists the names."""
-    if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"{option} {name!r} is unknown; choose one of {', '.join(known)}")
-    return known[name]
+def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
+    """What goes by that name, or a function as it is; otherwise a ValueError that lists the names."""
+    if callable(what):
+        return what
+    if not isinstance(what, str) or what not in known:
+        raise ValueError(f"{option} {what!r} is unknown; choose one of {', '.join(known)}")
+    return known[what]
 
 
 def linear(x: Value) -> Value:
-    """x itself: no activation."""
     return x
 
 
@@ -113,37 +108,31 @@ def softmax(row: Iterable[Any]) -> list[Value]:
 
 
 def activation_of(activation: Activation) -> Callable[[Any], Any]:
-    """An activation by its name, "linear" or an op of one operand; or a function as it is."""
-    if callable(activation):
-        return activation
+    """An activation by its name, "linear", "softmax" or an op of one operand; or a function as it is."""
     ops = {name: op for name, op in OPS.items() if len(op.operands) == 1}
     return chosen("activation", activation, {"linear": linear, **ops, "softmax": softmax})
 
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
-    """Within which bounds the first weights and biases are drawn."""
-    found = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    if len(found) != 2 or not all(0 <= bound < math.inf for bound in found):
+    pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
+    if len(pair) != 2 or not all(0 <= bound < np.inf for bound in pair):
         raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
-    return found
+    return pair
 
 
 def whole(n: int, what: str) -> int:
-    """A count, checked."""
     if not isinstance(n, (int, np.integer)) or n < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{what} must be a whole number from 1, not {n!r}")
     return n
 
 
-def inputs(x: Any, n: int, taker: str) -> list[Value | float]:
-    """One row of n inputs as a list; a lone number is a row of one."""
-    row = [x] if isinstance(x, (Value, *REAL)) else list(cast("Iterable[Any]", x))
+def inputs(x: Any, n: int, taker: str) -> list[Any]:
+    """One row of n inputs; a lone number is a row of one."""
+    row = [x] if isinstance(x, (Value, *REAL)) else list[Any](x)
     if len(row) != n:
         raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
-    return [
-        v if isinstance(v, Value) else number(v, f"{taker}, one row at a time ([f(x) for x in rows]),")
-        for v in row
-    ]
+    taker = f"{taker}, one row at a time ([f(x) for x in rows]),"
+    return [v if isinstance(v, Value) else number(v, taker) for v in row]
 
 
 class Neuron(Module):
@@ -173,10 +162,8 @@ class Neuron(Module):
         self.b = parameter(first, f"b{place}".rstrip("_")) if bias else 0
 
     def forward(self, x: Any) -> Value:
-        """The activation of the weighted sum of one row."""
         row = inputs(x, len(self.w), "Neuron")
-        products = (w * v for w, v in zip(self.w, row, strict=True))
-        return self.activation(sum(products, start=cast("Value", self.b)))
+        return self.activation(sum(map(mul, self.w, row), self.b))
 
     def __repr__(self) -> str:
         name = getattr(self.activation, "name", "") or getattr(self.activation, "__name__", "")
@@ -191,16 +178,14 @@ class Layer(Module):
         init: Init = "micrograd", place: str = "", **options: Any,
     ) -> None:  # fmt: skip
         spread = bounds(init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout"))
-        self.together = activation_of(activation) is softmax  # which needs all outputs at once
-        options |= {"activation": "linear" if self.together else activation, "init": spread}
-        places = [f"{place}{i}_" for i in range(1, nout + 1)]
-        self.neurons = [Neuron(nin, nonlin, place=at, **options) for at in places]
+        together = activation_of(activation) is softmax  # which needs all outputs at once
+        self.activation = softmax if together else list[Value]
+        options |= {"activation": "linear" if together else activation, "init": spread}
+        self.neurons = [Neuron(nin, nonlin, place=f"{place}{i + 1}_", **options) for i in range(nout)]
 
     def forward(self, x: Any) -> Value | list[Value]:
-        """What every neuron makes of one row."""
         row = inputs(x, len(self.neurons[0].w), "Layer")
-        out = [neuron(row) for neuron in self.neurons]
-        out = softmax(out) if self.together else out
+        out = self.activation(neuron(row) for neuron in self.neurons)
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -226,10 +211,7 @@ class MLP(Module):
         self.layers = [Layer(n, m, activation=k, init=init, place=f"{i}_") for i, (n, m, k) in shapes]
 
     def forward(self, x: Any) -> Value | list[Value]:
-        """One row through all layers."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return reduce(lambda row, layer: layer(row), self.layers, x)
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"

@@ -1,12 +1,15 @@
-"""Training: gradient descent over the rows of a table; theta is all parameters as one array."""
+"""Training: gradient descent over the rows of a table; theta is all parameters as one array.
 
-from __future__ import annotations
+There are two ways to the mean loss of a batch and its gradient: through the scalar graph row by row, or by a
+program, recorded from the first row, for all rows at once.
+"""
 
 import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeAlias, cast
@@ -14,16 +17,18 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, no_grad, zero_grad
+from autograd import Value, compile, no_grad, zero_grad
 from autograd.ieee import number
 from autograd.scopes import within
+from autograd.value import plain
 
-from .engines import Array, Compiled, Eager, LossFunction, Model, assign, fastest, numbers
-from .losses import LOSSES, Loss
+from .losses import LOSSES, ClassLoss, Loss, nested, row_of
 from .modules import chosen, whole
 
-Optimizer: TypeAlias = Any  # has update(theta, gradient, epoch), which gives the parameters after a step
-Metric: TypeAlias = "str | Callable[[list[Any], list[Any]], float]"
+Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
+Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a batch's rows
+FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 
 
 @dataclass(frozen=True)
@@ -79,99 +84,152 @@ class History:
         return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
 
 
-class Diverged(Exception):  # noqa: N818  not an error of the caller's
-    """A step would leave the finite numbers."""
-
-
 class Training:
-    """A model, its data and its parameters while it is trained."""
+    """A model and its data; theta as it is, and as it was when the loss was last finite."""
 
-    def __init__(
-        self, model: Model, X: Any, y: Any, loss: str | LossFunction, optimizer: Optimizer,
-        metrics: Sequence[Metric],
-    ) -> None:  # fmt: skip
-        self.model, self.optimizer = model, optimizer
+    def __init__(self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any) -> None:
+        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+            raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
+        self.model, self.optimizer, self.parameters = model, optimizer, leaves(model)
         self.rows, self.targets = table(X, "X"), table(y, "y")
-        self.loss: LossFunction = loss if callable(loss) else chosen("loss", loss, LOSSES)
-        given, known = [metrics] if isinstance(metrics, str) else metrics, {"accuracy": self.accuracy}
-        functions = [m if callable(m) else chosen("metric", m, known) for m in given]
+        if len(self.rows) != len(self.targets):
+            raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
+        self.loss = chosen("loss", loss, LOSSES)
+        given = [metrics] if isinstance(metrics, str) else metrics
+        functions = [chosen("metric", m, {"accuracy": self.accuracy}) for m in given]
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(functions):
             raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
-        self.parameters = leaves(model)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
-        self.check()
-        self.eager = Eager(model, self.parameters, self.loss, self.rows, self.targets)
-        self.engine: Eager | Compiled = self.eager
-
-    def check(self) -> None:
-        """One row forward, so that what does not fit is said before anything is changed."""
-        if len(self.rows) != len(self.targets):
-            raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
-        if isinstance(self.optimizer, type) or not hasattr(self.optimizer, "update"):
-            raise TypeError(f"an optimizer is something like SGD(0.1), not {self.optimizer!r}")
-        with no_grad():
-            output = self.model(self.rows[0])
-            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
-                try:
-                    cast("Loss", self.loss).pairs(output, target)
-                except ValueError as error:
-                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
-            loss = self.loss(output, self.targets[0])
-        if not isinstance(loss, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
-        if "accuracy" in self.metrics:
-            self.metrics["accuracy"]([numbers(output)], self.targets[:1])
+        self.way: Way = self.eager
+        self.order: Any = np.arange(len(self.rows))
+        self.quiet = Context()  # in which NumPy does not warn; faster than np.errstate
+        self.quiet.run(np.seterr, all="ignore")
+        self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
-        """The part of the outputs that say what their targets say."""
         if not isinstance(self.loss, Loss):
             raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
         return sum(map(self.loss.correct, outputs, targets)) / len(targets)
 
-    def one_epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
-        """Every row once, a step for every batch."""
-        n = len(self.rows)
-        order = random.sample(range(n), n) if shuffle else range(n)
-        outputs, total = list[Any](), 0.0
+    def check_start(self) -> None:
+        """One row forward, so that what does not fit is said before anything is changed."""
+        with no_grad():
+            output = self.model(self.rows[0])
+            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
+                try:
+                    self.loss.pairs(output, target)
+                except ValueError as error:
+                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
+            loss = self.loss(output, self.targets[0])
+        if not isinstance(loss, Value):
+            raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
+        if "accuracy" in self.metrics:
+            self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
+
+    def eager(self, batch: Sequence[int]) -> Gradient:
+        """The scalar graph of one row after the other; one is held at a time."""
+        assign(self.parameters, self.theta)
+        zero_grad(*self.parameters)
+        total, outputs = 0.0, list[Any]()
+        for i in batch:
+            output = self.model(self.rows[i])
+            loss = self.loss(output, self.targets[i])
+            loss.backward(1 / len(batch))
+            total += loss.data
+            outputs.append(nested(output, plain))
+        return total / len(batch), np.array([p.grad for p in self.parameters]), lambda: outputs
+
+    def epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
+        n, total, outputs = len(self.rows), 0.0, list[Any]()
+        order: Any = np.array(random.sample(range(n), n)) if shuffle else self.order
         for start in range(0, n, size):
-            loss, batch_outputs = self.step(order[start : start + size], epoch)
-            total += loss
-            outputs += batch_outputs
-        targets = [self.targets[i] for i in order]
+            batch = order[start : start + size]
+            loss, gradient, found = self.way(batch)
+            outputs += found() if self.metrics else []
+            total += loss * len(batch)
+            self.step(loss, gradient, epoch)
         for name, metric in self.metrics.items():
-            history.metrics.setdefault(name, []).append(metric(list(outputs), list(targets)))
+            value = metric(list(outputs), [self.targets[i] for i in order])
+            history.metrics.setdefault(name, []).append(value)
         history.loss.append(total / n)
 
-    def step(self, batch: Sequence[int], epoch: int) -> tuple[float, list[Any]]:
-        """A step of the optimizer; gives the sum of the batch's losses and the outputs before it."""
-        loss, gradient, outputs = self.engine.gradient(self.theta, batch, bool(self.metrics))
+    def step(self, loss: float, gradient: Array, epoch: int) -> None:
         if not math.isfinite(loss):
-            raise Diverged(f"the loss is {loss}")
-        with np.errstate(all="ignore"):
-            theta = np.asarray(self.optimizer.update(self.theta.copy(), gradient, epoch), dtype=float)
+            raise FloatingPointError(f"the loss is {loss}")
+        self.finite = self.theta
+        update = self.quiet.run(self.optimizer.update, self.theta.copy(), gradient, epoch)
+        theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
-        if not np.isfinite(theta).all():
-            self.finite = self.theta
-            raise Diverged("a parameter would be inf or nan")
-        self.finite, self.theta = self.theta, theta
-        return loss * len(batch), outputs
+        if not (math.isfinite(self.quiet.run(theta.dot, theta)) or np.isfinite(theta).all()):
+            raise FloatingPointError("a parameter would be inf or nan")
+        self.theta = theta
 
     def check_end(self) -> None:
-        """The loss after the last step, which no epoch has seen, must be finite too."""
-        total = sum(self.engine.losses(self.theta, range(len(self.rows))))
-        if not math.isfinite(total):
-            raise Diverged(f"the loss is {total / len(self.rows)} at the end")
-        if isinstance(self.engine, Compiled) and (why := self.engine.difference(self.eager, self.theta)):
-            text = "the model is no longer what was recorded before training; train it with engine='eager'"
-            warnings.warn(f"{text}: {why}", RuntimeWarning, stacklevel=3)
+        """The loss after the last step, which no epoch has seen."""
+        loss, _, outputs = self.way(range(len(self.rows)))
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} at the end")
+        if isinstance(self.loss, Loss):
+            self.loss.pairs(outputs(), self.targets)
+        if self.way != self.eager and (why := self.difference(self.way)):
+            text = f"the model is no longer what was recorded; train it with engine='eager': {why}"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+    def fastest(self) -> Way:
+        """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
+        try:
+            way = compiled(self)
+            why = self.difference(way)
+            if not why:
+                return way
+        except Exception as error:  # the user's own model and loss are given Values for the numbers of a row
+            why = f"its graph cannot be recorded ({error})"
+        warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=3)
+        return self.eager
+
+    def difference(self, way: Way) -> str:
+        """Where a way parts from the scalar graph, on a few rows: one of each target, and any others."""
+        unlike = np.unique(self.targets, axis=0, return_index=True)[1][:FEW]
+        others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
+        batch = np.unique([*unlike, *others]).tolist()
+        why = self.apart(way, batch)
+        return why and next(filter(None, (self.apart(way, [i]) for i in batch)), why)
+
+    def apart(self, way: Way, batch: list[int]) -> str:
+        (ours, d_ours, _), (true, d_true, _) = way(batch), self.eager(batch)
+        same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
+        if same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True):
+            return ""
+        rows = ", ".join(map(str, batch))
+        return f"row {rows} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"
+
+
+def compiled(run: Training) -> Way:
+    """A program for all rows at once, recorded from the first one."""
+    classes, listed = isinstance(run.loss, ClassLoss), isinstance(run.targets[0], list)
+    row = [Value(x) for x in row_of(run.rows[0])]
+    output = run.model(row if isinstance(run.rows[0], list) else row[0])
+    outputs = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
+    wanted = [run.loss.shares(t, len(outputs)) if classes else row_of(t) for t in run.targets]
+    target = [Value(t) for t in wanted[0]]
+    loss = run.loss(output, target if classes or listed else target[0])
+    program = compile(loss, [*row, *target], run.parameters)
+    predictor = compile(outputs, row, run.parameters)
+    table, width = np.column_stack([np.array(run.rows), np.array(wanted)]), len(row)
+
+    def way(batch: Sequence[int]) -> Gradient:
+        theta, rows = run.theta, table if len(batch) == len(table) else table[batch]
+        return *program.value_and_grad(rows, theta), lambda: predictor(table[batch, :width], theta).tolist()
+
+    return way
 
 
 def fit(
-    model: Model, X: Any, y: Any, *, loss: str | LossFunction, optimizer: Optimizer, epochs: int,
+    model: Any, X: Any, y: Any, *, loss: str | Callable[[Any, Any], Value], optimizer: Any, epochs: int,
     batch_size: int | None = None, shuffle: bool = False, engine: str = "compiled",
-    metrics: Sequence[Metric] = (), progress: bool | None = None,
+    metrics: Sequence[str | Callable[[list[Any], list[Any]], float]] = (), progress: bool | None = None,
 ) -> History:  # fmt: skip
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
 
@@ -188,27 +246,27 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    chosen("engine", engine, {"compiled": Compiled, "eager": Eager})
     run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    span = range(whole(epochs, "epochs"))
-    with within(None):  # also where the caller records nothing
-        run.engine = fastest(run.eager, run.theta) if engine == "compiled" else run.eager
+    start = chosen("engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager})
     shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
-    bar: Any = tqdm(span, "training", disable=not shown)
+    bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
-        with within(None):
+        with within(None):  # also where the caller records nothing
+            run.way = start()
             for epoch in bar:
-                run.one_epoch(epoch, size, shuffle, history)
-                bar.set_postfix(loss=history.loss[-1], refresh=False)
+                run.epoch(epoch, size, shuffle, history)
+                if shown:
+                    bar.set_postfix(loss=history.loss[-1], refresh=False)
             run.check_end()
     except KeyboardInterrupt:
         history.stopped = f"interrupted in epoch {epoch}"
-    except Diverged as error:
+    except FloatingPointError as error:
         run.theta = run.finite
         history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
-        text = f"training stopped: {history.stopped}; try a smaller rate"
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"training stopped: {history.stopped}; try a smaller rate", RuntimeWarning, stacklevel=2
+        )
     finally:
         bar.close()
         assign(run.parameters, run.theta)
@@ -216,36 +274,34 @@ def fit(
     return history
 
 
-def leaves(model: Model) -> list[Value]:
-    """The parameters of a model, checked."""
+def leaves(model: Any) -> list[Value]:
     if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
         raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
-    found: list[Value] = list(dict.fromkeys(cast("Any", model).parameters()))
+    found: list[Any] = list(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
-    wrong = [p for p in found if not isinstance(p, Value) or p.op is not None]  # pyright: ignore[reportUnnecessaryIsInstance]
-    if wrong:
+    if wrong := [p for p in found if not isinstance(p, Value) or p.op]:
         raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
     return found
 
 
 def table(data: Any, name: str) -> list[Any]:
     """A row of floats, or one float, for every sample; checked."""
-    rows: Any = list(cast("Any", data)) if isinstance(data, Iterator) else data
-    try:
-        array = np.asarray(rows)
-    except ValueError:
-        lengths = sorted({len(row) if hasattr(row, "__len__") else 1 for row in rows})
-        raise ValueError(f"{name} needs rows of one length, not of {lengths}") from None
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
-    if array.dtype.kind == "O" and array.ndim:
-        array = np.array([number(x, name) for x in array.flat]).reshape(array.shape)
+    try:
+        array = np.asarray(list(data) if hasattr(data, "__next__") else data)
+    except ValueError as error:
+        raise ValueError(f"{name} needs rows of one length: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+        array = np.vectorize(number, otypes=[float])(array, name)
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
-    wrong = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
-    if wrong.size:
-        raise ValueError(f"{name}[{wrong[0]}] is not finite: {array[wrong[0]]}")
+    for i, *_ in np.argwhere(~np.isfinite(array)):
+        raise ValueError(f"{name}[{i}] is not finite: {array[i]}")
     return array.astype(float).tolist()
+
+
+def assign(parameters: Sequence[Value], theta: Array) -> None:
+    for p, x in zip(parameters, theta.tolist(), strict=True):
+        p.data = x

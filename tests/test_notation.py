@@ -927,6 +927,7 @@ def test_the_faults_are_found() -> None:
 NUMBERS_WRITTEN: list[tuple[Callable[[Value], Value], str]] = [
     (lambda x: x / 3, "x/3"),
     (lambda x: x * (1 / 3), "x/3"),
+    (lambda x: x / (2 / 3), "x/(2/3)"),
     (lambda x: x * (2 / 3), "2·x/3"),
     (lambda x: x * (13 / 17), "13·x/17"),
     (lambda x: x / 97, "x/97"),

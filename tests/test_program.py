@@ -5,6 +5,7 @@ import pickle
 import random
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -174,6 +175,34 @@ def unrolled(seed: int) -> Graph:
     return [data + 1e-4 * sum(p * p for p in model.parameters())], [], model.parameters()
 
 
+def twice(seed: int) -> Graph:
+    """The same numbers computed twice, and a sum that comes back to itself."""
+    random.seed(seed)
+    model, x = MLP(2, [3, 2], activation="sigmoid"), leaves("x", 2, random.Random(seed))
+    a, b = model(x), model(x)
+    total = a[0] + b[0] + a[0] + 2 * x[0] + x[0] + 3.0
+    return [total * b[1] + total, a[1] + a[1] + a[1] + a[1] + a[1]], x, model.parameters()
+
+
+def transposed(seed: int) -> Graph:
+    """A matrix times another and times its transpose, whose gradients lie across."""
+    rng = random.Random(seed)
+    a, b = ([leaves(name, 4, rng) for _ in range(3)] for name in "ab")
+    products = [[dot(row, other) for other in b] for row in a]
+    again = [
+        [dot([products[i][k] for i in range(3)], [row[j] for row in a]) for j in range(4)] for k in range(3)
+    ]
+    return [sum(tanh(v) * v for row in again for v in row)], [], [*chain(*a), *chain(*b)]
+
+
+def ensemble(seed: int) -> Graph:
+    """Two nets of one shape side by side: products of a batch of matrices."""
+    random.seed(seed)
+    models, x = [MLP(3, [5, 2], activation="tanh") for _ in range(2)], leaves("x", 3, random.Random(seed))
+    outputs = [v for model in models for v in model(x)]
+    return [sum(v * v for v in outputs)], x, [p for model in models for p in model.parameters()]
+
+
 def second_order(seed: int) -> Graph:
     (y,), x, ws = perceptron(seed)
     return [*grad(y, x), sum(g * g for g in grad(y, ws[:6]))], x, ws
@@ -189,7 +218,8 @@ def ones_and_weights(seed: int) -> Graph:
 
 GRAPHS: list[Callable[[int], Graph]] = [
     perceptron, lambda seed: perceptron(seed, "relu"), two_outputs, shared_layer, interleaved, convolution,
-    residual, recurrent, attention, penalised, unrolled, second_order, ones_and_weights,
+    residual, recurrent, attention, penalised, unrolled, second_order, ones_and_weights, twice, transposed,
+    ensemble,
 ]  # fmt: skip
 
 
@@ -287,7 +317,7 @@ def test_the_straight_line_is_the_engine_bit_for_bit() -> None:
     X = np.random.default_rng(5).normal(size=(5, 3))
     program, (found, gradient, by_inputs) = compile(*graph), eager(graph, X, np.ones((5, 1)))
     assert program.by_row(5)
-    assert np.array_equal(program.rowwise.run(X, program.theta, None)[0], found)
+    assert np.array_equal(program(X), found)
     got, got_by_inputs = program.vjp(X)
     assert np.array_equal(got, gradient)
     assert np.array_equal(got_by_inputs, by_inputs)
@@ -408,12 +438,14 @@ def test_blocks_that_are_not_finite_add_up_too(by_numpy: None) -> None:
 
 def test_memory_stays_bounded() -> None:
     (y,), x, ws = perceptron(1)
-    program = compile(y, x, ws)
+    program, sizes = compile(y, x, ws), list[int]()
+    program.bound = lru_cache(8)(lambda n, back: (sizes.append(n), program.bind(n, back))[1])
     program(np.zeros((100_000, 3)))
-    assert all(n <= program.block for _, n in program.bindings)
+    assert max(sizes) <= program.block
+    program = compile(y, x, ws)
     for n in range(200, 230):
         program(np.zeros((n, 3)))
-    assert len(program.bindings) <= 8
+    assert program.bound.cache_info().currsize <= 8
 
 
 @pytest.mark.parametrize("rows", [3, 300])
@@ -459,7 +491,7 @@ def test_rows_that_are_not_finite_go_to_the_engine(by_numpy: None) -> None:
     agrees(graph, X, np.random.default_rng(1))
     program, counts = compile(*graph), list[int]()
     run = program.rowwise.run
-    program.rowwise.run = lambda rows, *rest: (counts.append(len(rows)), run(rows, *rest))[1]
+    program.rowwise.run = lambda at, *rest: (counts.append(len(at)), run(at, *rest))[1]
     program.vjp(X)
     assert counts == [int((~np.isfinite(eager(graph, X, np.ones((40, 1)))[0])).sum())]
 
@@ -579,6 +611,20 @@ def test_a_pickle_has_the_theta_of_its_time() -> None:
     program([[math.inf]])
     program.theta = [5.0]
     assert pickle.loads(pickle.dumps(program))([[2.0]]).tolist() == [10.0]
+
+
+@pytest.mark.parametrize("scheduler", ["threads", "processes"])
+def test_partitions_of_a_table_under_dask(scheduler: str) -> None:
+    """The parts of a table larger than one block: their gradients add up to the whole's."""
+    dask: Any = pytest.importorskip("dask")
+    (y,), x, ws = perceptron(1)
+    program, X = compile(y, x, ws), np.random.default_rng(0).normal(size=(20_000, 3))
+    assert len(X) > program.block
+    wanted, by_inputs = program.vjp(X)
+    parts = [dask.delayed(program.vjp)(part) for part in np.array_split(X, 5)]
+    found = dask.compute(*parts, scheduler=scheduler, num_workers=2)
+    assert close(np.sum([gradient for gradient, _ in found], axis=0), wanted)
+    assert close(np.concatenate([back for _, back in found]), by_inputs)
 
 
 def test_threads_share_a_program(by_numpy: None) -> None:

@@ -15,6 +15,7 @@ import pytest
 from autograd import (
     GraphvizMissingError,
     Page,
+    StaleGraphError,
     Value,
     composite,
     exp,
@@ -28,7 +29,6 @@ from autograd import (
     toposort,
     where,
 )
-from autograd.freshness import StaleGraphError
 from autograd.stepper import TEXT
 from nn import MLP
 
