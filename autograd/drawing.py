@@ -266,11 +266,6 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
 
 
-def arrow_id(tail: str, head: str, place: int | None) -> str:
-    """The id of an arrow in the SVG; of the thick one beside it, with -back at its end."""
-    return f"{tail}-{head}-{place}"
-
-
 def sketch(
     roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels | None, gradients: bool = True
 ) -> Any:
@@ -300,7 +295,7 @@ def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
         drawing.node(name, lines(*rows), id=name, style=BORDER[kind], **{"class": kind})
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values" if place is None else None
-            drawing.edge(tail, name, label=many, id=arrow_id(tail, name, place))
+            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}")
         for i, x in enumerate(box.args):
             if not isinstance(x, Value):
                 drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
@@ -313,10 +308,9 @@ def textbook_style(
     """A circle for every op, an arrow there and a thick one back for every edge."""
 
     def there_and_back(tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
-        name = arrow_id(tail, head, place)
-        drawing.edge(tail, head, escaped(ahead), **AHEAD, id=name)
+        drawing.edge(tail, head, escaped(ahead), **AHEAD, id=f"{tail}-{head}-{place}")
         if gradients and back:
-            drawing.edge(tail, head, escaped(back), **BACK, id=f"{name}-back")
+            drawing.edge(tail, head, escaped(back), **BACK, id=f"{tail}-{head}-{place}-back")
 
     for box in view:
         v, name = box.values[0], names[box.values[0]]
