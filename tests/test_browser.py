@@ -165,6 +165,18 @@ def test_every_step_lights_up_its_own_arrow(graph: Callable[[], Value], style: A
     assert count(page) == f"{len(order) + 1 + len(seen)} / {len(order) + 1 + len(seen)}"
 
 
+@STYLES
+@each
+def test_ahead_every_node_lights_up_what_it_reads(graph: Callable[[], Value], style: Any, show: Open) -> None:
+    y = graph()
+    order, page = toposort(y), show(to_html(y, style=style))
+    for k, v in enumerate(order):
+        arrows = {f"p0n{order.index(x)}-p0n{k}-{i}" for i, x in enumerate(v.args) if isinstance(x, Value)}
+        end = {f"p0n{k}-end0-0"} if v is y and style == "textbook" else set[str]()
+        assert {*lit(page)} == arrows | end
+        press(page, "ArrowRight")
+
+
 def test_a_sum_is_shown_as_it_grows(show: Open) -> None:
     page = show(to_html(repeated()))
     grads = list[str]()
