@@ -18,5 +18,6 @@ from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .program import Program as Program, compile as compile
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
+from .stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
 from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad
 from .value import Op as Op, Value as Value, toposort as toposort

@@ -163,20 +163,14 @@ def draw(
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(order)
-    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
-    drawing.attr(**{"class": style})
-    drawing.table = table(order)
-    if style == "value":
-        value_style(drawing, view, names)
-    else:
-        text = (
-            label_boxes(roots, view, loss) if labels == "formula" else number_labels(roots, view, gradients)
-        )
-        textbook_style(drawing, roots, view, names, text, gradients)
+    text = None
+    if style == "textbook":
+        named = labels == "formula"
+        text = label_boxes(roots, view, loss) if named else number_labels(roots, view, gradients)
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
-    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
-        drawing.attr(nslimit="2", nslimit1="2")
+    drawing = sketch(roots, view, names, text, gradients)
+    drawing.table = table(order)
     if notes:
         drawing.attr(label=lines(*notes))
     return drawing
@@ -274,6 +268,22 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
 
 
+def sketch(
+    roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels | None, gradients: bool = True
+) -> Any:
+    """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
+    style = "textbook" if text else "value"
+    drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
+    drawing.attr(**{"class": style})
+    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
+        drawing.attr(nslimit="2", nslimit1="2")
+    if text:
+        textbook_style(drawing, roots, view, names, text, gradients)
+    else:
+        value_style(drawing, view, names)
+    return drawing
+
+
 def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
     """A box for every Value."""
     for box in view:
@@ -286,7 +296,8 @@ def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
         rows += [f"… {len(box.values) - FEW} more"] * (len(box.values) > FEW)
         drawing.node(name, lines(*rows), id=name, style=BORDER[kind], **{"class": kind})
         for (tail, place), n in arrows(box, names).items():
-            drawing.edge(tail, name, label=f"{n} values" if place is None else None)
+            many = f"{n} values" if place is None else None
+            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}")
         for i, x in enumerate(box.args):
             if not isinstance(x, Value):
                 drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
@@ -298,16 +309,16 @@ def textbook_style(
 ) -> None:
     """A circle for every op, an arrow there and a thick one back for every edge."""
 
-    def there_and_back(tail: str, head: str, ahead: str, back: str) -> None:
-        drawing.edge(tail, head, escaped(ahead), **AHEAD)
+    def there_and_back(tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
+        drawing.edge(tail, head, escaped(ahead), **AHEAD, id=f"{tail}-{head}-{place}")
         if gradients and back:
-            drawing.edge(tail, head, escaped(back), **BACK)
+            drawing.edge(tail, head, escaped(back), **BACK, id=f"{tail}-{head}-{place}-back")
 
     for box in view:
         v, name = box.values[0], names[box.values[0]]
         if box.scope:
             sign, constants = box.title, list[str]()
-        elif v.op:
+        elif v.op and box.args:
             sign, *constants = v.op.symbol.split()
         else:
             drawing.node(name, **(WORD | {"label": escaped(text.words[v])} if v in text.words else END))
@@ -315,7 +326,7 @@ def textbook_style(
         drawing.node(name, escaped(sign), id=name, **(LONG if len(sign) > 3 else {}))
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values", f"{n} gradients"
-            there_and_back(tail, name, *(many if place is None else text.edges[box, place]))
+            there_and_back(tail, name, place, *(many if place is None else text.edges[box, place]))
         constants += [text.edges[box, i][0] for i, x in enumerate(box.args) if not isinstance(x, Value)]
         for i, constant in enumerate(constants):
             with drawing.subgraph() as rank:  # under its op, or it would go to the far left
@@ -325,7 +336,7 @@ def textbook_style(
             drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
     for i, y in enumerate(roots):
         drawing.node(f"end{i}", **END)
-        there_and_back(names[y], f"end{i}", *text.roots[y])
+        there_and_back(names[y], f"end{i}", 0, *text.roots[y])
 
 
 def table(order: Sequence[Value], most: int = 40) -> str:

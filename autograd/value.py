@@ -226,10 +226,9 @@ class Value:
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
 
     def __init__(self, data: Real, name: str = "") -> None:
-        self._data = number(data, "Value")
         self.form: Form | None = None
         self.scope = None if (scope := SCOPE.get()) is FORGET else scope
-        self.grad, self.clock = NO_GRAD, clock
+        self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
         self._x: Value | float | None = None
         self._y: Value | float | None = None
         self._w: Value | float | None = None
@@ -345,6 +344,12 @@ class Value:
         from .drawing import mimebundle
 
         return mimebundle(self)
+
+    def explain(self, path: Any = None, **options: Any) -> str:
+        """The backward pass step by step, as a page that notebooks show: ``to_html`` with its options."""
+        from .stepper import to_html
+
+        return to_html(self, path, **options)
 
     def __copy__(self) -> Value:
         from .copying import shallow

@@ -1,0 +1,170 @@
+"""The backward pass, one edge at a time: a list for the terminal, a page for the browser.
+
+``steps`` reads the ledger; nothing here differentiates.  ``to_html`` lays the graph out once: every box and
+arrow has an id, and the page's JSON says between which Values a step happens and which box has them.  By that
+alone stepper.html lights up a step.  What is said, in every language, stands in stepper.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Literal
+
+from . import drawing
+from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
+from .operators import Real
+from .scopes import Collapse
+from .sweeps import Step, ledger
+from .value import Value, toposort
+from .view import Box, boxes
+
+PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
+TEXT: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One step: a value, of a "leaf" or another node ("forward"); the "seed"; an edge of the "backward" pass.
+
+    ``total`` is the target's data, or its grad after this step; ``formula`` is its own, or the derivative's.
+    """
+
+    kind: Literal["leaf", "forward", "seed", "backward"]
+    target: Value
+    name: Expr
+    formula: Expr
+    total: float
+    before: float | None = None
+    edge: Step | None = None
+
+    def __str__(self) -> str:
+        return self.parts()["words"]
+
+    def parts(self, lang: str = "en") -> dict[str, str]:
+        """The step in words, and what they are made of."""
+        name, formula, total = PLAIN.sum(self.name, tight=True), PLAIN.sum(self.formula), f"{self.total:.4g}"
+        equation = name if self.kind == "leaf" or self.name == self.formula else f"{name} = {formula}"
+        found = {"kind": self.kind, "name": name, "equation": equation, "total": total, "sum": total}
+        if self.edge:
+            found |= {x: f"{getattr(self.edge, x):.4g}" for x in ("upstream", "local", "contribution")}
+            found["derivative"] = formula if formula == found["local"] else f"{formula} = {found['local']}"
+            found["place"] = name if re.fullmatch(r"[^-+·/ ]+(\(.*\))?", name) else f"({name})"
+        if self.before is not None:
+            found["sum"] = f"{self.before:.4g} + {found['contribution']} = {total}".replace("+ -", "- ")
+        return found | {"words": TEXT[lang][self.kind].format(formula=formula, **found)}
+
+
+def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
+    """Every node's value, the seed, then every edge of the ledger: a list that print can show.
+
+    >>> print(*steps(Value(3.0, "x") ** 2)[2:], sep="\\n")
+    seed ∂L/∂y = 1
+    upstream 1 × local 2·x = 6 → 6 added to grad of x: 6
+    """
+    return Walk(y, seed).frames
+
+
+class Walk:
+    """The steps of a graph, and one naming for all its pictures."""
+
+    def __init__(self, y: Value, seed: Real, borders: Iterable[Any] = ()) -> None:
+        edges, grads, order = ledger(y, seed), {y: float(seed)}, toposort(y)
+        self.at: dict[Any, int] = {v: i for i, v in enumerate(order)}
+        self.f = f = Formulas([y], readable([y], None), drawn=True)
+        for v in borders:
+            f.letter(v)
+        self.total = f.backward()[1]  # from here on all have their names
+        self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in order]
+        self.frames.append(Frame("seed", y, f.of(y), expr(f.bar(y)), grads[y]))
+        for edge in edges:
+            x, local = edge.operand, f.partial(f.home[edge.node], edge.node, edge.position)
+            before, grads[x] = grads.get(x), grads.get(x, 0.0) + edge.contribution
+            self.frames.append(Frame("backward", x, f.of(x), local, grads[x], before, edge))
+
+    def labels(self, roots: Sequence[Value], view: Sequence[Box]) -> Labels:
+        """What a textbook picture writes: every operand, and what flows back to it."""
+        write, f, uses = PLAIN.sum, self.f, Counter(x for box in view for x in box.args)
+        flows = self.total | {v: expr(f.bar(v)) for v in f.names if v not in f.roots}
+        found = Labels(roots={y: (write(f.of(y)), write(flows[y])) for y in roots})
+        for box in view:
+            found.words |= {v: write(f.of(v)) for v in box.values if not box.args and uses[v] != 1}
+            for i, x in enumerate(box.args):
+                back = [flows[v] * f.partial(box, v, i) for v in box.values if isinstance(x, Value)]
+                found.edges[box, i] = write(f.of(x)), write(ZERO.plus(*back))
+        return found
+
+    def picture(self, name: str, view: list[Box], roots: list[Value], style: str) -> dict[str, Any]:
+        """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
+        names, found = {v: f"{name}n{i}" for i, box in enumerate(view) for v in box.values}, list[Any]()
+        dot = drawing.sketch(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
+        for box in view:
+            at, values = names[box.values[0]], (box.args, box.values, box.members + box.inside)
+            dot.node(at, id=at, URL=f"#in-{at}" if box.scope else None)
+            reads, gives, has = ([self.at.get(v, -1) for v in group] for group in values)
+            scope = box.title if box.scope else ""
+            found.append({"id": at, "scope": scope, "reads": reads, "gives": gives, "has": has})
+        svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", dot.pipe(format="svg", encoding="utf-8"))
+        return {"svg": svg[svg.index("<svg") :], "roots": [self.at[y] for y in roots], "boxes": found}
+
+
+def inside(box: Box) -> list[Box]:
+    """A composite as boxes: bare ones for what it reads; then its content, with composites as one each."""
+    members = set(box.members)
+    view = [b for b in boxes(box.values, lambda s: s.parent is box.scope) if members & {*b.members}]
+    reads = dict.fromkeys(x for b in view for x in b.args if isinstance(x, Value) and x not in members)
+    return [*(Box(scope=None, title="", members=[x], values=[x], args=[], inside=[]) for x in reads), *view]
+
+
+class Page(str):
+    """HTML that a notebook shows in a frame of its own, so that pages do not disturb one another."""
+
+    def __repr__(self) -> str:
+        return f"<a page of {len(self.encode()):,} bytes; to_html(y, 'page.html') writes it to a file>"
+
+    def _repr_html_(self) -> str:
+        look = 'sandbox="allow-scripts" style="width:100%;height:42em;border:0"'
+        return f'<iframe {look} srcdoc="{escape(self)}"></iframe>'
+
+
+def to_html(
+    y: Value, path: str | Path | None = None, *, seed: Real = 1.0, lang: Literal["en", "ko"] = "en",
+    style: Literal["value", "textbook"] = "value", collapse: Collapse = None, max_nodes: int = drawing.MOST,
+) -> Page:  # fmt: skip
+    """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``."""
+    drawing.check_options([y], style, "formula")
+    if lang not in TEXT:
+        raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
+    views = [(boxes([y], 1 if collapse is None and len(toposort(y)) > drawing.AUTO else collapse), [y])]
+    for view, _ in views:  # which grow by the insides of composites
+        drawing.check_size(len(view), max_nodes)
+        views += [(inside(box), box.values) for box in view if box.scope]
+    borders = (v for view, _ in views for box in view if box.scope for v in (*box.args, *box.values))
+    walk = Walk(y, seed, borders)
+    pictures = [walk.picture(f"p{i}", *view, style) for i, view in enumerate(views)]
+    page = filled(walk, pictures, lang)
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(page, encoding="utf-8")
+    return page
+
+
+def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:
+    """The template with all that it shows; no text in it is read as markup."""
+    terms, steps = dict[str, int](), list[dict[str, Any]]()
+    for frame in walk.frames:
+        step = frame.parts(lang) | {"target": walk.at[frame.target], "exact": repr(frame.total)}
+        step |= {"node": walk.at[frame.edge.node], "position": frame.edge.position} if frame.edge else {}
+        math = (terms.setdefault(MATH.sum(e), len(terms)) for e in (frame.name, frame.formula))
+        steps.append(step | dict(zip(("name", "formula"), math, strict=True)))
+    figures = "".join(f'<figure tabindex="0">{picture.pop("svg")}</figure>' for picture in pictures)
+    data = {"steps": steps, "terms": list(terms), "pictures": pictures, "words": TEXT[lang]}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
+    parts = {"figures": figures, "data": text, "lang": lang}
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    return Page(NO_XML.sub("", re.sub(r"\{\{(\w+)\}\}", lambda key: parts[key[1]], template)))

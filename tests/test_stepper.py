@@ -1,0 +1,365 @@
+"""The stepper as data: the list of steps, the page as text, its JSON.  test_browser.py opens the page."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd import (
+    GraphvizMissingError,
+    Page,
+    StaleGraphError,
+    Value,
+    composite,
+    exp,
+    labels,
+    ledger,
+    log,
+    relu,
+    sin,
+    steps,
+    to_html,
+    toposort,
+    where,
+)
+from autograd.stepper import TEXT
+from nn import MLP
+
+
+def sigmoid(x: Value) -> Value:
+    return 1 / (1 + exp(-x))
+
+
+composed = composite(name="sigmoid")(sigmoid)
+
+
+def neuron() -> Value:
+    return sigmoid(Value(0.5, name="x"))
+
+
+def shared() -> Value:
+    a, b = Value(2.0, name="a"), Value(-3.0, name="b")
+    u = a + b
+    return log(u * u) * u + a
+
+
+def repeated() -> Value:
+    x = Value(3.0, name="x")
+    return x * x + (x + x) * x
+
+
+def decided() -> Value:
+    x, y = Value(-2.0, name="x"), Value(0.0, name="y")
+    return where(relu(x), y, x) * 1e-100 + exp(y)
+
+
+def saturated() -> Value:
+    return sigmoid(Value(-800.0, name="x")) * exp(Value(2000.0, name="z")) ** 0.0
+
+
+def mlp() -> Value:
+    random.seed(1)
+    return MLP(3, [4, 4, 1])([Value(float(i), name=f"x{i}") for i in (1, 2, 3)])
+
+
+GRAPHS: dict[str, Callable[[], Value]] = {
+    "sigmoid": neuron,
+    "shared": shared,
+    "repeated": repeated,
+    "decided": decided,
+    "saturated": saturated,
+    "mlp": mlp,
+}
+each = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+
+
+def data(page: str) -> dict[str, Any]:
+    """The JSON of a page."""
+    found = re.search(r'<script type="application/json" id="data">(.*)</script>', page)
+    assert found
+    return json.loads(found[1])
+
+
+# ------------------------------------------------------------------------------------------------------ steps
+def test_the_sigmoid_as_the_terminal_shows_it() -> None:
+    assert [str(step) for step in steps(neuron())] == [
+        "x = 0.5, a leaf",
+        "-x = -0.5",
+        "exp(-x) = 0.6065",
+        "1+exp(-x) = 1.607",
+        "y = 1/(1+exp(-x)) = 0.6225",
+        "seed ∂L/∂y = 1",
+        "upstream 1 × local -y² = -0.3875 → -0.3875 added to grad of (1+exp(-x)): -0.3875",
+        "upstream -0.3875 × local 1 → -0.3875 added to grad of exp(-x): -0.3875",
+        "upstream -0.3875 × local exp(-x) = 0.6065 → -0.235 added to grad of (-x): -0.235",
+        "upstream -0.235 × local -1 → 0.235 added to grad of x: 0.235",
+    ]
+
+
+def test_the_sum_in_which_a_contribution_lands() -> None:
+    a = Value(2.0, name="a")
+    last = [str(step) for step in steps(a * -3 + a)][-2:]
+    assert last[0].endswith("added to grad of a: 1")
+    assert last[1].endswith("-3 added to grad of a: 1 - 3 = -2")
+
+
+@each
+def test_forward_in_order_then_the_seed_then_the_ledger(graph: Callable[[], Value]) -> None:
+    y = graph()
+    order, found = toposort(y), steps(y, 2.5)
+    assert [step.target for step in found[: len(order)]] == order
+    assert all(step.total == step.target.data for step in found[: len(order)])
+    assert {step.kind for step in found[: len(order)]} == {"leaf", "forward"}
+    assert (found[len(order)].kind, found[len(order)].total) == ("seed", 2.5)
+    assert [step.edge for step in found[len(order) + 1 :]] == list(ledger(y, 2.5))
+
+
+@each
+def test_the_last_totals_are_the_gradients_bit_for_bit(graph: Callable[[], Value]) -> None:
+    y = graph()
+    found = {step.target: step.total for step in steps(y) if step.kind in ("seed", "backward")}
+    y.backward()
+    assert {v: repr(total) for v, total in found.items()} == {v: repr(v.grad) for v in found}
+    assert set(found) == set(toposort(y))
+
+
+def test_nothing_changes_and_passes_that_came_before_do_not_count() -> None:
+    y = neuron()
+    y.backward()
+    y.backward()
+    before = [v.grad for v in toposort(y)]
+    assert steps(y)[-1].total == before[0] / 2
+    to_html(y)
+    assert [v.grad for v in toposort(y)] == before
+
+
+def test_a_lone_leaf_and_the_loss_itself() -> None:
+    assert [str(step) for step in steps(Value(2.0, name="x"))] == ["x = 2, a leaf", "seed ∂L/∂x = 1"]
+    x = Value(2.0, name="x")
+    y = x * x
+    y.name = "L"
+    assert str(steps(y)[2]) == "seed ∂L/∂L = 1"
+
+
+def test_a_stale_graph_is_refused() -> None:
+    x = Value(2.0, name="x")
+    y = x * x
+    x.data = 3.0
+    for refuse in (steps, to_html, Value.explain):
+        with pytest.raises(StaleGraphError, match="'x' was assigned"):
+            refuse(y)
+
+
+# -------------------------------------------------------------------------------------------------- the words
+def test_every_language_says_everything() -> None:
+    def fields(text: str) -> set[str]:
+        return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+    english, korean = TEXT["en"], TEXT["ko"]
+    assert list(english) == list(korean)
+    assert {key: fields(text) for key, text in english.items()} == {
+        key: fields(text) for key, text in korean.items()
+    }
+    hangul = [key for key, text in korean.items() if re.search("[가-힣]", text)]
+    assert set(korean) - set(hangul) == {"data", "grad", "lands"}
+
+
+def test_every_string_is_used_and_every_used_string_is_there() -> None:
+    folder = Path(__file__).parent.parent / "autograd"
+    page = (folder / "stepper.html").read_text(encoding="utf-8")
+    used = set(re.findall(r'(?:data-(?:label|text)="|words\.|label\(")(\w+)', page))
+    kinds = {"leaf", "forward", "seed", "backward"}
+    assert used | kinds | {"pause"} == set(TEXT["en"])
+
+
+def test_korean() -> None:
+    page = to_html(neuron(), lang="ko")
+    assert '<html lang="ko">' in page
+    said = [step["words"] for step in data(page)["steps"]]
+    assert said[-1] == "상류 미분 -0.235 × 국소 미분 -1 → 0.235, x의 grad에 더함: 0.235"
+
+
+# --------------------------------------------------------------------------------------------------- the page
+@pytest.mark.parametrize("style", ["value", "textbook"])
+@each
+def test_the_page_tells_the_ledger(graph: Callable[[], Value], style: Any) -> None:
+    y = graph()
+    order = toposort(y)
+    found = [step for step in data(to_html(y, style=style))["steps"] if step["kind"] == "backward"]
+    told = [(order[s["node"]], order[s["target"]], s["position"]) for s in found]
+    assert told == [(step.node, step.operand, step.position) for step in ledger(y)]
+    y.backward()
+    assert {s["target"]: s["exact"] for s in found} == {
+        order.index(v): repr(v.grad) for v in order if v is not y
+    }
+
+
+def test_sizes() -> None:
+    assert len(to_html(neuron(), style="textbook").encode()) <= 30_000
+    assert len(to_html(neuron()).encode()) <= 30_000
+    assert len(to_html(mlp()).encode()) <= 250_000
+
+
+def test_same_graph_same_page() -> None:
+    assert to_html(mlp(), collapse="Neuron") == to_html(mlp(), collapse="Neuron")
+
+
+def test_nothing_is_asked_of_the_network() -> None:
+    page = to_html(mlp())
+    links = re.findall(r"""(?:src|href)=["']?([^"'> ]+)|url\(([^)]*)\)|https?://[^"' ]+""", page)
+    assert {a or b for a, b in links} <= {"#head", ""}
+    assert "default-src 'none'" in page
+    assert {*re.findall(r"https?://[^\"' ]+", page)} <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+
+
+def test_a_name_is_only_ever_text() -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    x = Value(2.0, name=evil)
+    page = to_html(composite(name=evil)(lambda: exp(x) * x)(), collapse=evil)
+    assert "<img" not in page
+    assert page.count("<script") == page.count("</script>") == to_html(neuron()).count("<script") == 2
+
+
+def test_characters_that_no_file_can_hold(tmp_path: Path) -> None:
+    x = Value(2.0, name="a\ud800b\x00")
+    to_html(x * x, tmp_path / "page.html")
+    assert "ab" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_name_that_looks_like_a_place_in_the_template() -> None:
+    page = to_html(Value(2.0, name="{{figures}} {sum}") * 2)
+    assert page.count("<svg") == to_html(neuron()).count("<svg") == 2
+    assert any("{{figures}} {sum}" in step["words"] for step in data(page)["steps"])
+
+
+def test_it_is_written_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "page.html"
+    assert to_html(neuron(), path) == path.read_text(encoding="utf-8")
+    x = Value(1.0)
+    y = x * x
+    x.data = 2.0
+    with pytest.raises(StaleGraphError):
+        to_html(y, path)
+    assert path.read_text(encoding="utf-8") == to_html(neuron())
+
+
+# --------------------------------------------------------------------------------------------- its composites
+def test_a_composite_links_to_a_picture_of_its_inside() -> None:
+    page = to_html(composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid")
+    whole, inside = data(page)["pictures"]
+    (box,) = [box for box in whole["boxes"] if box["scope"]]
+    assert f'xlink:href="#in-{box["id"]}"' in page
+    assert (box["scope"], box["reads"], box["gives"], box["has"]) == ("sigmoid", [0], [4], [1, 2, 3, 4])
+    assert [v for inner in inside["boxes"] for v in inner["has"]] == [0, 1, 2, 3, 4]
+    assert inside["roots"] == [4]
+
+
+@pytest.mark.parametrize("collapse", [1, "Layer", "Neuron"])
+def test_every_value_has_a_box_of_its_own_somewhere(collapse: Any) -> None:
+    y = mlp()
+    pictures = data(to_html(y, collapse=collapse))["pictures"]
+    boxes = [box for picture in pictures for box in picture["boxes"]]
+    own = [box["has"] for box in boxes if not box["scope"]]
+    assert {v for (v,) in own} == set(range(len(toposort(y))))
+    assert len(pictures) == 1 + sum(bool(box["scope"]) for box in boxes)
+    ids = [box["id"] for box in boxes]
+    assert len(ids) == len(set(ids))
+
+
+def test_one_naming_for_all_pictures() -> None:
+    x = Value(0.5, name="x")
+    u = sin(x * 2 + 1) + 1
+    y = composed(u * u) * u
+    page = to_html(y, style="textbook", collapse="sigmoid")
+    said = [step["words"] for step in data(page)["steps"]]
+    assert any(words.startswith("s = 1/(1+exp(-u²)) = ") for words in said)
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
+    assert texts.count("s") == 2 and "∂L/∂s·s(1-s)" in texts and "∂L/∂s·s²·exp(-u²)" in texts
+    assert {text for text in texts if text.isalpha() and len(text) == 1} == set("xuvsy")
+
+
+def test_its_arrows_say_what_draw_says() -> None:
+    page = to_html(composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
+    for x, collapse in ((composed(Value(0.5, name="x")), "sigmoid"), (neuron(), None)):
+        for ahead, back in labels(x, collapse=collapse).edges.values():
+            assert ahead in texts and (not back or back in texts), (ahead, back)
+
+
+def test_large_graphs() -> None:
+    @composite
+    def block(x: Value) -> Value:
+        for _ in range(100):
+            x = sin(x)
+        return x
+
+    x = Value(0.5)
+    pictures = data(to_html(block(block(block(block(x))))))["pictures"]
+    assert [len(picture["boxes"]) for picture in pictures] == [5, 101, 101, 101, 101]
+    for _ in range(2100):
+        x = sin(x)
+    with pytest.raises(ValueError, match="2,101 nodes, too many to draw"):
+        to_html(x)
+
+
+# ---------------------------------------------------------------------------------------------- being refused
+def test_options_are_checked() -> None:
+    with pytest.raises(ValueError, match="lang='fr': choose 'en' or 'ko'"):
+        neuron().explain(lang="fr")
+    with pytest.raises(ValueError, match="style='book': choose 'value' or 'textbook'"):
+        neuron().explain(style="book")
+    with pytest.raises(ValueError, match="no such composite"):
+        neuron().explain(collapse="sigmoid")
+    with pytest.raises(TypeError, match="a graph ends in a Value, not in int"):
+        steps(3)  # type: ignore[arg-type]
+
+
+def test_no_program_that_lays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    with pytest.raises(GraphvizMissingError, match="pip install graphviz-pure"):
+        neuron().explain()
+
+
+# ----------------------------------------------------------------------------------------------- in notebooks
+def test_a_page_shows_itself_in_a_frame_of_its_own() -> None:
+    page = neuron().explain()
+    assert isinstance(page, Page) and isinstance(page, str)
+    assert re.fullmatch(
+        r"<a page of [\d,]+ bytes; to_html\(y, 'page.html'\) writes it to a file>", repr(page)
+    )
+    frame = page._repr_html_()
+    assert frame.startswith("<iframe sandbox=") and frame.count("<") == 2
+
+
+def test_marimo_shows_it() -> None:
+    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+    found = formatting.try_format(neuron().explain())
+    assert found.mimetype == "text/html" and "srcdoc=" in found.data
+    shown = formatting.try_format(neuron())
+    assert "<svg" in shown.data["image/svg+xml"]
+
+
+def test_jupyter_shows_it() -> None:
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed")
+    nbformat = pytest.importorskip("nbformat")
+    graph = "from autograd import Value, exp\ny = 1 / (1 + exp(-Value(0.5, 'x')))\ny"
+    cells = [nbformat.v4.new_code_cell(text) for text in (graph, "y.explain()", "y.explain(lang='ko')")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    folder = {"metadata": {"path": str(Path(__file__).parent.parent)}}
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=folder).execute()
+    shown = [cell.outputs[0].data for cell in notebook.cells]
+    assert "<svg" in shown[0]["image/svg+xml"] and "[exp]" not in shown[1]["text/plain"]
+    for output in shown[1:]:
+        assert output["text/html"].startswith("<iframe")
+        assert output["text/plain"].startswith("<a page of")
