@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .arrays import BUFFERS, Array, Expr, Ref, Slots, grid, steps
 from .lowering import CONSTANT, ONE, VARYING, Node, Row
-from .rowwise import usable
+from .rowwise import texts, usable
 
 MOST = 8  # so many nodes are computed one by one rather than gathered
 
@@ -102,6 +102,7 @@ def column(nodes: Sequence[Node], i: int) -> Slots:
 
 def unguarded(partial: str) -> str:
     """A partial without care for nan, and faster; if that loses one, its row is the engine's."""
+    partial = partial.format(z="z", x="x", y="y", w="w")
     return partial.split(" if z == z")[0].replace("heaviside((x), 0.0)", "greater((x), 0.0)")
 
 
@@ -229,9 +230,8 @@ class Layout:
             return
         reads = [np.array([v.args[i] for v in nodes], object).reshape(shape) for i in range(len(first.args))]
         operands = {x: self.number(array) for x, array in zip(op.operands, reads, strict=True)}
-        form = op.form(*[x.kind != CONSTANT for x in first.args])
-        texts = zip(form.inner, form.partial_texts("z", op.operands), strict=True)
-        partials = {op.operands[i]: unguarded(text) for i, text in texts if i or not op.selects}
+        _, found = texts(op.form(*[x.kind != CONSTANT for x in first.args]))
+        partials = {op.operands[i]: unguarded(text) for i, text in found.items() if i or not op.selects}
         block = self.place(nodes, op.name, shape)
         self.steps.append(Elementwise(block, op.text(*op.operands), operands, partials))
 
