@@ -249,7 +249,9 @@ def fit(
     run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
     start = chosen("engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager})
-    shown = sys.stderr.isatty() or "ipykernel" in sys.modules if progress is None else progress
+    kernel: Any = sys.modules.get("ipykernel.kernelapp")
+    seen = sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
+    shown = seen if progress is None else progress
     bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
         with within(None):  # also where the caller records nothing

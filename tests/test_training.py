@@ -13,6 +13,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -402,6 +403,16 @@ def test_the_progress_bar(progress: bool | None, shown: bool, capsys: pytest.Cap
     quick(Line(), NUMBERS, NUMBERS, progress=progress)
     out, err = capsys.readouterr()
     assert (out, "training" in err, "loss=" in err) == ("", shown, shown)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_notebook_gets_a_progress_bar(
+    runs: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = SimpleNamespace(IPKernelApp=SimpleNamespace(initialized=lambda: runs))
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", app)
+    quick(Line(), NUMBERS, NUMBERS, progress=None)
+    assert ("training" in capsys.readouterr().err) == runs
 
 
 def test_a_terminal_gets_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
