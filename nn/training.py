@@ -70,7 +70,7 @@ class History:
     stopped: str = ""
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws the curves on matplotlib's axes, or on new ones, and returns them."""
+        """Draws the curves on matplotlib's axes, or on new ones (which need matplotlib), and returns them."""
         ax = import_module("matplotlib.pyplot").subplots()[1] if ax is None else ax
         for name, curve in {"loss": self.loss, **self.metrics}.items():
             ax.plot(curve, label=name)
