@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[reportUnknownVariableType]
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any, cast
 from unicodedata import normalize
 
@@ -51,11 +52,10 @@ def compute(node: ast.expr, text: str, names: Mapping[str, Any]) -> Any:
             rule, why = (name, len(args)), f"no {name:.30} of {len(args)} operands; functions: {WORDS}"
         case _:
             rule = cast("object", type(getattr(node, "op", node)))
-    if rule not in RULES:
+    if not (op := RULES.get(rule)):
         raise refusal(why, text, len(text.encode()[: node.col_offset].decode()))  # the parser counts bytes
-    x, *others = [compute(x, text, names) for x in args]
-    plain = not any(isinstance(x, Value) for x in (x, *others))
-    return RULES[rule](Value(x), *others).data if plain else RULES[rule](x, *others)
+    xs = [compute(x, text, names) for x in args]
+    return op(*xs) if Value in map(type, xs) else op(Value(xs[0]), *xs[1:]).data
 
 
 def build(text: str, variables: Mapping[str, Value]) -> Value:
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             path.write_bytes(data)
         cast("Any", sys.stdout).reconfigure(errors="replace")  # where ∂ cannot be printed
         print(text)
-    except (ValueError, OSError, GraphvizMissingError) as error:
+    except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:
         cli.error(str(error))
 
 

@@ -410,6 +410,15 @@ def test_nothing_is_written_if_anything_is_refused(refused: Any, tmp_path: Path)
 
 
 @needs_dot
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_a_picture_that_dot_cannot_draw(refused: Any, tmp_path: Path, suffix: str) -> None:
+    name = "a" * 50_000
+    (said,) = refused(f"{name} * 2", f"{name}=1", "--out", str(tmp_path / f"y{suffix}"))
+    assert "returned non-zero exit status" in said
+    assert not list(tmp_path.iterdir())
+
+
+@needs_dot
 def test_pictures(shown: Any, tmp_path: Path) -> None:
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.svg"), "--out", str(tmp_path / "y.png"))
     assert ElementTree.fromstring((tmp_path / "y.svg").read_bytes()).tag.endswith("svg")
