@@ -58,9 +58,9 @@ def compute(node: ast.expr, text: str, names: Mapping[str, Any]) -> Any:
     return op(*xs) if Value in map(type, xs) else op(Value(xs[0]), *xs[1:]).data
 
 
-def build(text: str, variables: Mapping[str, Value]) -> Value:
-    if strange := re.search(r"[^\w\s.+*/(),-]|//", text):
-        raise refusal(f"{strange[0]!r} has no place here; {PARTS}", text, strange.start())
+def build(text: str, variables: Mapping[str, Value]) -> Value:  # the parser would only warn of 1or
+    if strange := re.search(r"[^\w\s.+*/(),-]|//|(?<![\w.])[\d.][\w.]*?(and|else|for|i[fns]|not|or)", text):
+        raise refusal(f"{strange[0]!r:.30} has no place here; {PARTS}", text, strange.start())
     if len(text) > LONGEST:
         raise refusal(f"more than {LONGEST:,} characters; take a part of it", text, LONGEST)
     try:

@@ -288,6 +288,16 @@ def test_bad_formulas(refused: Any, text: str, at: int, why: str) -> None:
     assert shown.strip() == re.sub(r"[\x00\x1b\udcff]", "?", text).strip()
 
 
+@pytest.mark.parametrize("text", ["1or x", "x+.5if x else 1", "0xfor x", "1e5jor x", "x if 1else x"])
+def test_a_keyword_glued_to_a_number_is_no_warning(refused: Any, recwarn: Any, text: str) -> None:
+    assert "has no place here; a formula has" in refused(text, "x=1")[0]
+    assert not recwarn.list
+
+
+def test_a_name_may_end_as_a_keyword_does() -> None:
+    assert value("x1or + for1 * 2 + 0x1f - 1e1 + xin", x1or=1.0, for1=2.0, xin=3.0) == 29.0
+
+
 def test_the_caret_counts_columns(refused: Any) -> None:
     assert refused("기울기 * α + w", "기울기=1", "α=2")[2] == "  " + " " * len("****** * * + ") + "^"
 
