@@ -51,14 +51,14 @@ def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node
     place = dict(leaves)
     for v in order:
         if v.form is not None:
-            operands = (v._x, v._y, v._w)[: len(v.op.operands)]
-            args = tuple([constant(x) if x.__class__ is float else place[x] for x in operands])
+            op, args = v.form.op, (v._x, v._y, v._w)[: len(v.form.op.operands)]
+            args = tuple([constant(x) if x.__class__ is float else place[x] for x in args])
             kind = CONSTANT
             for x in args:
                 kind |= x.kind
                 x.uses += 1
-            folded = None if kind else v.op.evaluate(*[x.number for x in args])
-            place[v] = constant(folded) if folded is not None else Node(kind, v.name, v.op, args)
+            new = Node(kind, v.name, op, args)
+            place[v] = new if kind else constant(op.evaluate(*[x.number for x in args]))
         elif v not in place:
             place[v] = constant(v.data)
     return place
