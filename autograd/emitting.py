@@ -43,7 +43,7 @@ class Emitter:
         for step in layout.steps:
             self.needed[step.block.ref.buffer][step.block.slots] = self.forward(step)
         self.turn = len(self.lines)
-        for i, y in enumerate(layout.roots):
+        for i, y in [(i, y) for i, y in enumerate(layout.roots) if y.kind]:  # but constants
             self.contribute(layout.at(y), Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
         for step in reversed(layout.steps):
             ref, adjoint = step.block.ref, self.pending.pop(step.block, None)
@@ -59,7 +59,7 @@ class Emitter:
         """The lines as two functions, behind what the arrays of inputs and parameters are."""
         yield from [f"# {block.name} = X[:, {places}].T" for block, places in self.layout.tables]
         for (base, size), (name, shape) in self.weights.items():
-            yield f"# {name} = theta[{base}:{base + size}].reshape{shape}"
+            yield f"# {name} = theta[{base}" + (f":{base + size}].reshape{shape}" if shape else "]")
         for name, lines in (("forward", self.lines[: self.turn]), ("backward", self.lines[self.turn :])):
             yield f"{chr(10) * (name == 'backward')}def {name}():"
             for part in re.split("; (?=dot|matmul|einsum)", "; ".join(lines) or "pass"):

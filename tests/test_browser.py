@@ -90,15 +90,21 @@ def count(page: Any) -> str:
 
 
 # ------------------------------------------------------------------------------------- the picture cannot lie
+def at_the_end(page: Any, y: Value) -> list[Value]:
+    """The nodes after one backward pass; the page's last step shows their gradients to the last bit."""
+    press(page, "End")
+    y.backward()
+    order = toposort(y)
+    assert exact(page) == [repr(v.grad) for v in order]
+    return order
+
+
 @STYLES
 @each
 def test_the_last_frame_is_every_nodes_grad(graph: Callable[[], Value], style: Any, show: Open) -> None:
     y = graph()
     page = show(to_html(y, style=style))
-    press(page, "End")
-    y.backward()
-    order = toposort(y)
-    assert exact(page) == [repr(v.grad) for v in order]
+    order = at_the_end(page, y)
     assert cells(page, 2) == [f"{v.grad:.4g}" for v in order]
     assert cells(page, 1) == [f"{v.data:.4g}" for v in order]
     if style == "value":
@@ -112,10 +118,7 @@ def test_the_last_frame_is_every_nodes_grad(graph: Callable[[], Value], style: A
 def test_so_it_is_inside_composites(collapse: Any, show: Open) -> None:
     y = mlp()
     page = show(to_html(y, collapse=collapse))
-    press(page, "End")
-    y.backward()
-    order = toposort(y)
-    assert exact(page) == [repr(v.grad) for v in order]
+    order = at_the_end(page, y)
     boxes = page.evaluate(
         """() => pictures.flatMap(picture => picture.boxes.map(box =>
         [box.gives, [...document.querySelectorAll(`[id="${box.id}"] .grad`)].map(el => el.textContent)]))"""

@@ -667,6 +667,14 @@ def test_a_perceptron_reads_as_matrix_products() -> None:
     assert source.count("dot(") == 11
 
 
+def test_outputs_that_are_constants_have_no_line(by_numpy: None) -> None:
+    x, w = Value(1.0, "x"), Value(2.0, "w")
+    lines = compile([Value(5.0), w * x], [x], [w]).source.splitlines()
+    assert lines[:2] == ["# x1 = X[:, [0]].T", "# W1 = theta[0]"]
+    assert lines[-1].endswith("out=dW1)")
+    assert sum("=" in line and "#" not in line for line in lines) == 3
+
+
 def test_a_small_graph_reads_as_a_line_a_node() -> None:
     x, w = Value(1.0, "x"), Value(2.0, "w")
     assert "v2 = (w) * (x)" in compile(exp(w * x), [x], [w]).source
