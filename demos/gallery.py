@@ -30,7 +30,6 @@ figcaption, .source { font-size: .9rem; opacity: .8; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; margin: 1rem 0; }
 th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #8884; }
-td.source { white-space: nowrap; }
 td.number { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .85rem; white-space: nowrap; }
 """
 
@@ -82,7 +81,7 @@ class Demo:
         rows = "".join(
             f"<tr><td>{'✓' if good else '✗ wrong'}</td><td>{escape(what)}</td>"
             f"<td class=number>{escape(expected)}</td><td class=number>{escape(got)}</td>"
-            f"<td class=source>{escape(source)}</td></tr>"
+            f"<td>{escape(source)}</td></tr>"
             for what, expected, got, source, good in self.rows
         )
         figures = "".join(
