@@ -2,14 +2,16 @@
 
 The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
 printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
-of a graph are products with a constant 0 or 1, and sums with 0.  What is decided when it is recorded: that an
-op has no derivative where it has no value (log at -1).
+of a graph are products with a constant 0 or 1, and sums with 0, and what is there already is not made again:
+the third derivative reads what the first two have computed.  What is decided when it is recorded: that an op
+has no derivative where it has no value (log at -1).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 from typing import Any, cast, overload
 
 from .operators import Scalar, plus, times
@@ -45,16 +47,28 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    targets, order = values(xs), check_fresh(toposort(y))
-    needed = set(targets)
+    known = Known()
+    targets, seed = values(xs), scalar(seed, "vjp's seed")
+    known.learn(seed)
+    return pulled_back(y, seed, known.learn(y), targets, known)
+
+
+def pulled_back(
+    y: Value, seed: Scalar, order: Sequence[Value], targets: Sequence[Value], known: Known
+) -> list[Value]:
+    """The reverse sweep from y: seed × ∂y/∂x for every target."""
+    needed, adjoint = set(targets), {y: seed}
     needed.update(z for z in order if any(x in needed for x in z.inner))
-    adjoint: dict[Value, Scalar] = {y: scalar(seed, "vjp's seed")}
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
             if x in needed:
-                adjoint[x] = plus(adjoint.get(x, 0.0), times(adjoint[z], partial(z, i)))
-    found = [adjoint.get(x, 0.0) for x in targets]
-    return [x if isinstance(x, Value) else Value(x) for x in found]
+                flow = known.noted(times(adjoint[z], known.partial(z, i)))
+                adjoint[x] = known.noted(plus(adjoint[x], flow)) if x in adjoint else flow
+    return [as_value(adjoint.get(x, 0.0)) for x in targets]
+
+
+def as_value(x: Scalar) -> Value:
+    return x if isinstance(x, Value) else Value(x)
 
 
 def values(xs: Iterable[Value]) -> list[Value]:
@@ -73,23 +87,30 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     >>> jvp(a * b, {a: 1.0, b: 10.0}).data
     23.0
     """
-    order = check_fresh(toposort(y))
-    tangent: dict[Value, Scalar] = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
-    for z in order:
-        for i, x in enumerate(() if z in tangent else z.args):
+    known = Known()
+    return pushed_forward([y], {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}, known)[0]
+
+
+def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
+    """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
+    known.learn(*tangents.values())
+    tangent = dict(tangents)
+    for z in known.learn(*ys):
+        for i, x in enumerate(() if z in tangents else z.args):
             if x in tangent:
-                tangent[z] = plus(tangent.get(z, 0.0), times(tangent[x], partial(z, i)))
-    found = tangent.get(y, 0.0)
-    return found if isinstance(found, Value) else Value(found)
+                flow = known.noted(times(tangent[x], known.partial(z, i)))
+                tangent[z] = known.noted(plus(tangent[z], flow)) if z in tangent else flow
+    return [as_value(tangent.get(y, 0.0)) for y in ys]
 
 
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     columns = values(xs)
-    tangents = dict(zip(columns, v, strict=True))
+    tangents = {x: scalar(t, "hvp's vector") for x, t in zip(columns, v, strict=True)}
     if len(tangents) < len(columns):
         raise ValueError("hvp takes every x once; this list has one twice")
-    return [jvp(g, tangents) for g in grad(y, columns)]
+    known = Known()
+    return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
 
 
 def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
@@ -99,8 +120,9 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     >>> [[d.data for d in row] for row in jacobian([a * b, a - b], [a, b])]
     [[3.0, 2.0], [1.0, -1.0]]
     """
-    columns = values(xs)
-    return [grad(y, columns) for y in ys]
+    known = Known()
+    columns, orders = values(xs), [(y, known.learn(y)) for y in ys]
+    return [pulled_back(y, 1.0, order, columns, known) for y, order in orders]
 
 
 def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
@@ -114,12 +136,42 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     return jacobian(grad(y, columns), columns)
 
 
-def partial(z: Value, i: int) -> Scalar:
-    """∂z/∂operand i, as a Value if it depends on one; a leaf that the partial made is a plain number."""
-    form = cast("Form", z.form)
-    if form.guarded and math.isnan(z.data):
-        return math.nan
-    found = form.op.partials[i](z, *cast("Any", z.args))
-    if isinstance(found, Value):
-        return found if found.form or found in (z, *z.args) else found.data
-    return float(found)
+class Known(dict["Value | tuple[Any, ...]", Value]):
+    """The nodes that are there, each by itself and by what it computes, so that none is made twice."""
+
+    def learn(self, *ys: Scalar) -> Sequence[Value]:
+        """The nodes below the ys, operands before results; they are known from now on."""
+        order = check_fresh(toposort(*[y for y in ys if isinstance(y, Value)]))
+        for v in order:
+            self[v] = self.setdefault(spelled(v), v)
+        return order
+
+    def partial(self, z: Value, i: int) -> Scalar:
+        """∂z/∂operand i, as a Value if it depends on one."""
+        form = cast("Form", z.form)
+        if form.guarded and math.isnan(z.data):
+            return math.nan
+        return self.merged(form.op.partials[i](z, *cast("Any", z.args)))
+
+    def merged(self, x: Scalar) -> Scalar:
+        """What a partial gave, with known nodes for all that are equal; the leaves it made are numbers."""
+        if not isinstance(x, Value):
+            return float(x)
+        if x in self:
+            return x
+        if x.form is None:
+            return x.data
+        operands = [self.merged(operand) for operand in x.args]
+        return self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
+
+    def noted(self, z: Scalar) -> Scalar:
+        """The known node that computes what z does, if there is one; else z, which is known from now on."""
+        if not isinstance(z, Value) or z.form is None:
+            return z
+        same = self[same] = self.setdefault(spelled(z), z)
+        return same
+
+
+def spelled(v: Value) -> tuple[Any, ...]:
+    """What a node computes: its form and operands; str tells -0.0 from 0.0."""
+    return (v.form or v, *[x if isinstance(x, Value) or x != 0 else str(x) for x in v.args])

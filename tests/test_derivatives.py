@@ -549,3 +549,60 @@ def test_seeds_and_tangents_are_numbers_or_values(bad: object) -> None:
         vjp(x * x, [Value(1.0)], bad)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="jvp's tangents takes real numbers"):
         jvp(x * x, {x: bad})  # type: ignore[dict-item]
+
+
+def orders(y: Value, x: Value, count: int) -> list[int]:
+    """The sizes of the graphs of y and of its first so many derivatives."""
+    found = [len(toposort(y))]
+    for _ in range(count):
+        y = grad(y, x)
+        found.append(len(toposort(y)))
+    return found
+
+
+def test_derivative_graphs_stay_small() -> None:
+    """What one order computes, the next reads: without that the sigmoid's fourth derivative has 127 nodes."""
+    x = Value(0.5)
+    assert orders(1 / (1 + exp(-x)), x, 4) == [5, 9, 17, 38, 88]
+    assert orders(sigmoid(x), x, 4) == [2, 5, 12, 27, 61]
+    assert orders(tanh(x), x, 4) == [2, 7, 16, 35, 77]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_computed_twice(seed: int) -> None:
+    """No two nodes of a Hessian have the same op and operands, but for those of the graph itself."""
+    xs, y = random_graph(seed)
+    given = set(toposort(y))
+    made = [v for row in hessian(y, xs) for v in toposort(*row) if v not in given and v.op]
+    spelled = {v: (v.op, *map(repr_or_node, v.args)) for v in made}
+    assert len(set(spelled.values())) == len(spelled)
+
+
+def repr_or_node(x: Value | float) -> object:
+    return x if isinstance(x, Value) else repr(x)
+
+
+def test_zeros_of_both_signs_are_not_confused() -> None:
+    """The partial makes x * -0.0 where the graph has x * 0.0."""
+    signed = Op("signed", "signed", "x", (lambda z, x: x * -0.0,))
+    x = Value(3.0)
+    slope = grad(maximum(signed(x), x * 0.0), x)
+    del OPS["signed"]
+    assert any(v.op is OPS["mul"] and repr(v.args[1]) == "-0.0" for v in toposort(slope))
+
+
+def test_a_seed_is_not_taken_for_a_number() -> None:
+    """A leaf that a partial makes is a constant; a leaf that came in as a seed or a tangent is not."""
+    x, seed = Value(2.0), Value(3.0)
+    assert grad(vjp(x * x, [x], seed)[0], seed).data == grad(jvp(x * x, {x: seed}), seed).data == 4.0
+    assert grad(hvp(x**3, [x], [seed])[0], seed).data == 12.0
+
+
+def test_a_stale_seed_is_noticed() -> None:
+    x, leaf = Value(2.0), Value(3.0)
+    seed = leaf * leaf
+    leaf.data = 5.0
+    with pytest.raises(StaleGraphError):
+        vjp(x * x, [x], seed)
+    with pytest.raises(StaleGraphError):
+        jvp(x * x, {x: seed})
