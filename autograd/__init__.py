@@ -11,6 +11,7 @@ a pass starts with; a tangent is what forward mode carries.  vjp and jvp multipl
 from the left and from the right.
 """
 
+from .checking import *  # noqa: F403
 from .derivatives import *  # noqa: F403
 from .drawing import *  # noqa: F403
 from .notation import formula as formula, labels as labels, latex as latex, mathml as mathml

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, compile, no_grad, zero_grad
+from autograd import Value, compile, locate_nonfinite, no_grad, record_lines, zero_grad
 from autograd.ieee import number
 from autograd.scopes import within
 from autograd.value import plain
@@ -148,29 +148,40 @@ class Training:
             loss, gradient, found = self.way(batch)
             outputs += found() if self.metrics else []
             total += loss * len(batch)
-            self.step(loss, gradient, epoch)
+            self.step(loss, gradient, epoch, batch)
         for name, metric in self.metrics.items():
             value = metric(list(outputs), [self.targets[i] for i in order])
             history.metrics.setdefault(name, []).append(value)
         history.loss.append(total / n)
 
-    def step(self, loss: float, gradient: Array, epoch: int) -> None:
+    def step(self, loss: float, gradient: Array, epoch: int, batch: Sequence[int]) -> None:
         if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss}")
+            raise FloatingPointError(f"the loss is {loss}{self.culprit(batch)}")
         self.finite = self.theta
         update = self.quiet.run(self.optimizer.update, self.theta.copy(), gradient, epoch)
         theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
         if not (math.isfinite(self.quiet.run(theta.dot, theta)) or np.isfinite(theta).all()):
-            raise FloatingPointError("a parameter would be inf or nan")
+            raise FloatingPointError(f"a parameter would be inf or nan{self.culprit(batch)}")
         self.theta = theta
+
+    def culprit(self, batch: Sequence[int]) -> str:
+        """The first row whose graph is not finite, and the first node in it, if a single row is to blame."""
+        for i in batch:
+            loss, gradient, _ = self.way([i])
+            if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+                assign(self.parameters, self.theta)
+                with record_lines():
+                    graph = self.loss(self.model(self.rows[i]), self.targets[i])
+                return f" (row {i}: {locate_nonfinite(graph) or 'the row alone is finite'})"
+        return ""
 
     def check_end(self) -> None:
         """The loss after the last step, which no epoch has seen."""
         loss, _, outputs = self.way(range(len(self.rows)))
         if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at the end")
+            raise FloatingPointError(f"the loss is {loss} at the end{self.culprit(range(len(self.rows)))}")
         if isinstance(self.loss, Loss):
             self.loss.pairs(outputs(), self.targets)
         if self.way != self.eager and (why := self.difference(self.way)):

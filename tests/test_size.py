@@ -70,7 +70,7 @@ def test_all_importable_code_stays_under_3000_lines() -> None:
 
 def test_nothing_grows_until_then() -> None:
     assert lines(*compiler()) <= 1421
-    assert lines(*MODULES) <= 4478
+    assert lines(*MODULES) <= 4899
 
 
 def test_the_counter_counts(tmp_path: Path) -> None:
@@ -107,9 +107,8 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation drawing stepper "
-    "arrays lowering rowwise layout emitting program "
-    "__init__ __main__",
+    "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation checking drawing "
+    "stepper arrays lowering rowwise layout emitting program __init__ __main__",
     "nn": "modules losses training __init__",
 }
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Value, exp, log, no_grad, relu
+from autograd import Value, exp, log, no_grad, relu, sqrt
 from autograd.value import NO_GRAD
 from nn import MLP, SGD, History, Layer, Module, Neuron, fit, hinge, mse, parameter
 
@@ -510,6 +510,25 @@ def test_an_optimizer_that_leaves_the_numbers(bad: float, at: int) -> None:
     with pytest.warns(RuntimeWarning, match="would be inf or nan"):
         history = quick(model, NUMBERS, NUMBERS, optimizer=optimizer_of(update), epochs=9)
     assert (theta(model), len(seen), len(history.loss)) == (seen[-1], at + 1, at)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "eager"])
+def test_the_row_and_the_node_that_are_to_blame_are_named(engine: str) -> None:
+    class Root(Module):
+        def __init__(self) -> None:
+            self.w = parameter(1.0, "w")
+
+        def forward(self, x: Value) -> Value:
+            return sqrt(self.w * x)
+
+    with pytest.warns(RuntimeWarning, match="training stopped"):
+        history = fit(
+            Root(), [1.0, 4.0, 0.0], [1, 1, 1], loss="mse", optimizer=SGD(0.1), epochs=3, engine=engine
+        )
+    flow = "the gradient of the Value 0 is -inf: -2.0 × inf flows back from z = sqrt(x) at x = 0.0, in Root"
+    assert f"in epoch 0 a parameter would be inf or nan (row 2: {flow}, {__file__}, line" in history.stopped
+    with pytest.warns(RuntimeWarning, match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan at x = -4"):
+        fit(Root(), [1.0, -4.0], [1, 1], loss="mse", optimizer=SGD(0.1), epochs=3, engine=engine)
 
 
 @pytest.mark.parametrize("slope", [math.inf, math.nan])

@@ -1,0 +1,357 @@
+"""Questions to ask of a graph: are its derivatives right, and where did this nan come from?
+
+``gradcheck`` trusts no partial.  It takes the slopes of the ops' formulas by the complex step, Im f(x+ih)/h,
+in which nothing cancels (Squire and Trapp, SIAM Review 40, 1998), and by steps along the function itself,
+which notice what was never recorded, as in math.exp(x.data).
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from inspect import signature
+from itertools import pairwise
+from types import FrameType
+from typing import Any, NamedTuple, TypeAlias
+
+from . import value as engine  # its generated functions make the nodes
+from .derivatives import grad, jvp, vjp
+from .ieee import ERRORS, PYTHON, Real, number
+from .notation import formula
+from .operators import Scalar
+from .scopes import within
+from .sweeps import Step, ledger
+from .value import Op, Value, describe, plain, postorder, toposort
+
+__all__ = ["Checked", "GradcheckError", "Nonfinite", "gradcheck", "locate_nonfinite", "record_lines"]
+Function: TypeAlias = "Callable[..., Value]"
+TwoComplex: TypeAlias = "Callable[[complex, complex], complex]"
+H = 1e-100  # the complex step as a part of |x|, or of 1 at 0: its square is nothing
+STEPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # the real ones
+ROUGH = 1e-6  # how far real steps may be off
+
+
+# ------------------------------------------------------------------------------------------- are they right?
+class GradcheckError(AssertionError):
+    """Two ways to a derivative disagree."""
+
+
+class Comparison(NamedTuple):
+    """A derivative found in one way, and as it should be; the error is relative to all paths' size."""
+
+    place: str
+    way: str
+    found: float
+    wanted: float
+    error: float
+    allowed: float
+
+    def __str__(self) -> str:
+        error = f"relative error {self.error:.1e}, allowed {self.allowed:.0e}"
+        return f"{self.place} is {self.found!r} by {self.way}, {self.wanted!r} by the ops' formulas ({error})"
+
+    def excess(self) -> float:
+        """The error as a multiple of what is allowed; nan is too much."""
+        return self.error / self.allowed if self.error == self.error else math.inf
+
+
+class Checked(NamedTuple):
+    """What ``gradcheck`` found in order: how much it compared, and the worst of it."""
+
+    comparisons: int
+    worst: Comparison
+
+    def __repr__(self) -> str:
+        return f"{self.comparisons} comparisons agree; the worst: {self.worst}"
+
+
+class Problem(NamedTuple):
+    """A function of Values, and the point at which its derivatives are in question."""
+
+    place: str
+    f: Function
+    at: dict[str, float]
+
+    def only(self, *names: str) -> Problem:
+        """The same function of these operands; the others are plain numbers."""
+
+        def f(*xs: Scalar) -> Value:
+            found: Any = self.f(*(self.at | dict(zip(names, xs, strict=True))).values())
+            return found if isinstance(found, Value) else Value(found)
+
+        return Problem(f"f({', '.join(names)})", f, {name: self.at[name] for name in names})
+
+    def derivatives(self) -> list[Problem]:
+        """Its first derivatives, as graphs by grad and by jvp."""
+
+        def along(i: int, way: Callable[[Value, Value], Value]) -> Function:
+            return lambda *xs: way(self.f(*xs), xs[i])
+
+        places = [(i, f"∂{self.place}/∂{name}") for i, name in enumerate(self.at)]
+        return [Problem(place, along(i, way), self.at) for i, place in places for way in (grad, tangent)]
+
+
+def tangent(y: Value, x: Value) -> Value:
+    """∂y/∂x by forward mode."""
+    return jvp(y, {x: 1.0})
+
+
+WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
+    "backward": lambda y, xs: passes(y, xs, 1.0),
+    "two passes with seeds 0.5 and 1.5, halved": lambda y, xs: passes(y, xs, 0.5, 1.5),
+    "grad": lambda y, xs: [g.data for g in grad(y, xs)],
+    "grad of y + y, halved": lambda y, xs: [g.data / 2 for g in grad(y + y, xs)],
+    "vjp with seed 0, added to grad": lambda y, xs: [
+        g.data + zero.data for g, zero in zip(grad(y, xs), vjp(y, xs, 0.0), strict=True)
+    ],
+    "jvp": lambda y, xs: [tangent(y, x).data for x in xs],
+}
+
+
+def passes(y: Value, xs: list[Value], *seeds: float) -> list[float]:
+    """What backward passes with these seeds add up to, divided by the seeds' sum."""
+    for x in xs:
+        x.grad = 0.0
+    for seed in seeds:
+        y.backward(seed)
+    return [x.grad / sum(seeds) for x in xs]
+
+
+def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) -> Checked:
+    """Compares the derivatives of f at xs, up to the given order, in all the ways that there are to them.
+
+    ``f`` takes Values and gives one.  backward, grad, vjp and jvp, with seeds of 0, 0.5 and 1.5, and of y + y
+    too, must agree with the slopes of the ops' formulas to ``tolerance``, and with steps along f to 1e-6; so
+    must f with plain numbers for some operands, and, for the next order, the graphs that grad and jvp give.
+
+    >>> from autograd import exp
+    >>> gradcheck(lambda x, w: 1 / (1 + exp(-w * x)), 0.5, 2.0).comparisons
+    84
+
+    Raises GradcheckError with the worst place and the op to look at; ValueError where a value or a derivative
+    is not finite; TypeError where f does not give a Value.  At a kink a derivative is a convention, which no
+    slope need share: step aside.
+    """
+    if not isinstance(order, int) or order < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"gradcheck's order is a whole number from 1, not {order!r}")
+    names, point = named(f, len(xs)), [number(x, "gradcheck") for x in xs]
+    top = Problem("f", f, dict(zip(names, point, strict=True)))
+    mixed = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]
+    found = compared(top, tolerance)
+    for some in dict.fromkeys(mixed if len(xs) > 1 else ()):
+        with suppress(AttributeError):  # x.exp() needs a Value
+            found += compared(top.only(*some), tolerance)
+    level = [top]
+    for _ in range(order - 1):
+        level = [problem for above in level for problem in above.derivatives()]
+        for problem in level:
+            found += compared(problem, tolerance)
+    return Checked(len(found), max(found, key=Comparison.excess))
+
+
+def named(f: Function, n: int) -> list[str]:
+    """f's own names for its operands, where it has as many."""
+    if not n:
+        raise ValueError("gradcheck needs the numbers to differentiate at: gradcheck(f, 0.5, 2.0)")
+    try:
+        names = [name for name, p in signature(f).parameters.items() if p.kind != p.VAR_POSITIONAL]
+    except (TypeError, ValueError):
+        names = list[str]()
+    return names if len(names) == n else [*"xyw"[:n]] if n < 4 else [f"x{i + 1}" for i in range(n)]
+
+
+def compared(problem: Problem, tolerance: float) -> list[Comparison]:
+    """The first derivatives in every way; GradcheckError if one is wrong."""
+    at, xs = [*problem.at.values()], [Value(x, name) for name, x in problem.at.items()]
+    y = problem.f(*xs)
+    if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"gradcheck's function must give a Value, not {type(y).__name__}")
+    if bad := locate_nonfinite(y):
+        raise ValueError(f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}")
+    if not all(v.op is None or in_complex(v.op) for v in toposort(y)):
+        tolerance = max(tolerance, ROUGH)
+    slopes = {(z, i): slope(z, i) for z in toposort(y) if z.form for i in z.form.inner}
+    true, scales = chained(y, xs, slopes), chained(y, xs, {edge: abs(x) for edge, x in slopes.items()})
+    ways = {way: (gradient(y, xs), scales, tolerance) for way, gradient in WAYS.items()}
+    sizes = [scale + abs(y.data / (x or 1.0)) for scale, x in zip(scales, at, strict=True)]
+    steps = [stepped(lambda *at: problem.f(*map(Value, at)).data, at, i) for i in range(len(at))]
+    if not all(map(math.isfinite, steps)):
+        raise ValueError(f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}")
+    ways["steps along f"] = steps, sizes, ROUGH
+    found = [
+        Comparison(f"∂{problem.place}/∂{name}", way, x, wanted, abs(x - wanted) / (size or 1.0), allowed)
+        for way, (gradient, sizes, allowed) in ways.items()
+        for name, x, wanted, size in zip(problem.at, gradient, true, sizes, strict=True)
+    ]
+    worst = max(found, key=Comparison.excess)
+    if worst.excess() > 1:
+        raise GradcheckError(f"{worst}{suspect(y, tolerance)}")
+    return found
+
+
+def chained(y: Value, xs: Sequence[Value], slopes: Mapping[tuple[Value, int], float]) -> list[float]:
+    """∂y/∂xs by the chain rule, from the slopes of every op, operands before results."""
+    adjoint = {y: 1.0}
+    for (z, i), local in reversed([*slopes.items()]):
+        x: Any = z.args[i]
+        adjoint[x] = adjoint.get(x, 0.0) + adjoint.get(z, 0.0) * local
+    return [adjoint.get(x, 0.0) for x in xs]
+
+
+ONE: dict[str, Callable[[complex], complex]] = {
+    "fabs": lambda x: -x if x.real < 0 else x,
+    "sign": lambda x: PYTHON["sign"](x.real),
+    "expm1": lambda x: complex(math.expm1(x.real), cmath.exp(x).imag),
+    "log1p": lambda x: complex(math.log1p(x.real), cmath.log(1 + x).imag),
+}
+TWO: dict[str, Callable[[complex, complex], complex]] = {
+    "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
+    "maximum": lambda x, y: x if x.real > y.real else y,
+    "minimum": lambda x, y: x if x.real < y.real else y,
+    "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
+}
+COMPLEX: dict[str, Any] = {**vars(cmath), **ONE, **TWO, "where": lambda x, y, w: y if x.real else w}  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+
+
+@cache
+def in_complex(op: Op) -> Callable[..., complex] | None:
+    """The op's formula for complex numbers; None if it has a word, as erf, that is for real ones only."""
+    function: Any = eval(f"lambda {', '.join(op.operands)}: {op.formula}", {**COMPLEX})  # noqa: S307  our own
+    return function if {*function.__code__.co_names} <= {*COMPLEX} else None
+
+
+def slope(z: Value, i: int) -> float:
+    """∂z/∂operand i from the op's formula alone."""
+    op, at = z.op, [*map(plain, z.args)]
+    assert op is not None
+    try:
+        h = H * abs(at[i]) or H
+        function: Any = in_complex(op)
+        return function(*at[:i], complex(at[i], h), *at[i + 1 :]).imag / h
+    except (*ERRORS, TypeError):  # such as log at 0, or no function
+        return stepped(op.evaluate, at, i)
+
+
+def stepped(f: Callable[..., float], at: Sequence[float], i: int) -> float:
+    """The slope of f along operand i by differences of the fourth order: the steps that agree best."""
+
+    def around(h: float) -> float:
+        return f(*at[:i], at[i] + h, *at[i + 1 :]) - f(*at[:i], at[i] - h, *at[i + 1 :])
+
+    steps = [(abs(at[i]) or 1.0) * part for part in STEPS]
+    pairs = pairwise([(8 * around(h) - around(2 * h)) / (12 * h) for h in steps])
+    return min(pairs, key=lambda pair: d if (d := abs(pair[0] - pair[1])) == d else math.inf)[1]
+
+
+def suspect(y: Value, allowed: float) -> str:
+    """The partial that is farthest from its formula's slope."""
+    found = "; every partial is its formula's slope: does f compute with .data, or leave the graph?"
+    for z, i, local in ((step.node, step.position, step.local) for step in ledger(y)):
+        error = abs(local - slope(z, i)) / (abs(slope(z, i)) or 1.0)
+        if error > allowed:
+            allowed = error
+            found = (
+                f"; look at {told(z)}: its partial {i + 1} is {local!r}, its formula's slope {slope(z, i)!r}"
+            )
+    return found
+
+
+# ---------------------------------------------------------------------------------- where did this come from?
+class Nonfinite(NamedTuple):
+    """Where a graph stops being finite: at which node, by its "value" or its "gradient", and how."""
+
+    node: Value
+    what: str
+    number: float
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def locate_nonfinite(y: Value) -> Nonfinite | None:
+    """The first node whose value or gradient is not finite, and what made it so; None if all are.
+
+    Told first is a value that made y itself inf or nan; then, in the backward pass's own order, a gradient;
+    then a value that does no harm, as where a sigmoid saturates.  The source line of a node is told if it was
+    made inside ``record_lines``.  Raises StaleGraphError after a leaf was assigned.
+
+    >>> from autograd import log
+    >>> x = Value(-2.0, name="x")
+    >>> print(locate_nonfinite(1 + log(x) ** 2))
+    z = log(x) is nan at x = -2.0
+    >>> print(locate_nonfinite(Value(0.0, name="x") ** 0.5))
+    the gradient of 'x' is inf: 1.0 × inf flows back from z = x^0.5 at x = 0.0
+    """
+    adjoint, steps = dict[Value, float](), ledger(y)
+    if bad := infinite([y]):
+        read = {(step.node, step.operand) for step in steps if taken(step)}
+        return of_value(postorder(bad, lambda v: [x for x in infinite(v.inner) if (v, x) in read])[0])
+    for step in steps:
+        adjoint[step.operand] = total = adjoint.get(step.operand, 0.0) + step.contribution
+        if not math.isfinite(total):
+            flow = f"{step.upstream!r} × {step.local!r} flows back from {told(step.node)}"
+            text = f"the gradient of {describe(step.operand)} is {total}: {flow}"
+            return Nonfinite(step.operand, "gradient", total, text)
+    return next(map(of_value, infinite(toposort(y))), None)
+
+
+def taken(step: Step) -> bool:
+    """Whether the result comes from the operand; it does not from the branch that ``where`` left out."""
+    return step.local != 0 or not (step.node.op and step.node.op.selects)
+
+
+def infinite(values: Iterable[Value]) -> list[Value]:
+    return [v for v in values if not math.isfinite(v.data)]
+
+
+def of_value(v: Value) -> Nonfinite:
+    text = told(v, f" is {v.data}") if v.op else f"the leaf {v.name or 'without a name'} is {v.data}"
+    return Nonfinite(v, "value", v.data, text)
+
+
+def told(z: Value, what: str = "") -> str:
+    """z = op(x, y) with the names and numbers of x and y; in which composite, and on which line."""
+    op = z.op
+    assert op is not None
+    names = dict(zip(z.args, op.operands, strict=True))
+    with within(None):
+        copies = {x: Value(x.data, x.name or names[x]) for x in z.inner}
+        copy = op(*[copies[x] if isinstance(x, Value) else x for x in z.args])
+    copy.name = z.name or "z"
+    at = ", ".join(f"{x.name} = {x.data!r}" for x in copies.values())
+    place = [f"in {z.scope}" if z.scope else "", vars(z).get("line", "")]
+    return ", ".join([f"{formula(copy)}{what} at {at}", *filter(None, place)])
+
+
+@contextmanager
+def record_lines() -> Generator[None]:
+    """In this block a node remembers, as its ``line``, where it was made: the place outside this package.
+
+    Building a graph takes some ten times as long meanwhile, and another profiler of the thread is put aside.
+
+    >>> with record_lines():
+    ...     y = Value(2.0) * 3
+    >>> "line" in vars(y)
+    True
+    """
+    before = sys.getprofile()
+    sys.setprofile(note_line)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def note_line(frame: FrameType, event: str, made: object) -> None:
+    """Called when any function returns; those that make nodes are value.py's generated ones."""
+    if event == "return" and isinstance(made, Value) and made.form and frame.f_globals is engine.__dict__:
+        caller = frame.f_back
+        while caller and caller.f_globals.get("__name__", "").startswith("autograd."):
+            caller = caller.f_back
+        if caller:
+            vars(made).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")
