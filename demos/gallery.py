@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from matplotlib.figure import Figure
 
-from autograd import Drawing, no_grad
+from autograd import Drawing, Program, no_grad
 
 VIEW = '<meta name=viewport content="width=device-width, initial-scale=1">'
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # Okabe and Ito's
@@ -133,6 +133,19 @@ def surface(model: Callable[[list[float]], Any], rows: Any, targets: Any) -> Cal
                 mfc="k" if target else "w",
                 markersize=10 if len(rows) < 10 else 4,
             )
+
+    return paint
+
+
+def contours(program: Program, *paths: Any) -> Callable[[Any], None]:
+    """The height that a program of two inputs gives first, as a map; a path of points, or dots, over it."""
+
+    def paint(axes: Any) -> None:
+        x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 3, 200))
+        height = program(np.column_stack([x.ravel(), y.ravel()]))[:, 0].reshape(x.shape)
+        axes.contour(x, y, np.log(height + 0.1), levels=20, cmap="Greys_r", linewidths=0.7)
+        for path in paths:
+            axes.plot(*np.transpose(path), "o-" if len(path) < 50 else ".", markersize=4)
 
     return paint
 
