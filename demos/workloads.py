@@ -30,6 +30,7 @@ from .graphs import (
     one_sigmoid,
     sigmoid,
 )
+from .newton import derivatives, goldstein_price, newton
 from .rivals import Array, Net, Result, Way
 
 EAGER, COMPILED, NUMPY = "eager", "compiled", "hand-written NumPy"
@@ -316,9 +317,26 @@ def irregular(size: Size) -> Iterator[Workload]:
     yield Workload(f"irregular graph, {len(toposort(y)):,} nodes, bit-equal", ways, goals)
 
 
+def descents(size: Size) -> Iterator[Workload]:
+    """Newton's method: a graph with its gradient and Hessian at every point, or one program."""
+    inputs, outputs = derivatives(goldstein_price, 0.3, 0.7)
+    program = compile(outputs, inputs)
+
+    def way(at: Callable[[Any], Array]) -> Way:
+        def result() -> Result:
+            end = newton(at, [0.5, -0.5])[-1]
+            return float(at(end)[0]), end
+
+        return Way(lambda: newton(at, [0.5, -0.5]), result)
+
+    eager = way(lambda at: np.array([v.data for v in derivatives(goldstein_price, *at)[1]]))
+    ways = {EAGER: eager, COMPILED: way(lambda at: program([at])[0])}
+    yield Workload("Newton's method, Goldstein-Price, 7 steps", ways, [Goal(COMPILED, EAGER)])
+
+
 def workloads(size: Size) -> Iterator[Workload]:
     """All of them, each made when its turn comes."""
-    for make in (xor_steps, xor_training, moons, transformer, formulas, irregular):
+    for make in (xor_steps, xor_training, moons, transformer, formulas, irregular, descents):
         yield from make(size)
 
 
