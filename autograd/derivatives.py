@@ -162,6 +162,8 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         if x.form is None:
             return x.data
         operands = [self.merged(operand) for operand in x.args]
+        if (x.form.op.name, *operands[1:]) == ("power", 1.0):  # a square's derivative is 2·x, not 2·x^1
+            return operands[0]
         return self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
 
     def noted(self, z: Scalar) -> Scalar:

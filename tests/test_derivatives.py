@@ -578,6 +578,14 @@ def test_nothing_is_computed_twice(seed: int) -> None:
     assert len(set(spelled.values())) == len(spelled)
 
 
+def test_the_derivative_of_a_square_is_a_product_alone() -> None:
+    x = Value(-0.0)
+    slope = grad(x**2, x)
+    assert (slope.op, slope.args) == (OPS["mul"], (2.0, x))
+    assert repr(slope.data) == "-0.0" and grad(slope, x).data == 2.0
+    assert [v.op and v.op.name for v in toposort(grad(x**3, x))] == [None, "power", "mul"]
+
+
 def repr_or_node(x: Value | float) -> object:
     return x if isinstance(x, Value) else repr(x)
 
