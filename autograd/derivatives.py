@@ -150,7 +150,7 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         """∂z/∂operand i, as a Value if it depends on one."""
         form = cast("Form", z.form)
         if form.guarded and math.isnan(z.data):
-            return math.nan
+            return self.noted(z * math.nan)  # which depends on x still, so that all higher orders are nan
         return self.merged(form.op.partials[i](z, *cast("Any", z.args)))
 
     def merged(self, x: Scalar) -> Scalar:

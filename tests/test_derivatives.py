@@ -30,6 +30,7 @@ from autograd import (
     relu,
     sigmoid,
     sin,
+    sqrt,
     tanh,
     toposort,
     vjp,
@@ -549,6 +550,16 @@ def test_seeds_and_tangents_are_numbers_or_values(bad: object) -> None:
         vjp(x * x, [Value(1.0)], bad)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="jvp's tangents takes real numbers"):
         jvp(x * x, {x: bad})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("function", [log, lambda x: x * sqrt(x), lambda x: tanh(log(x) * x)])
+def test_where_there_is_no_value_there_is_no_derivative_of_any_order(
+    function: Callable[[Value], Value],
+) -> None:
+    x = Value(-1.0)
+    assert all(map(math.isnan, derivatives(function(x), x, 3)))
+    tangent = jvp(function(x), {x: 1.0})
+    assert math.isnan(jvp(tangent, {x: 1.0}).data) and math.isnan(grad(tangent, x).data)
 
 
 def orders(y: Value, x: Value, count: int) -> list[int]:
