@@ -151,7 +151,7 @@ class Writer:
     """Writes Exprs in one notation; when ``short``, a long sum or product is cut in the middle."""
 
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
-        if notation not in NOTATIONS:
+        if not isinstance(notation, str) or notation not in NOTATIONS:  # pyright: ignore
             raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
         self.text, self.short, column = notation == "text", short, NOTATIONS.index(notation)
         self.low, self.escaped = LOW if self.text else {}, ESCAPES[column]
@@ -273,6 +273,8 @@ class Formulas:
     """
 
     def __init__(self, roots: Sequence[Value], view: Sequence[Box], loss: str = "L", *, drawn: bool) -> None:
+        if not isinstance(loss, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"loss is a name such as 'L', not {type(loss).__name__}")
         self.roots, self.view, self.drawn, self.long = roots, view, drawn, 12 if drawn else 30
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}
