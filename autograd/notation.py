@@ -24,7 +24,7 @@ from .ieee import PYTHON
 from .operators import OPS, Scalar
 from .scopes import Collapse, within
 from .sweeps import entries
-from .value import Op, Value
+from .value import Op, Value, toposort
 from .view import Box, boxes
 
 Number: TypeAlias = "Fraction | float"
@@ -443,9 +443,10 @@ def labels(*roots: Value, collapse: Collapse = None, loss: str = "L", notation: 
 
 def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
     """The graph as boxes; a ValueError if there are more than anyone would read."""
-    view = boxes(roots, collapse)
+    order = toposort(*roots)
+    view = boxes(roots, collapse) if collapse is not None or len(order) <= MOST else []
     if not 0 < len(view) <= MOST:
-        raise ValueError(f"a formula of {len(view):,} nodes is of no use; write smaller parts of the graph")
+        raise ValueError(f"a formula of {len(view or order):,} nodes is of no use; write smaller parts of the graph")
     return view
 
 
