@@ -100,15 +100,7 @@ WORDS: dict[Any, str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
     ast.USub: "negative", "fabs": "absolute", "pow": "power",
 }  # fmt: skip
-UNLIKE = (
-    "remainder",
-    "ldexp",
-    "comb",
-    "gcd",
-    "isqrt",
-    "lcm",
-    "perm",
-)  # NumPy's is another, or for floats none
+UNLIKE = ("remainder", "ldexp", "comb", "gcd", "isqrt", "lcm", "perm")  # NumPy's differs, or lacks floats
 parsed = cache(ast.parse)
 
 

@@ -49,7 +49,7 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     """
     known = Known()
     targets, seed = values(xs), scalar(seed, "vjp's seed")
-    known.learn(seed)
+    known.learn(*([seed] if isinstance(seed, Value) else ()))
     return pulled_back(y, seed, known.learn(y), targets, known)
 
 
@@ -71,12 +71,13 @@ def as_value(x: Scalar) -> Value:
     return x if isinstance(x, Value) else Value(x)
 
 
-def values(xs: Iterable[Value]) -> list[Value]:
-    """What to differentiate by, as a list."""
-    targets = list(xs)
-    for x in targets:
-        if not isinstance(x, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"differentiate by Values, not by {type(x).__name__}; give x itself, not x.data")
+def values(xs: Any, by: str = " by") -> list[Value]:
+    """What to differentiate by, or what to differentiate, as a list."""
+    several = isinstance(xs, Iterable) and getattr(cast("Any", xs), "ndim", 1) > 0
+    targets: list[Any] = list(cast("Any", xs)) if several else [xs]
+    for wrong in targets if not several else [x for x in targets if not isinstance(x, Value)]:
+        what = f"differentiate{by} Values in a list, not{by} {type(wrong).__name__}"
+        raise TypeError(f"{what}; give x itself, not x.data")
     return targets
 
 
@@ -88,12 +89,14 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     23.0
     """
     known = Known()
+    if not isinstance(tangents, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}")
     return pushed_forward([y], {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}, known)[0]
 
 
 def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
     """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
-    known.learn(*tangents.values())
+    known.learn(*[t for t in tangents.values() if isinstance(t, Value)])
     tangent = dict(tangents)
     for z in known.learn(*ys):
         for i, x in enumerate(() if z in tangents else z.args):
@@ -106,9 +109,11 @@ def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known:
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     columns = values(xs)
-    tangents = {x: scalar(t, "hvp's vector") for x, t in zip(columns, v, strict=True)}
-    if len(tangents) < len(columns):
-        raise ValueError("hvp takes every x once; this list has one twice")
+    numbers = [scalar(t, "hvp's vector") for t in v]
+    tangents = dict(zip(columns, numbers, strict=False))
+    if not len(tangents) == len(columns) == len(numbers):
+        what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
+        raise ValueError(f"hvp takes every x once, and a number for each; not {what}")
     known = Known()
     return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
 
@@ -121,7 +126,7 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     [[3.0, 2.0], [1.0, -1.0]]
     """
     known = Known()
-    columns, orders = values(xs), [(y, known.learn(y)) for y in ys]
+    columns, orders = values(xs), [(y, known.learn(y)) for y in values(ys, "")]
     return [pulled_back(y, 1.0, order, columns, known) for y, order in orders]
 
 
@@ -139,9 +144,9 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
 class Known(dict["Value | tuple[Any, ...]", Value]):
     """The nodes that are there, each by itself and by what it computes, so that none is made twice."""
 
-    def learn(self, *ys: Scalar) -> Sequence[Value]:
+    def learn(self, *ys: Value) -> Sequence[Value]:
         """The nodes below the ys, operands before results; they are known from now on."""
-        order = check_fresh(toposort(*[y for y in ys if isinstance(y, Value)]))
+        order = check_fresh(toposort(*ys))
         for v in order:
             self[v] = self.setdefault(spelled(v), v)
         return order

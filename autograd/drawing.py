@@ -27,6 +27,7 @@ from unicodedata import east_asian_width
 import graphviz
 from graphviz.backend import dot_command
 
+from .ieee import number
 from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
 from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
@@ -158,7 +159,9 @@ def draw(
     check_options(roots, style, labels)
     order = toposort(*roots)
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    endless = collapse is None and not auto and len(order) > max_nodes  # with a box for every node
+    endless = (
+        collapse is None and not auto and len(order) > number(max_nodes, "max_nodes")
+    )  # with a box for every node
     view = [] if endless else boxes(roots, 1 if auto else collapse, siblings)
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
@@ -178,7 +181,7 @@ def draw(
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
     for option, given, known in (("style", style, tuple(NODE)), ("labels", labels, ("formula", "number"))):
-        if given not in known:
+        if not isinstance(given, str) or given not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"{option}={given!r}: choose {known[0]!r} or {known[1]!r}")
     wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
     if wrong or not roots:
@@ -192,7 +195,7 @@ def to_dot(*roots: Value, **options: Any) -> str:
 
 
 def check_size(nodes: int, most: int) -> None:
-    if nodes > most:
+    if nodes > number(most, "max_nodes"):
         what = f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
         way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
         raise ValueError(f"{what}: {way_out}, or raise max_nodes")

@@ -24,7 +24,7 @@ from .ieee import PYTHON
 from .operators import OPS, Scalar
 from .scopes import Collapse, within
 from .sweeps import entries
-from .value import Op, Value
+from .value import Op, Value, toposort
 from .view import Box, boxes
 
 Number: TypeAlias = "Fraction | float"
@@ -151,7 +151,7 @@ class Writer:
     """Writes Exprs in one notation; when ``short``, a long sum or product is cut in the middle."""
 
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
-        if notation not in NOTATIONS:
+        if not isinstance(notation, str) or notation not in NOTATIONS:  # pyright: ignore
             raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
         self.text, self.short, column = notation == "text", short, NOTATIONS.index(notation)
         self.low, self.escaped = LOW if self.text else {}, ESCAPES[column]
@@ -273,6 +273,8 @@ class Formulas:
     """
 
     def __init__(self, roots: Sequence[Value], view: Sequence[Box], loss: str = "L", *, drawn: bool) -> None:
+        if not isinstance(loss, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"loss is a name such as 'L', not {type(loss).__name__}")
         self.roots, self.view, self.drawn, self.long = roots, view, drawn, 12 if drawn else 30
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}
@@ -441,9 +443,10 @@ def labels(*roots: Value, collapse: Collapse = None, loss: str = "L", notation: 
 
 def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
     """The graph as boxes; a ValueError if there are more than anyone would read."""
-    view = boxes(roots, collapse)
+    order = toposort(*roots)
+    view = boxes(roots, collapse) if collapse is not None or len(order) <= MOST else []
     if not 0 < len(view) <= MOST:
-        raise ValueError(f"a formula of {len(view):,} nodes is of no use; write smaller parts of the graph")
+        raise ValueError(f"a formula of {len(view or order):,} nodes is of no use; write smaller parts of the graph")
     return view
 
 

@@ -24,17 +24,25 @@ OPERATORS = {
 }  # fmt: skip
 
 
-def check_line(name: str, symbol: str, formula: str, partials: Partials) -> None:
+def check_line(name: str, symbol: str, formula: str, partials: Partials, domain: str, book: Any) -> None:
     """Raises ValueError for a line that cannot be an op."""
-    n = len(partials)
-    if not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= n <= 3:
-        raise ValueError(f"op {name!r} needs an identifier for its name, a symbol, and 1 to 3 partials")
+    lists: list[Any] = [[*x] if isinstance(x, (tuple, list)) else [] for x in (partials, book or partials)]
+    line: list[Any] = [name, symbol, formula, domain]
+    n, texts = len(lists[0]), all(isinstance(x, str) for x in line)
+    if not texts or not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= n <= 3:
+        what = "an identifier for its name, texts for symbol, formula and domain, and 1 to 3 partials"
+        raise ValueError(f"op {name!r} needs {what}")
+    if len(lists[1]) != n or not all(callable(partial) for partial in lists[0] + lists[1]):
+        raise ValueError(f"op {name!r}: its partials, and those of its book, are {n} functions each")
     try:
-        words = {*compile(formula, name, "eval").co_names}
-    except SyntaxError as error:
-        raise ValueError(f"op {name!r}: its formula {formula!r} does not parse") from error
+        words = {word for text in (formula, domain or "x") for word in compile(text, name, "eval").co_names}
+    except (SyntaxError, ValueError) as error:
+        what = f"its formula {formula!r} or its domain {domain!r}"
+        raise ValueError(f"op {name!r}: {what} does not parse; write it as Python, in x, y, w") from error
     if unknown := ", ".join(sorted(words - {*PYTHON, *"xyw"[:n]})):
-        raise ValueError(f"op {name!r}: its formula has {unknown}, no operand and no word of Python's math")
+        raise ValueError(
+            f"op {name!r}: its formula has {unknown}, which is no operand; use x, y, w and math's words"
+        )
     if any(count not in (n + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
         raise ValueError(f"op {name!r}: every partial takes z and all of the {n} operands")
     old = OPS.get(name)

@@ -153,7 +153,7 @@ class Program:
         if (outputs := len(self.roots)) > 1:
             raise ValueError(f"this program has {outputs} outputs; use vjp with a seed for each")
         rows = self.rows(X)
-        seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows))
+        seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows), "the seed (weights)")
         out, gradient = self.run(rows, theta, seeds, rows[:, :0])
         return float(np.vdot(out, seeds)) if len(rows) or weights is not None else math.nan, gradient
 
@@ -247,9 +247,9 @@ class Program:
             raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}")
         return table
 
-    def seeds(self, seed: Any, rows: int) -> Array:
+    def seeds(self, seed: Any, rows: int, name: str = "the seed") -> Array:
         shape = rows, len(self.roots)
-        array = floats(seed, "the seed", (), shape, (rows,) if shape[1] == 1 else shape)
+        array = floats(seed, name, (), shape, (rows,) if shape[1] == 1 else shape)
         return np.broadcast_to(array.reshape(shape) if array.ndim else array, shape)
 
 
@@ -258,7 +258,7 @@ def floats(data: Any, name: str, *shapes: tuple[int, ...]) -> Array:
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} is ragged: {error}") from None
+        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
     if array.dtype.kind not in "fiu" or isinstance(data, np.ma.MaskedArray):
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
     if shapes and array.shape not in shapes:

@@ -22,6 +22,8 @@ class Scope:
 
     def __init__(self, name: str, parent: Scope | None = None) -> None:
         self.name, self.parent = name, parent
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a composite's name is a str, not {type(name).__name__}; write name=str(...)")
 
     def __repr__(self) -> str:
         return "/".join(scope.name for scope in self.path())

@@ -138,7 +138,7 @@ def to_html(
 ) -> Page:  # fmt: skip
     """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``."""
     drawing.check_options([y], style, "formula")
-    if lang not in TEXT:
+    if not isinstance(lang, str) or lang not in TEXT:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
     views = [(boxes([y], 1 if collapse is None and len(toposort(y)) > drawing.AUTO else collapse), [y])]
     for view, _ in views:  # which grow by the insides of composites

@@ -52,7 +52,7 @@ def backward(y: Value, seed: Real = 1.0) -> None:
                 for step in entries(toposort(y), {y: seed}):
                     step.operand.grad += step.contribution
             for v, earlier in before.items():
-                v.grad = float((earlier or 0.0) + v.grad)
+                v.grad = number(earlier or 0.0, "a leaf's grad") + v.grad
         except BaseException:
             for v in toposort(y):
                 v.grad = before.get(v, NO_GRAD if v.form else v.grad)

@@ -92,7 +92,7 @@ class Op:
         self, name: str, symbol: str, formula: str, partials: Partials, domain: str = "", *,
         book: Partials | None = None, selects: bool = False,
     ) -> None:  # fmt: skip
-        check_line(name, symbol, formula, partials)
+        check_line(name, symbol, formula, partials, domain, book)
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]

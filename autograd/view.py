@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import index
 
 from .scopes import Collapse, Scope
 from .value import Value, postorder, toposort
@@ -49,7 +50,7 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
         box = Box(scope, group.name, members, values, args, [x for x in outside if x in hidden])
         at |= dict.fromkeys(members, box)
     if siblings is not None:
-        at |= merged(dict.fromkeys(at.values()), siblings)
+        at |= merged(dict.fromkeys(at.values()), index(siblings))
     return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
 
 
@@ -59,10 +60,15 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
         return collapse
     if isinstance(collapse, int):
         return lambda scope: len(scope.path()) == collapse
-    names = [collapse] if isinstance(collapse, str) else list(collapse or ())
+    given = () if collapse is None else [collapse] if isinstance(collapse, str) else collapse
+    if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f"collapse takes names, a depth or a function of the scope, not {type(given).__name__}"
+        )
+    names = list(given)
     known = {scope.name for v in order if v.scope for scope in v.scope.path()}
     for name in names:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
             what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
             raise ValueError(f"collapse={name!r}: {what}")
     return lambda scope: scope.name in names

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
-from autograd.ieee import REAL, number
+from autograd.ieee import REAL, UNREAL, number
+from autograd.value import scalar
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
@@ -100,7 +101,9 @@ def softmax(row: Iterable[Any]) -> list[Value]:
     >>> [round(p, 3) for p in softmax([1000.0, 1000.0, 999.0])]
     [0.422, 0.422, 0.155]
     """
-    numbers = list(row)
+    numbers = [scalar(z, "softmax") for z in row]
+    if not numbers:
+        raise ValueError("softmax takes a row of one number or more, not an empty one")
     top = reduce(maximum, numbers)
     shares = [exp(z - top) for z in numbers]
     total = sum(shares)
@@ -115,13 +118,13 @@ def activation_of(activation: Activation) -> Callable[[Any], Any]:
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
     pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    if len(pair) != 2 or not all(0 <= bound < np.inf for bound in pair):
+    if len(pair) != 2 or not all(0 <= number(bound, "init") < np.inf for bound in pair):
         raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
     return pair
 
 
 def whole(n: int, what: str) -> int:
-    if not isinstance(n, (int, np.integer)) or n < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(n, (int, np.integer)) or isinstance(n, UNREAL) or n < 1:  # pyright: ignore
         raise ValueError(f"{what} must be a whole number from 1, not {n!r}")
     return n
 

@@ -8,7 +8,7 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -57,8 +57,9 @@ class SGD:
 
     def step(self, parameters: Sequence[Value], epoch: int = 0) -> None:
         """A step down the gradients that backward passes have left in the parameters."""
-        theta, gradient = (np.array([getattr(p, what) for p in parameters]) for what in ("data", "grad"))
-        assign(parameters, self.update(theta, gradient, epoch))
+        ps = checked(parameters)
+        theta, gradient = (np.array([getattr(p, what) for p in ps]) for what in ("data", "grad"))
+        assign(ps, self.update(theta, gradient, epoch))
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Training:
     """A model and its data; theta as it is, and as it was when the loss was last finite."""
 
     def __init__(self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any) -> None:
-        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+        if isinstance(optimizer, (type, dict, set)) or not hasattr(optimizer, "update"):
             raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
         self.model, self.optimizer, self.parameters = model, optimizer, leaves(model)
         self.rows, self.targets = table(X, "X"), table(y, "y")
@@ -290,9 +291,15 @@ def fit(
 def leaves(model: Any) -> list[Value]:
     if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
         raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
-    found: list[Any] = list(dict.fromkeys(cast("Any", model).parameters()))
+    found = checked(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
         raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
+    return found
+
+
+def checked(parameters: Iterable[Any]) -> list[Value]:
+    """The parameters as a list; a TypeError for what is no leaf."""
+    found = list(parameters)
     if wrong := [p for p in found if not isinstance(p, Value) or p.op]:
         raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
     return found

@@ -23,8 +23,8 @@ y = p * q / (p + q) + w**2
 """
 
 
-def run(script: str, **environment: str) -> bytes:
+def run(script: str, timeout: float = 60, **environment: str) -> bytes:
     """What a Python of its own prints."""
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment}
     command = [sys.executable, "-c", script]
-    return subprocess.run(command, env=variables, capture_output=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=variables, capture_output=True, check=True, timeout=timeout).stdout
