@@ -318,6 +318,10 @@ class Truth:
         ]
         self.want = Wanted(*np.moveaxis(np.array(cells, float), 2, 0))
 
+    def number(self, i: int, j: int) -> float:
+        """What is wanted at a point, for a message."""
+        return float(self.want.truth[i, j]) / float(self.want.scale[i, j])
+
     def units(self, got: Array) -> Array:
         """By how many units each number is off beyond its room; inf for a wrong one that has no unit."""
         want, (nan, inf, signless) = self.want, [flag > 0 for flag in self.want[6:9]]

@@ -184,12 +184,16 @@ def columns(name: str) -> list[str]:
     return ["z", *letters, *map("".join, product(letters, repeat=2))]
 
 
+NUMPY_ULPS = 3.0  # by which NumPy's exp and the like may be worse than Python's, on one machine or another
+
+
 def compare(truth: Truth, got: Array, but: Mask, compiled: bool = False) -> Comparison:
     units, names = truth.units(got), columns(truth.name)
-    bad = units > truth.want.promise
+    promise = truth.want.promise
+    bad = units > promise + NUMPY_ULPS * (compiled & (promise >= 1))
     but = but | (bad & forgiven(truth, got)) if compiled else but
     wrong = [
-        f"{names[j]} of {truth.name}{truth.points[i]} is {got[i, j]}, not {truth.want.truth[i, j]}"
+        f"{names[j]} of {truth.name}{truth.points[i]} is {got[i, j]}, not {truth.number(i, j)}"
         for i, j in np.argwhere(bad & ~but)
     ]
     return Comparison(int((~but).sum()), wrong, worst(truth, np.where(but, 0.0, units)))
@@ -236,7 +240,8 @@ def test_every_op_at_all_pairs_of_edges(backend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=pytest.mark.xfail(reason=fault.reason)) for fault in FAULTS]
+    "fault",
+    [pytest.param(fault, marks=pytest.mark.xfail(reason=fault.reason, strict=True)) for fault in FAULTS],
 )
 def test_known_fault(fault: Fault) -> None:
     wrong: list[str] = []
@@ -357,23 +362,38 @@ def test_ulps_at_random_points(name: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ the figures
-def ulps(worst: Sequence[tuple[float, str]]) -> str:
-    kinds = ("value", "first derivative", "second derivative")
-    return "; ".join(
-        f"{kind} {units:.2f} ULP ({where})" for kind, (units, where) in zip(kinds, worst, strict=False)
-    )
+KINDS = "value", "first derivative", "second derivative"
+
+
+def of_backend(backend: str) -> tuple[str, str, str]:
+    """How many numbers of the table agree, and the worst of the ULPs."""
+    found = at_all_edges(backend)
+    count, wrong = sum(c.count for c in found), sum(len(c.wrong) for c in found)
+    worst_of_all = [max(c.worst[order] for c in found) for order in range(len(KINDS))]
+    texts = [
+        f"{kind} {units:.2f} ULP, {where}" for kind, (units, where) in zip(KINDS, worst_of_all, strict=True)
+    ]
+    return f"edges, {backend}", f"{count:,}", "; ".join([f"{wrong} wrong", *texts])
+
+
+def of_op(name: str, points: int) -> tuple[str, str, str]:
+    """The worst ULPs at random points, beside those that the op promises."""
+    found, oracle = at_random(name, points), ORACLES[name]
+    promises = oracle.value_ulps, oracle.partial_ulps
+    texts = [
+        f"{kind} {units:.2f} of {promise} ULP" + f", {where}" * (units > 0)
+        for kind, promise, (units, where) in zip(KINDS, promises, found.worst, strict=False)
+    ]
+    return f"{name} at random points", f"{found.count:,}", "; ".join([f"{len(found.wrong)} wrong", *texts])
 
 
 def figures(points: int = 100_000) -> list[tuple[str, str, str]]:
-    """What was tried, how often, and the worst that was found."""
+    """What was tried, how many numbers were compared, and the worst that was found."""
     rows, entries = conventions()
-    found = [("the table of edges", f"{rows} rows", f"{entries} entries by hand, the others by mpmath")]
-    for backend in BACKENDS:
-        compared = at_all_edges(backend)
-        count, wrong = sum(c.count for c in compared), sum(len(c.wrong) for c in compared)
-        worst_of = [max(c.worst[order] for c in compared) for order in range(3)]
-        found.append((f"edges, {backend}", f"{count:,} numbers", f"{wrong} wrong; {ulps(worst_of)}"))
-    for name in TABLE:
-        c = at_random(name, points)
-        found.append((f"{name} at random points", f"{points:,}", f"{len(c.wrong)} wrong; {ulps(c.worst)}"))
-    return found
+    known = sum(fault.numbers for fault in FAULTS)
+    return [
+        ("the table of edges", f"{entries:,} entries by hand", f"in {rows} rows; all others are mpmath's"),
+        ("edges left out for known faults", f"{known:,} of {NUMBERS:,}", f"{len(FAULTS)} faults"),
+        *map(of_backend, BACKENDS),
+        *[of_op(name, points) for name in TABLE],
+    ]
