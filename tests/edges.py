@@ -73,8 +73,8 @@ def of_tanh(x: Exact) -> list[Term]:
     return [(*term, mp.mpf(8)) for term in of_sigmoid(2 * x)]
 
 
-# Second derivatives as sums of products: all others are 0.  An error of a few units in the last place of the
-# sum of the terms' absolute values is what rounding explains; a cancellation between them is no fault.
+# Second derivatives as sums of products: all others are 0, but for mul's 1.  An error of a few units in the
+# last place of the sum of the terms' absolute values is what rounding explains; that they cancel is no fault.
 SECONDS: dict[tuple[str, int, int], Terms] = {
     ("div", 0, 1): lambda x, y: [(-1 / y, 1 / y)],
     ("div", 1, 0): lambda x, y: [(-1 / y, 1 / y)],
@@ -176,7 +176,6 @@ CLASSES: dict[str, Class] = {
     "0": lambda x, first: x == 0,
     "+0": lambda x, first: x == 0 and math.copysign(1, x) > 0,
     "-0": lambda x, first: x == 0 and math.copysign(1, x) < 0,
-    "not0": lambda x, first: x != 0,
     "+": lambda x, first: not math.isnan(x) and math.copysign(1, x) > 0,
     "-": lambda x, first: not math.isnan(x) and math.copysign(1, x) < 0,
     "fin": lambda x, first: math.isfinite(x),
@@ -292,7 +291,7 @@ def wanted(name: str, column: int, entry: str, point: Point) -> Wanted:
     """What an entry of the table means at this point."""
     signless, core = entry.startswith("±"), entry.strip("±?")
     if core == "wave":
-        return Wanted(0.0, promise=1.0)
+        return Wanted(0.0, room=1.0)
     if core == "=":
         return by_mpmath(name, column, point)._replace(signless=signless)
     number = expression(core)(*point) * (-1.0 if core == "-0" else 1.0)
@@ -301,9 +300,9 @@ def wanted(name: str, column: int, entry: str, point: Point) -> Wanted:
 
 
 # ------------------------------------------------------------------------------------------- the comparison
-def edge_points(name: str, thirds: Sequence[float] = (-3.0, NAN)) -> list[Point]:
-    """Every edge, every pair of edges, and every pair with a third operand."""
-    return [*product(*[EDGES, EDGES, thirds][: ARITY[name]])]
+def edge_points(name: str) -> list[Point]:
+    """Every edge, every pair of edges, and every pair with a third operand of -3 or nan."""
+    return [*product(*[EDGES, EDGES, (-3.0, NAN)][: ARITY[name]])]
 
 
 class Truth:

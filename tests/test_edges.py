@@ -1,4 +1,4 @@
-"""Every op at all pairs of edge values: value and first two derivatives, in five ways, against edges.txt."""
+"""Every op at all pairs of edge values: value and first two derivatives, in six ways, against edges.txt."""
 
 from __future__ import annotations
 
@@ -242,18 +242,19 @@ def test_every_op_at_all_pairs_of_edges(backend: str) -> None:
 @pytest.mark.parametrize(
     "fault",
     [pytest.param(fault, marks=pytest.mark.xfail(reason=fault.reason, strict=True)) for fault in FAULTS],
+    ids=[f"{fault.numbers} numbers" for fault in FAULTS],
 )
 def test_known_fault(fault: Fault) -> None:
     wrong: list[str] = []
     for name in TABLE:
         points = [point for point in edge_points(name) if fault.strikes(name, point)]
-        for backend in ("eager", "pickled", "compiled") if points else ():
+        for backend in ("eager", "forward", "pickled", "compiled") if points else ():
             truth = Truth(name, points)
             wrong += compare(truth, BACKENDS[backend](name, points), ~fault.mask(truth)).wrong
     assert wrong == []
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS, ids=[f"{fault.numbers} numbers" for fault in FAULTS])
 def test_number_of_faulty_numbers(fault: Fault) -> None:
     assert sum(int(fault.mask(truth_of(name)[0]).sum()) for name in TABLE) == fault.numbers
 
