@@ -43,7 +43,7 @@ class Jet:
         return self.sizes.get(ERROR, 0.0) * (UNITS * EPS)
 
 
-# ----------------------------------------------------------------------- functions of one operand, to order 4
+# --------------------------------------------------------------------- functions of one operand, to order 4
 def power(x: Exact, y: Exact) -> Exact:
     """x^y, for an x too large or too small for floats by far another such."""
     far = x and mp.isfinite(y) and abs(y * mp.log(abs(x))) > FAR
@@ -133,7 +133,7 @@ KINKED: dict[str, Callable[[Exact], tuple[Exact, Exact]]] = {
 }
 
 
-# ------------------------------------------------------------------------------------------------ arithmetic
+# ----------------------------------------------------------------------------------------------- arithmetic
 class Arithmetic:
     """The ops on jets to some order; ``reach`` bounds how much any intermediate can grow or shrink."""
 
@@ -237,7 +237,7 @@ class Arithmetic:
 
     def power(self, x: Jet, y: Jet) -> Jet:
         if not (mp.isfinite(x.value) and mp.isfinite(y.value)):
-            return lost({m: mp.nan for m in {**x.terms, **y.terms}})
+            return lost(dict.fromkeys({**x.terms, **y.terms}, mp.nan))
         if set(y.sizes) == {0}:  # a constant
             d = powers(x.value, y.value)
             slip = 1 + size(mp.log(abs(x.value))) if x.value else 1.0
@@ -311,7 +311,7 @@ def is_float(z: Exact, *operands: Jet) -> bool:
     )
 
 
-# -------------------------------------------------------------------------------------------------- programs
+# ------------------------------------------------------------------------------------------------- programs
 @dataclass(frozen=True)
 class Truth:
     """A program's numbers, and how to judge a float against one of them."""
@@ -327,8 +327,8 @@ class Truth:
     def ratio(self, got: float, place: int, mask: int = 0) -> float | None:
         """The error in parts of the bound: inf if the rules are broken, None where nothing is claimed.
 
-        Where there is no derivative, a finite number breaks them; so does nan or inf where there is one, unless
-        a number on the way can have left the floats' range.
+        Where there is no derivative, a finite number breaks them; so does nan or inf where there is one,
+        unless a number on the way can have left the floats' range.
         """
         if self.jets[place] is UNKNOWN:
             return None

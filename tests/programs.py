@@ -1,4 +1,4 @@
-"""Random programs: flat lists of ops over all earlier numbers, so that sharing and dead nodes come by themselves."""
+"""Random programs: flat lists of ops over all earlier numbers, with sharing and dead nodes by themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from tests.oracle import EDGES, ORACLES, Program, exact
 
 ARITY = {name: len(oracle.partials) for name, oracle in ORACLES.items()}
 NAMES = sorted(ARITY)
-STRAIGHT = ["add", "sub", "mul", "neg", "absolute", "relu", "maximum", "minimum", "where"]  # these keep to them
+STRAIGHT = [
+    "add",
+    "sub",
+    "mul",
+    "neg",
+    "absolute",
+    "relu",
+    "maximum",
+    "minimum",
+    "where",
+]  # these keep to them
 PLAIN = [0.0, 1.0, -1.0, 2.0, 0.5, 3.0]  # numbers that tie
 FINITE = [x for x in EDGES if math.isfinite(x)]
 
