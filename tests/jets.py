@@ -177,7 +177,12 @@ class Arithmetic:
             return self.beyond(name, x)
         d, sizes = SMOOTH[name](x.value)
         radius = abs(x.value - ROUGH[name]) if name in ROUGH else ONE
-        return UNKNOWN if 100 * x.error > radius else self.unary(x, d, sizes)
+        return self.unknown() if 100 * x.error > radius else self.unary(x, d, sizes)
+
+    def unknown(self) -> Jet:
+        """What may be at a pole, or by convention."""
+        self.reach = math.inf
+        return UNKNOWN
 
     def beyond(self, name: str, x: Jet) -> Jet:
         """A function of nan, which has no derivative, or of an infinity, where it may be flat."""
@@ -242,10 +247,9 @@ class Arithmetic:
             d = powers(x.value, y.value)
             slip = 1 + size(mp.log(abs(x.value))) if x.value else 1.0
             near = 100 * x.error > abs(x.value) and not (mp.isint(y.value) and y.value >= 0)
-            return UNKNOWN if near else self.unary(x, d, d, slip)
+            return self.unknown() if near else self.unary(x, d, d, slip)
         if x.value <= 0:  # what holds there is by convention, or is undefined: the edge tables have it
-            self.reach = math.inf
-            return UNKNOWN
+            return self.unknown()
         z = self.smooth("exp", self.mul(y, self.smooth("log", x)))
         return z if z is UNKNOWN else settled(z, power(x.value, y.value), x, y)
 
@@ -319,12 +323,12 @@ class Truth:
     jets: list[Jet]
     reach: float
 
-    def bound(self, place: int, mask: int = 0) -> float:
-        """What the float may be off by."""
+    def bound(self, place: int, mask: int = 0, floor: float = TINY) -> float:
+        """What the float may be off by, if what is smaller than the floor may be lost on the way."""
         error = self.jets[place].sizes.get(mask | ERROR, 0.0)
-        return error * (UNITS * EPS) + self.reach * TINY if error == error else math.inf
+        return error * (UNITS * EPS) + self.reach * floor if error == error else math.inf
 
-    def ratio(self, got: float, place: int, mask: int = 0) -> float | None:
+    def ratio(self, got: float, place: int, mask: int = 0, floor: float = TINY) -> float | None:
         """The error in parts of the bound: inf if the rules are broken, None where nothing is claimed.
 
         Where there is no derivative, a finite number breaks them; so does nan or inf where there is one,
@@ -332,7 +336,7 @@ class Truth:
         """
         if self.jets[place] is UNKNOWN:
             return None
-        wanted, bound = self.jets[place].terms.get(mask, NONE), self.bound(place, mask)
+        wanted, bound = self.jets[place].terms.get(mask, NONE), self.bound(place, mask, floor)
         if mask and wanted != wanted:
             return math.inf if math.isfinite(got) else 0.0
         if not mp.isfinite(self.jets[place].value):
