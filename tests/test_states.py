@@ -573,7 +573,7 @@ BREAKS: dict[str, tuple[Any, str, Any]] = {
 def test_a_broken_engine_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BREAKS[what])
     with pytest.raises((AssertionError, StaleGraphError, pytest.fail.Exception)):
-        run(100, phases=[Phase.generate], print_blob=False)
+        run(400, phases=[Phase.generate], print_blob=False)
 
 
 def figures(count: int = 1000) -> list[tuple[str, str, str]]:

@@ -81,14 +81,28 @@ def table(case: Case) -> Matrix:
 
 def by_program(g: Graph, again: Callable[[Any], Any] = lambda program: program) -> Matrix:
     """All outputs by one program, where no output's pole can meet another's seed of 0."""
-    finite = all(math.isfinite(d) for row in by_backward(g) for d in row)
-    found = list[list[float]]()
-    for outputs in [g.outputs] if finite else [[y] for y in g.outputs]:
+    found, rows = list[list[float]](), table(g.case)
+    for outputs in [g.outputs] if is_finite(g) else [[y] for y in g.outputs]:
         program = again(compile(outputs, g.leaves))
-        found += [
-            program.vjp(table(g.case), [seed] * len(table(g.case)))[1] for seed in identity(len(outputs))
-        ]
-    return [rows[0].tolist() for rows in found]
+        found += [program.vjp(rows, [seed] * len(rows))[1][0].tolist() for seed in identity(len(outputs))]
+    return found
+
+
+def by_parameters(g: Graph) -> Matrix:
+    """Half of the leaves as parameters, whose gradients are summed over rows: all but one have seed 0."""
+    if not is_finite(g):
+        return by_program(g)
+    half, rows, found = len(g.leaves) // 2, len(table(g.case)), list[list[float]]()
+    program = compile(g.outputs, g.leaves[:half], g.leaves[half:])
+    for seed in identity(len(g.outputs)):
+        seeds = [seed] + [[0.0] * len(seed)] * (rows - 1)
+        by_theta, by_inputs = program.vjp([g.case.leaves[:half]] * rows, seeds)
+        found.append([*by_inputs[0].tolist(), *by_theta.tolist()])
+    return found
+
+
+def is_finite(g: Graph) -> bool:
+    return all(math.isfinite(d) for row in by_backward(g) for d in row)
 
 
 def by_compiled_graph(g: Graph) -> Matrix:
@@ -105,6 +119,7 @@ FIRST: dict[str, Callable[[Graph], Matrix]] = {
     "grad": by_grad,
     "jvp": by_jvp,
     "compiled": by_program,
+    "compiled by parameters": by_parameters,
     "compiled gradient": by_compiled_graph,
     "pickled": lambda g: by_backward(g.pickled()),
     "pickled program": lambda g: by_program(g, reloaded),
