@@ -159,9 +159,8 @@ def draw(
     check_options(roots, style, labels)
     order = toposort(*roots)
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    endless = (
-        collapse is None and not auto and len(order) > number(max_nodes, "max_nodes")
-    )  # with a box for every node
+    full = collapse is None and not auto  # with a box for every node
+    endless = full and len(order) > number(max_nodes, "max_nodes")
     view = [] if endless else boxes(roots, 1 if auto else collapse, siblings)
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}

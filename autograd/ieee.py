@@ -71,9 +71,7 @@ def number(x: object, taker: str) -> float:
         try:
             return float(cast("float", x))
         except OverflowError:
-            raise OverflowError(
-                f"{taker}: an integer beyond 1.8e308, the largest float; scale it down"
-            ) from None
+            raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float; scale it") from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
     kind = type(x).__name__
     raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}")

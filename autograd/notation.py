@@ -446,7 +446,9 @@ def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
     order = toposort(*roots)
     view = boxes(roots, collapse) if collapse is not None or len(order) <= MOST else []
     if not 0 < len(view) <= MOST:
-        raise ValueError(f"a formula of {len(view or order):,} nodes is of no use; write smaller parts of the graph")
+        raise ValueError(
+            f"a formula of {len(view or order):,} nodes is of no use; write smaller parts of the graph"
+        )
     return view
 
 

@@ -40,9 +40,7 @@ def check_line(name: str, symbol: str, formula: str, partials: Partials, domain:
         what = f"its formula {formula!r} or its domain {domain!r}"
         raise ValueError(f"op {name!r}: {what} does not parse; write it as Python, in x, y, w") from error
     if unknown := ", ".join(sorted(words - {*PYTHON, *"xyw"[:n]})):
-        raise ValueError(
-            f"op {name!r}: its formula has {unknown}, which is no operand; use x, y, w and math's words"
-        )
+        raise ValueError(f"op {name!r}: its formula has {unknown}, no operand; use x, y, w, math's words")
     if any(count not in (n + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
         raise ValueError(f"op {name!r}: every partial takes z and all of the {n} operands")
     old = OPS.get(name)

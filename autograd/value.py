@@ -151,7 +151,7 @@ class Form:
         self.op, self.inner = op, [i for i, is_value in enumerate(inner) if is_value]
         self.data = [f"{x}._data" if is_value else x for x, is_value in zip(op.operands, inner, strict=True)]
         self.values = [op.operands[i] for i in self.inner]
-        self.guarded = op.domain != "" and len(op.operands) == 1  # 1/x at log(-1) would be a lie
+        self.guarded = op.domain != "" and op.name != "div"  # at log(-1), 1/x is a lie; at 0/0, 1/0 is none
         self.read = write("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})")
         self.record = self.recorder()
 

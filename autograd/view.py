@@ -62,9 +62,7 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
         return lambda scope: len(scope.path()) == collapse
     given = () if collapse is None else [collapse] if isinstance(collapse, str) else collapse
     if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(
-            f"collapse takes names, a depth or a function of the scope, not {type(given).__name__}"
-        )
+        raise TypeError(f"collapse takes names, a depth or a function, not {type(given).__name__}")
     names = list(given)
     known = {scope.name for v in order if v.scope for scope in v.scope.path()}
     for name in names:
