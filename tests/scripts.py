@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+SMALL_STACK = 256 * 1024  # bytes
+if sys.version_info[:2] == (3, 13):  # which frees ten thousand levels deep before it makes a queue of them
+    SMALL_STACK = 1024 * 1024
 GRAPH = """
 from autograd import Value, composite, exp, log, sin
 
