@@ -38,7 +38,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.value import NO_GRAD
-from tests.scripts import SMALL_STACK
+from tests.scripts import SMALL_STACK, needs_docstrings
 
 ROOT = Path(__file__).parent.parent
 NUMPY_TYPES = [
@@ -557,6 +557,7 @@ def test_no_grad_as_a_block() -> None:
     assert (x * 2).op is not None
 
 
+@needs_docstrings
 def test_no_grad_as_a_decorator() -> None:
     @no_grad()
     def square(x: Value) -> Value:
