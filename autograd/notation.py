@@ -265,6 +265,14 @@ class Labels:
     words: dict[Value, str] = field(default_factory=dict[Value, str])  # leaves that are more than an arrow
 
 
+def unused(taken: set[str], stem: str, letters: str = "") -> Iterator[str]:
+    """The letters, then stem1, stem2, ..., without those that look like a name that is taken."""
+    for name in chain(letters, (f"{stem}{i}" for i in count(1))):
+        if TEXT.name(name) not in taken:
+            taken.add(TEXT.name(name))
+            yield name
+
+
 class Formulas:
     """Every Value of a graph as an Expr, and which of them have names.
 
@@ -281,11 +289,11 @@ class Formulas:
         named = [v for v in self.home if v.name]
         looks = Counter(TEXT.name(v.name) for v in named)
         self.taken = {*looks, *(v.name.rstrip("0123456789").rstrip("_") for v in named)}
-        numbered = {v.name: self.unused(v.name) for v in named}
+        numbered = {v.name: unused(self.taken, v.name) for v in named}
         self.names = {v: next(numbered[v.name]) if looks[TEXT.name(v.name)] > 1 else v.name for v in named}
         nameless = [v for v in self.home if v.op is None and not v.name and v not in roots]
         letters = {"y": "yzf", "u": "uvspqr", "x": "x" * (len(nameless) == 1)}
-        self.fresh = {stem: self.unused(stem, first) for stem, first in letters.items()}
+        self.fresh = {stem: unused(self.taken, stem, first) for stem, first in letters.items()}
         for v in [*roots, *nameless]:
             self.letter(v)
         own = self.names[roots[0]]
@@ -296,13 +304,6 @@ class Formulas:
         self.kinds = dict.fromkeys((box.scope.name, *box.inside) for box in view if box.scope)
         for box in view:
             self.read_box(box)
-
-    def unused(self, stem: str, letters: str = "") -> Iterator[str]:
-        """The letters, then stem1, stem2, ..., without those that look like a name that is taken."""
-        for name in chain(letters, (f"{stem}{i}" for i in count(1))):
-            if TEXT.name(name) not in self.taken:
-                self.taken.add(TEXT.name(name))
-                yield name
 
     def letter(self, v: Value) -> str:
         """Its name; a new letter if it had none."""

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+SMALL_STACK = 256 * 1024  # bytes
+if sys.version_info[:2] == (3, 13):  # which frees ten thousand levels deep before it makes a queue of them
+    SMALL_STACK = 2048 * 1024
+needs_docstrings = pytest.mark.skipif(sys.flags.optimize > 1, reason="python -OO leaves docstrings out")
 GRAPH = """
 from autograd import Value, composite, exp, log, sin
 

@@ -19,6 +19,7 @@ from autograd import Value, sigmoid, toposort
 from autograd.view import boxes
 from nn import LOSSES, bce, bce_with_logits, cross_entropy, cross_entropy_with_logits, hinge, mse, softmax
 from tests.oracle import mp
+from tests.scripts import needs_docstrings
 
 Exact = Any
 NAMES = ["mse", "bce", "bce_with_logits", "hinge", "cross_entropy", "cross_entropy_with_logits"]
@@ -78,6 +79,7 @@ def near(x: Exact, rel: float = 1e-13, least: float = 1e-15) -> Any:
     return pytest.approx(float(x), rel=rel, abs=least)
 
 
+@needs_docstrings
 def test_the_table_of_losses() -> None:
     assert list(LOSSES) == NAMES
     assert [LOSSES[name] is getattr(nn, name) for name in NAMES] == [True] * 6

@@ -618,7 +618,9 @@ def names_of_the_engine() -> dict[str, set[str]]:
     modules = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "autograd"}
     spaces: dict[str, object] = {**modules, "Value": Value, "Op": Op}
     return {
-        name: {key for key, x in vars(space).items() if not ismodule(x)} for name, space in spaces.items()
+        name: {key for key, x in vars(space).items() if not ismodule(x)}
+        - {"__slotnames__"}  # copyreg's cache
+        for name, space in spaces.items()
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from autograd import Value, composite, draw, exp, grad, no_grad, scope, tanh, toposort
 from autograd.view import Box, boxes
+from tests.scripts import needs_docstrings
 
 
 @composite
@@ -72,6 +73,7 @@ def test_a_composite_with_a_name() -> None:
     assert (y.scope.name, y.scope.parent, y.scope.path()) == ("affine map", None, [y.scope])
 
 
+@needs_docstrings
 def test_a_composite_looks_like_its_function() -> None:
     assert (sigmoid.__name__, sigmoid.__doc__, affine.__name__) == ("sigmoid", "One over one plus.", "affine")
     assert affine(Value(1.0), Value(2.0), b=3.0).data == 5.0

@@ -11,6 +11,7 @@ import pytest
 
 import autograd
 import nn
+from tests.scripts import needs_docstrings
 
 ROOT = Path(autograd.__file__).parent
 PACKAGES = (autograd, nn)
@@ -101,6 +102,7 @@ def public() -> list[tuple[str, object]]:
     return [(name, thing) for name, thing in things if callable(thing) and name[0] != "_"]
 
 
+@needs_docstrings
 @pytest.mark.parametrize(("name", "thing"), public(), ids=lambda x: x if isinstance(x, str) else "")
 def test_everything_public_is_documented(name: str, thing: object) -> None:
     assert inspect.getdoc(thing), name

@@ -397,7 +397,7 @@ def test_a_nan_seed_and_an_infinite_one_go_through() -> None:
 
 BAD_SEEDS = [
     *("1", b"1", None, True, np.True_, 1j, np.complex128(1), [1.0], (1.0,), {}, object(), Decimal(1)),
-    *(np.array(1.0), np.array([1.0]), np.timedelta64(1), Value(1.0)),
+    *(np.array(1.0), np.array([1.0]), np.timedelta64(1, "s"), Value(1.0)),
 ]
 
 

@@ -38,6 +38,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.value import NO_GRAD
+from tests.scripts import SMALL_STACK, needs_docstrings
 
 ROOT = Path(__file__).parent.parent
 NUMPY_TYPES = [
@@ -69,7 +70,7 @@ REFUSED: list[tuple[Any, str]] = [
     (np.array([2.0, 3.0]), ".item()"),
     (np.array([[2.0, 3.0], [4.0, 5.0]]), ".item()"),
     (np.array([2]), ".item()"),
-    (np.timedelta64(2), "float("),
+    (np.timedelta64(2, "s"), "float("),
     (np.datetime64(2, "s"), "convert it"),
     (np.str_("2"), "float("),
     (object(), "convert it"),
@@ -556,6 +557,7 @@ def test_no_grad_as_a_block() -> None:
     assert (x * 2).op is not None
 
 
+@needs_docstrings
 def test_no_grad_as_a_decorator() -> None:
     @no_grad()
     def square(x: Value) -> Value:
@@ -1055,7 +1057,7 @@ def test_a_chain_of_a_million_nodes() -> None:
 
 
 def test_a_deep_chain_is_freed_in_a_thread_with_a_small_stack() -> None:
-    script = """
+    script = f"""
 import threading
 from autograd import Value
 def work():
@@ -1064,7 +1066,7 @@ def work():
         y = y * 1.0 + y
     y.backward()
     del y
-threading.stack_size(256 * 1024)
+threading.stack_size({SMALL_STACK})
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
