@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from . import value as engine  # its generated functions make the nodes
 from .derivatives import grad, jvp, vjp
-from .ieee import ERRORS, PYTHON, Real, number
+from .ieee import ERRORS, INTEGER, PYTHON, UNREAL, Real, number
 from .notation import formula
 from .operators import Scalar
 from .scopes import within
@@ -136,8 +136,12 @@ def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) 
     is not finite; TypeError where f does not give a Value.  At a kink a derivative is a convention, which no
     slope need share: step aside.
     """
-    if not isinstance(order, int) or order < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"gradcheck's order is a whole number from 1, not {order!r}")
+    if not callable(f):
+        raise TypeError(f"gradcheck takes a function of Values, not {type(f).__name__}")
+    if not isinstance(order, INTEGER) or isinstance(order, UNREAL) or not 1 <= order <= 9:
+        raise ValueError(f"gradcheck's order is a whole number from 1 to 9, not {order!r}")
+    if not 0 < number(tolerance, "gradcheck's tolerance") < 1:
+        raise ValueError(f"gradcheck's tolerance is a number between 0 and 1, not {tolerance!r}")
     names, point = named(f, len(xs)), [number(x, "gradcheck") for x in xs]
     top = Problem("f", f, dict(zip(names, point, strict=True)))
     mixed = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]

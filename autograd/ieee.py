@@ -52,6 +52,7 @@ SPACES = {**PYTHON}, {**NUMPY}  # copies, since eval puts its builtins into them
 Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
+INTEGER: tuple[type[Any], ...] = (int, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),

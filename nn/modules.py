@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
-from autograd.ieee import REAL, UNREAL, number
+from autograd.ieee import INTEGER, REAL, UNREAL, number
 from autograd.value import scalar
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
@@ -124,7 +124,7 @@ def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
 
 
 def whole(n: int, what: str) -> int:
-    if not isinstance(n, (int, np.integer)) or isinstance(n, UNREAL) or n < 1:  # pyright: ignore
+    if not isinstance(n, INTEGER) or isinstance(n, UNREAL) or n < 1:  # pyright: ignore
         raise ValueError(f"{what} must be a whole number from 1, not {n!r}")
     return n
 

@@ -44,7 +44,7 @@ WAYS_OUT = (  # what it takes to be told what is wanted instead
     r"it has|has numbers|go from|ends in|as in|invalid int|rows, but|not finite",
 )
 WANTED = re.compile("|".join(WAYS_OUT))
-REFUSALS, CASES = 18_701, 22_304
+REFUSALS, CASES = 19_092, 22_714
 
 
 # The objects
@@ -204,6 +204,14 @@ def real(x: Any) -> bool:
     return number and (type(x) is not int or abs(x) < 10**308)
 
 
+def few(x: Any) -> bool:
+    return whole(x) and x < 10
+
+
+def finite(x: Any) -> bool:
+    return real(x) and math.isfinite(x)
+
+
 def is_a(*types: Any) -> Test:
     return lambda x: isinstance(x, types)
 
@@ -348,6 +356,11 @@ CALLS |= {
     "jvp y": Call(lambda s, bad: autograd.jvp(bad, {s.x: 1.0}), value),
     "jvp tangents": Call(lambda s, bad: autograd.jvp(s.y, bad), "empty dict, dict of Values"),
     "jvp tangents: one": Call(lambda s, bad: autograd.jvp(s.y, {s.x: bad}), scalar),
+    "gradcheck f": Call(lambda s, bad: autograd.gradcheck(bad, 0.5), "function of one", callable),
+    "gradcheck xs": Call(lambda s, bad: autograd.gradcheck(autograd.exp, bad), finite),
+    "gradcheck order": Call(lambda s, bad: autograd.gradcheck(autograd.exp, 0.5, order=bad), few),
+    "gradcheck tolerance": Call(lambda s, bad: autograd.gradcheck(autograd.exp, 0.5, tolerance=bad)),
+    "locate_nonfinite y": Call(lambda s, bad: autograd.locate_nonfinite(bad), value),
     "hvp y": Call(lambda s, bad: autograd.hvp(bad, [s.x], [1.0]), value),
     "hvp xs": Call(lambda s, bad: autograd.hvp(s.y, bad, [1.0]), "dict of Values"),
     "hvp v": Call(
@@ -698,8 +711,19 @@ def test_as_many_as_there_were() -> None:
     assert len(CALLS) * len(OBJECTS) == CASES
 
 
-PASSIVE = {"Drawing", "Frame", "Page", "Program", "Step", "History", "Loss", "Module"}  # not made by users
-ERRORS = {"GraphvizMissingError", "StaleGraphError"}
+PASSIVE = {
+    "Drawing",
+    "Frame",
+    "Page",
+    "Program",
+    "Step",
+    "History",
+    "Loss",
+    "Module",
+    "Checked",
+    "Nonfinite",
+}  # not made by users
+ERRORS = {"GraphvizMissingError", "StaleGraphError", "GradcheckError"}
 
 
 def parameters() -> list[str]:

@@ -62,6 +62,7 @@ READ: dict[str, Use] = {  # what works on a graph of any size
     "jacobian": lambda y, x: autograd.jacobian([y], [x]),
     "hessian": lambda y, x: autograd.hessian(y, [x]),
     "compile": computed,
+    "locate_nonfinite": lambda y, x: autograd.locate_nonfinite(y),
     "compile: pickle": lambda y, x: pickle.loads(pickle.dumps(autograd.compile(y, [x]))),
     "repr": lambda y, x: f"{y!r} {y} {y:.3f}",
     "hash": lambda y, x: (hash(y), y == x, y < x, y <= x, y > x, y >= x),
@@ -109,6 +110,13 @@ ALIAS = {
 }
 NO_GRAPH = {"Value", "Op", "Frame", "Page", "Drawing", "Step", "History", "Loss", "parameter", "fit"}
 NO_GRAPH |= {"composite", "scope", "no_grad", "StaleGraphError", "GraphvizMissingError"}
+NO_GRAPH |= {
+    "gradcheck",
+    "record_lines",
+    "Checked",
+    "GradcheckError",
+    "Nonfinite",
+}  # for functions and blocks
 NO_GRAPH |= {"__init__", "__bool__", "__float__"}  # which refuse every Value, or make one
 
 
