@@ -301,7 +301,7 @@ class Scene:
 def operators() -> Iterator[tuple[str, Call]]:
     for word in ARITHMETIC:
         for name in (word, f"i{word}"):
-            op, ours = getattr(operator, name), either(masked, fraction)  # before 3.12, Fraction ** x answers
+            op, ours = getattr(operator, name), either(masked, fraction)  # before 3.13, Fraction ** x answers
             yield f"x {name} bad", Call(lambda s, bad, op=op: op(s.x, bad), scalar)
             yield f"bad {name} x", Call(lambda s, bad, op=op: op(bad, s.x), either(scalar, answers), ours)
     for word in COMPARISONS:
