@@ -67,7 +67,7 @@ def by_backward(g: Graph) -> Matrix:
 
 
 def by_grad(g: Graph) -> Matrix:
-    return [[d.data for d in grad(y, g.leaves)] for y in g.outputs]
+    return [[grad(y, x).data for x in g.leaves] for y in g.outputs]
 
 
 def by_jvp(g: Graph) -> Matrix:
@@ -76,7 +76,7 @@ def by_jvp(g: Graph) -> Matrix:
 
 def table(case: Case) -> Matrix:
     """The case's two rows, over and over in the longer programs, so that NumPy's code runs as well."""
-    return [[*case.leaves], [*case.row]] * (12 if case.places % 2 else 1)
+    return [[*case.leaves], [*case.row]] * (20 if case.places % 2 else 1)
 
 
 def by_program(g: Graph, again: Callable[[Any], Any] = lambda program: program) -> Matrix:
