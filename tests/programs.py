@@ -85,7 +85,7 @@ def random_case(rng: Random, most: int, guarded: bool = True) -> Case:
     directions = tuple(tuple(rng.choice([1.0, -1.0, 2.0, 0.5]) for _ in leaves) for _ in range(3))
     numbers, program = [*leaves], list[tuple[str, *tuple[int | float, ...]]]()
     sums = 0  # so many more terms of a sum
-    for _ in range(rng.randint(1, most)):
+    for _ in range(rng.randint(1, rng.choice([most, max(most // 4, 3)]))):
         name = "add" if sums else rng.choice(STRAIGHT if kind == "plain" and rng.random() < 0.7 else NAMES)
         chosen = operands(rng, len(numbers), ARITY[name], kind)
         if sums and isinstance(chosen[1], int):

@@ -22,12 +22,12 @@ from tests.jets import UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
 from tests.programs import Case, random_case
 
-many = settings(deadline=None, derandomize=True, database=None, max_examples=120)
+many = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 some = settings(many, max_examples=25)
 randoms = st.randoms(use_true_random=False)
 Matrix: TypeAlias = "list[list[float]]"  # a row for every output
 COMPILED_FLOOR = 1e-307  # below it a Program's numbers may be 0, as its README says
-LONG, SHORT = 40, 10  # ops in a program for the first derivatives, and for the third
+LONG, SHORT = 60, 10  # ops in a program for the first derivatives, and for the third
 
 
 def identity(n: int) -> Matrix:
@@ -273,10 +273,10 @@ def survey(kind: str, count: int) -> Tally:
 
 def test_what_the_survey_counts() -> None:
     """Most moderate numbers are claimed, and nan is seen to come out at poles and outside of domains."""
-    moderate, wild = survey("order 1, moderate numbers", 100), survey("order 1, any numbers", 100)
-    assert moderate.programs == wild.programs == 100
-    assert moderate.numbers > 4000 > 10 * moderate.loud and moderate.silent < moderate.numbers / 5
-    assert wild.numbers > 1500 and wild.loud > 50
+    moderate, wild = survey("order 1, moderate numbers", 60), survey("order 1, any numbers", 60)
+    assert moderate.programs == wild.programs == 60
+    assert moderate.numbers > 2000 and moderate.loud == 0 and moderate.silent < moderate.numbers / 5
+    assert wild.numbers > 1000 and wild.loud > 30
     assert 1 >= max(moderate.worst, wild.worst) > 0.01  # the bound is not a hundred times what is needed
 
 
@@ -671,7 +671,7 @@ def test_the_nth_derivative_of_x_to_the_n_is_its_factorial(n: int, x: float) -> 
         y = make(leaf)
         for _ in range(n):
             y = grad(y, leaf)
-        assert y.data == pytest.approx(math.factorial(n), rel=1e-12 * (x == 0.3))
+        assert y.data == math.factorial(n)
         assert grad(y, leaf).data == 0
 
 
