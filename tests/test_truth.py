@@ -93,10 +93,10 @@ def by_parameters(g: Graph) -> Matrix:
     if not is_finite(g):
         return by_program(g)
     half, rows, found = len(g.leaves) // 2, len(table(g.case)), list[list[float]]()
-    program = compile(g.outputs, g.leaves[:half], g.leaves[half:])
-    for seed in identity(len(g.outputs)):
-        seeds = [seed] + [[0.0] * len(seed)] * (rows - 1)
-        by_theta, by_inputs = program.vjp([g.case.leaves[:half]] * rows, seeds)
+    seeds, X = [1.0] + [0.0] * (rows - 1), [g.case.leaves[:half]] * rows
+    for y in g.outputs:
+        program = compile(y, g.leaves[:half], g.leaves[half:])
+        by_theta, by_inputs = program.value_and_grad(X, weights=seeds)[1], program.vjp(X, seeds)[1]
         found.append([*by_inputs[0].tolist(), *by_theta.tolist()])
     return found
 
