@@ -241,6 +241,8 @@ class Arithmetic:
         return settled(z, x.value / y.value, x, y) if y.value else z
 
     def power(self, x: Jet, y: Jet) -> Jet:
+        if y.value == 0 and not mp.isfinite(x.value):  # nan**0 is 1, and a compiled nan is gone there
+            return self.unknown()
         if not (mp.isfinite(x.value) and mp.isfinite(y.value)):
             return lost(dict.fromkeys({**x.terms, **y.terms}, mp.nan))
         if set(y.sizes) == {0}:  # a constant

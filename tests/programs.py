@@ -84,9 +84,13 @@ def random_case(rng: Random, most: int, guarded: bool = True) -> Case:
     leaves = tuple(number(rng, kind) for _ in range(rng.randint(1, 4)))
     directions = tuple(tuple(rng.choice([1.0, -1.0, 2.0, 0.5]) for _ in leaves) for _ in range(3))
     numbers, program = [*leaves], list[tuple[str, *tuple[int | float, ...]]]()
-    for _ in range(rng.randint(1, most)):
-        name = rng.choice(STRAIGHT if kind == "plain" and rng.random() < 0.7 else NAMES)
+    sums = 0  # so many more terms of a sum
+    for _ in range(rng.randint(1, rng.choice([most, max(most // 4, 3)]))):
+        name = "add" if sums else rng.choice(STRAIGHT if kind == "plain" and rng.random() < 0.7 else NAMES)
         chosen = operands(rng, len(numbers), ARITY[name], kind)
+        if sums and isinstance(chosen[1], int):
+            chosen[0] = len(numbers) - 1
+        sums = sums - 1 if sums else rng.randint(2, 9) * (rng.random() < 0.05)
         given = [numbers[x] if isinstance(x, int) else x for x in chosen]
         if guarded and not gentle(name, given):
             name = ["tanh", "minimum", "where"][ARITY[name] - 1]

@@ -22,12 +22,12 @@ from tests.jets import UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
 from tests.programs import Case, random_case
 
-many = settings(deadline=None, derandomize=True, database=None, max_examples=120)
+many = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 some = settings(many, max_examples=25)
 randoms = st.randoms(use_true_random=False)
 Matrix: TypeAlias = "list[list[float]]"  # a row for every output
 COMPILED_FLOOR = 1e-307  # below it a Program's numbers may be 0, as its README says
-LONG, SHORT = 40, 10  # ops in a program for the first derivatives, and for the third
+LONG, SHORT = 60, 10  # ops in a program for the first derivatives, and for the third
 
 
 def identity(n: int) -> Matrix:
@@ -67,7 +67,7 @@ def by_backward(g: Graph) -> Matrix:
 
 
 def by_grad(g: Graph) -> Matrix:
-    return [[d.data for d in grad(y, g.leaves)] for y in g.outputs]
+    return [[grad(y, x).data for x in g.leaves] for y in g.outputs]
 
 
 def by_jvp(g: Graph) -> Matrix:
@@ -76,7 +76,7 @@ def by_jvp(g: Graph) -> Matrix:
 
 def table(case: Case) -> Matrix:
     """The case's two rows, over and over in the longer programs, so that NumPy's code runs as well."""
-    return [[*case.leaves], [*case.row]] * (12 if case.places % 2 else 1)
+    return [[*case.leaves], [*case.row]] * (20 if case.places % 2 else 1)
 
 
 def by_program(g: Graph, again: Callable[[Any], Any] = lambda program: program) -> Matrix:
@@ -93,10 +93,10 @@ def by_parameters(g: Graph) -> Matrix:
     if not is_finite(g):
         return by_program(g)
     half, rows, found = len(g.leaves) // 2, len(table(g.case)), list[list[float]]()
-    program = compile(g.outputs, g.leaves[:half], g.leaves[half:])
-    for seed in identity(len(g.outputs)):
-        seeds = [seed] + [[0.0] * len(seed)] * (rows - 1)
-        by_theta, by_inputs = program.vjp([g.case.leaves[:half]] * rows, seeds)
+    seeds, X = [1.0] + [0.0] * (rows - 1), [g.case.leaves[:half]] * rows
+    for y in g.outputs:
+        program = compile(y, g.leaves[:half], g.leaves[half:])
+        by_theta, by_inputs = program.value_and_grad(X, weights=seeds)[1], program.vjp(X, seeds)[1]
         found.append([*by_inputs[0].tolist(), *by_theta.tolist()])
     return found
 
@@ -273,10 +273,10 @@ def survey(kind: str, count: int) -> Tally:
 
 def test_what_the_survey_counts() -> None:
     """Most moderate numbers are claimed, and nan is seen to come out at poles and outside of domains."""
-    moderate, wild = survey("order 1, moderate numbers", 100), survey("order 1, any numbers", 100)
-    assert moderate.programs == wild.programs == 100
-    assert moderate.numbers > 4000 > 10 * moderate.loud and moderate.silent < moderate.numbers / 5
-    assert wild.numbers > 1500 and wild.loud > 50
+    moderate, wild = survey("order 1, moderate numbers", 60), survey("order 1, any numbers", 60)
+    assert moderate.programs == wild.programs == 60
+    assert moderate.numbers > 2000 and moderate.loud == 0 and moderate.silent < moderate.numbers / 5
+    assert wild.numbers > 1000 and wild.loud > 30
     assert 1 >= max(moderate.worst, wild.worst) > 0.01  # the bound is not a hundred times what is needed
 
 
@@ -676,7 +676,7 @@ def test_the_nth_derivative_of_x_to_the_n_is_its_factorial(n: int, x: float) -> 
         y = make(leaf)
         for _ in range(n):
             y = grad(y, leaf)
-        assert y.data == pytest.approx(math.factorial(n), rel=1e-12 * (x == 0.3))
+        assert y.data == math.factorial(n)
         assert grad(y, leaf).data == 0
 
 
