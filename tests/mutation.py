@@ -44,6 +44,7 @@ ELSEWHERE = ("browser", "demos", "drawing", "main", "mutation", "size", "stepper
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
+QUICK = 0.3  # the same where only a look is taken
 ROUNDS = ((1.5, 1.5), (10.0, SLOW))  # seconds of all tests of a mutant, and of the slowest
 NO_IMPORT = 77  # an exit code
 SEEN: set[str] = set()  # what a test executed, as "module:line"
@@ -150,7 +151,7 @@ class Session:
                 if not (pid := os.fork()):
                     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                     resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
-                    self.limit(30.0)
+                    self.limit(2 * SLOW)
                     self.job = left[-1]
                     return self.job
                 running[pid] = left.pop()
@@ -168,7 +169,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self.limit(self.limits.get(item.nodeid, 1.2 * SLOW))
+        self.limit(self.limits.get(item.nodeid, SLOW))
 
     def run(self, args: list[str], at_end: Callable[[int], None] = lambda code: None) -> None:
         """The session in a process of its own, without a word."""
@@ -197,8 +198,8 @@ def test_files() -> list[str]:
 
 
 @dataclass
-class Test:
-    """What is known of a test: its seconds, and the lines that it executes."""
+class Known:
+    """A test: its seconds, and the lines that it executes."""
 
     name: str
     seconds: float
@@ -225,6 +226,7 @@ class Baseline(Session):
         if item is None:
             return True
         session.items[:] = [item]
+        self.limits = {item.nodeid: QUICK if self.thin else 1.2 * SLOW}
         SEEN.clear()
         self.start = time.process_time()
         return None
@@ -251,7 +253,7 @@ def kept(test_file: str, thin: bool) -> Path:
     return Path(tempfile.gettempdir()) / f"mutation-baseline-{Path(test_file).stem}-{key}.jsonl"
 
 
-def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Test], set[str]]:
+def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Known], set[str]]:
     """All tests that can be used, and the lines that imports execute."""
     rows = list[dict[str, Any]]()
     for file in files:
@@ -261,7 +263,7 @@ def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Test], set[
             session.run([file], session.finish)
             new.replace(path)
         rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    tests = [Test(row["name"], row["seconds"], set(row["lines"])) for row in rows if "name" in row]
+    tests = [Known(row["name"], row["seconds"], set(row["lines"])) for row in rows if "name" in row]
     return tests, {line for row in rows for line in row.get("early", ())}
 
 
@@ -272,8 +274,8 @@ CORE_TESTS = [f"tests/test_{name}.py" for name in CORE]
 class Choice:
     """Which tests are to notice a mutant, those that execute it first, one case of each before the next."""
 
-    def __init__(self, tests: list[Test], early: set[str]) -> None:
-        cases: dict[str, list[Test]] = defaultdict(list)
+    def __init__(self, tests: list[Known], early: set[str]) -> None:
+        cases: dict[str, list[Known]] = defaultdict(list)
         for test in sorted(tests, key=lambda test: test.seconds):
             cases[test.name.split("[")[0]].append(test)
         turns = [(i, test.seconds, test) for group in cases.values() for i, test in enumerate(group)]
@@ -288,7 +290,7 @@ class Choice:
         """Whether the mutant is seen while modules are imported, or tests collected."""
         return not in_a_function(mutant) or any(line in self.early for line in lines_of(mutant))
 
-    def candidates(self, mutant: Mutant) -> list[Test]:
+    def candidates(self, mutant: Mutant) -> list[Known]:
         """The tests that execute the mutant's statement; where imports do, then those with its name, then all."""
         found = dict.fromkeys(self.by_line.get(f"{mutant.module}:{mutant.line}", ()))
         if self.at_import(mutant):
@@ -299,10 +301,10 @@ class Choice:
             found |= dict.fromkeys(range(len(self.tests)))
         return [self.tests[i] for i in found]
 
-    def choose(self, mutant: Mutant, turn: int) -> list[Test]:
+    def choose(self, mutant: Mutant, turn: int) -> list[Known]:
         """The tests of a round: so many as fit into its time."""
         total, slowest = ROUNDS[turn]
-        found, seconds = list[Test](), 0.0
+        found, seconds = list[Known](), 0.0
         candidates = self.candidates(mutant)
         if turn == 0 and self.at_import(mutant):  # every file costs time
             names = [test.name.split("::")[0] for test in candidates]
@@ -362,7 +364,7 @@ class Job:
 
     number: int
     mutant: Mutant
-    tests: list[Test]
+    tests: list[Known]
     early: bool
 
 
@@ -450,7 +452,7 @@ def run(chosen: list[Mutant], files: list[str], thin: bool = False) -> list[str]
     choice, known = Choice(*baseline(files, thin)), listed()
     found = ["survived"] * len(chosen)
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(len(ROUNDS)):
+        for turn in range(1 if thin else len(ROUNDS)):
             results = Path(folder) / f"round{turn}"
             results.touch()
             left = [(i, m) for i, m in enumerate(chosen) if found[i] == "survived" and not (turn and m.key in known)]

@@ -719,3 +719,24 @@ def test_distance_between_floats() -> None:
     assert ulp_error(INF, mp.mpf(2) ** 1024 - mp.mpf(2) ** 970) == 0.5
     assert ulp_error(0.0, mp.mpf(2) ** -1075) == 0.5
     assert ulp_error(1.0, 1 + mp.mpf(2) ** -54) == 0.25
+
+
+@every_op
+def test_book_partials_have_no_slip_in_the_last_digits(name: str) -> None:
+    """Near 1, where nothing cancels, what is printed is right to a few units in the last place."""
+    op = TABLE[name]
+    leaves = [Value(x) for x in (0.8, 0.25, 1.7)[: ARITY[name]]]
+    z = op(*leaves)
+    for printed, accurate in zip(op.book, op.partials, strict=True):
+        a, b = number(printed(z, *leaves)), number(accurate(z, *leaves))
+        assert a == pytest.approx(b, rel=1e-14, abs=0.0)
+
+
+def test_an_op_without_a_book_has_its_own_partials() -> None:
+    assert TABLE["exp"].book is TABLE["exp"].partials
+    assert TABLE["tanh"].book is not TABLE["tanh"].partials
+
+
+def test_an_op_without_a_domain_is_defined_everywhere() -> None:
+    assert TABLE["exp"].defined(NAN) is True
+    assert (TABLE["log"].defined(1.0), TABLE["log"].defined(-1.0)) == (True, False)
