@@ -46,7 +46,10 @@ class Mutant:
             old = getattr(self.parent, self.field)
             setattr(self.parent, self.field, new)
         else:
-            old, getattr(self.parent, self.field)[self.index] = getattr(self.parent, self.field)[self.index], new
+            old, getattr(self.parent, self.field)[self.index] = (
+                getattr(self.parent, self.field)[self.index],
+                new,
+            )
         return old
 
     def tree_text(self) -> str:
@@ -107,7 +110,11 @@ def left_out(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Global() | ast.keyword(arg="strict"):
             return True
-        case ast.Expr(ast.Constant()) | ast.AnnAssign(value=None) | ast.AnnAssign(annotation=ast.Name("TypeAlias")):
+        case (
+            ast.Expr(ast.Constant())
+            | ast.AnnAssign(value=None)
+            | ast.AnnAssign(annotation=ast.Name("TypeAlias"))
+        ):
             return True
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Assign(value=ast.Call(ast.Name("TypeVar"))):
             return True
@@ -126,7 +133,9 @@ def children(place: Place) -> Iterator[Place]:
             continue
         many = isinstance(value, list)
         for i, child in enumerate(value if many else [value]):
-            cast_type = field == "args" and i == 0 and getattr(getattr(node, "func", None), "id", "") == "cast"
+            cast_type = (
+                field == "args" and i == 0 and getattr(getattr(node, "func", None), "id", "") == "cast"
+            )
             if isinstance(child, ast.AST) and not left_out(child) and not cast_type:
                 yield replace(around, parent=node, field=field, index=i if many else None, node=child)
 
@@ -221,7 +230,15 @@ def statements(node: Any) -> Iterator[tuple[Any, str]]:
             yield ast.AugAssign(target, ARITHMETIC[type(op)](), value), ""
             yield ast.Assign([target], value), ""
             yield ast.Pass(), ""
-        case ast.Assign() | ast.AnnAssign() | ast.Expr() | ast.Raise() | ast.Continue() | ast.Break() | ast.Delete():
+        case (
+            ast.Assign()
+            | ast.AnnAssign()
+            | ast.Expr()
+            | ast.Raise()
+            | ast.Continue()
+            | ast.Break()
+            | ast.Delete()
+        ):
             yield ast.Pass(), ""
         case ast.With(items, body):
             yield ast.If(ast.Constant(True), body, []), f"no with {', '.join(map(ast.unparse, items))}"
@@ -248,7 +265,16 @@ def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
                 if isinstance(place.node, ast.stmt | ast.Lambda):
                     line = lineno
                 yield Mutant(
-                    module, place.function, line, source, change, tree, place.parent, place.field, place.index, new
+                    module,
+                    place.function,
+                    line,
+                    source,
+                    change,
+                    tree,
+                    place.parent,
+                    place.field,
+                    place.index,
+                    new,
                 )
 
 

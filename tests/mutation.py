@@ -40,7 +40,16 @@ OTHERS = (
 )  # fmt: skip
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95
-ELSEWHERE = ("browser", "demos", "drawing", "main", "mutation", "size", "stepper", "view")  # tests of other things
+ELSEWHERE = (
+    "browser",
+    "demos",
+    "drawing",
+    "main",
+    "mutation",
+    "size",
+    "stepper",
+    "view",
+)  # tests of other things
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
@@ -82,7 +91,9 @@ class Finder:
         if name not in self.makers:
             return None
         file = path_of(name.split(".")[1])
-        return importlib.util.spec_from_file_location(name, file, loader=Loader(name, file, self.makers[name]))
+        return importlib.util.spec_from_file_location(
+            name, file, loader=Loader(name, file, self.makers[name])
+        )
 
 
 def import_with(makers: dict[str, Callable[[str], CodeType]]) -> None:
@@ -115,9 +126,17 @@ class Probes(ast.NodeTransformer):
 
     def generic_visit(self, node: Any) -> Any:
         super().generic_visit(node)
-        for name in ("body", "orelse", "finalbody") if self.depth and not isinstance(node, ast.Lambda | ast.IfExp) else ():
+        for name in (
+            ("body", "orelse", "finalbody")
+            if self.depth and not isinstance(node, ast.Lambda | ast.IfExp)
+            else ()
+        ):
             block = getattr(node, name, None) or []
-            at = [i for i, x in enumerate(block) if not isinstance(x, ast.Expr) or not isinstance(x.value, ast.Constant)]
+            at = [
+                i
+                for i, x in enumerate(block)
+                if not isinstance(x, ast.Expr) or not isinstance(x.value, ast.Constant)
+            ]
             for i in reversed(at):
                 block.insert(i, ast.copy_location(ast.Expr(self.probe(block[i])), block[i]))
         return node
@@ -248,7 +267,9 @@ class Baseline(Session):
 
 def kept(test_file: str, thin: bool) -> Path:
     """Where the baseline of a file with tests is kept until a source changes."""
-    sources = sorted([*ROOT.glob("autograd/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file])
+    sources = sorted(
+        [*ROOT.glob("autograd/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file]
+    )
     key = hashlib.sha256(b"\0".join([path.read_bytes() for path in sources]) + bytes([thin])).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"mutation-baseline-{Path(test_file).stem}-{key}.jsonl"
 
@@ -455,7 +476,11 @@ def run(chosen: list[Mutant], files: list[str], thin: bool = False) -> list[str]
         for turn in range(1 if thin else len(ROUNDS)):
             results = Path(folder) / f"round{turn}"
             results.touch()
-            left = [(i, m) for i, m in enumerate(chosen) if found[i] == "survived" and not (turn and m.key in known)]
+            left = [
+                (i, m)
+                for i, m in enumerate(chosen)
+                if found[i] == "survived" and not (turn and m.key in known)
+            ]
             jobs = [Job(i, m, choice.choose(m, turn), choice.at_import(m)) for i, m in left]
             Mutants(results, [job for job in jobs if job.tests]).run(files)
             for line in results.read_text(encoding="utf-8").splitlines():
@@ -491,7 +516,9 @@ def spread_evenly(things: list[Mutant], sample: int | None) -> list[Mutant]:
     return things if sample is None or sample >= n else [things[i * n // sample] for i in range(sample)]
 
 
-def examine(modules: Sequence[str], sample: int | None = None, thin: bool = False) -> list[tuple[Mutant, str]]:
+def examine(
+    modules: Sequence[str], sample: int | None = None, thin: bool = False
+) -> list[tuple[Mutant, str]]:
     """Mutants of these modules, all or so many, with their verdicts."""
     chosen, controls = spread_evenly(mutants(modules), sample), unchanged(modules[:1] if thin else modules)
     verdicts = run([*chosen, *controls], CORE_TESTS if thin else test_files(), thin)
@@ -517,7 +544,9 @@ def table(results: list[tuple[Mutant, str]]) -> Iterator[str]:
         mine = [(m, found) for m, found in results if module in (m.module, "all")]
         counts, left = Counter(found for _, found in mine), survivors(mine)
         equivalent = sum(m.key in known for m in left)
-        numbers = f"{counts['timeout']:10} {counts['no import']:10} {equivalent:11} {len(left) - equivalent:10}"
+        numbers = (
+            f"{counts['timeout']:10} {counts['no import']:10} {equivalent:11} {len(left) - equivalent:10}"
+        )
         yield f"{module:12} {len(mine):7} {counts['killed']:7} {numbers} {score(mine):7.1%}"
 
 
@@ -549,7 +578,9 @@ def figures(modules: Sequence[str] | None = None, sample: int | None = None) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.split("\n")[0])
-    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)}; all if none is named")
+    parser.add_argument(
+        "modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)}; all if none is named"
+    )
     parser.add_argument("--sample", type=int, metavar="N", help="so many mutants, evenly spread")
     parser.add_argument("--thin", action="store_true", help="only the core's tests, and one case of each")
     given = parser.parse_args(arguments)

@@ -163,9 +163,15 @@ def test_verdicts(status: int, wanted: str) -> None:
 
 
 def test_tests_are_chosen_by_what_they_execute(core: list[Mutant]) -> None:
-    mutant = next(m for m in core if (m.module, m.function) == ("sweeps", "backward") and "reversed" in m.change)
+    mutant = next(
+        m for m in core if (m.module, m.function) == ("sweeps", "backward") and "reversed" in m.change
+    )
     near = f"sweeps:{mutant.line}"
-    tests = [Known("t::slow[1]", 0.9, {near}), Known("t::slow[2]", 0.8, {near}), Known("t::other", 0.1, {"ops:20"})]
+    tests = [
+        Known("t::slow[1]", 0.9, {near}),
+        Known("t::slow[2]", 0.8, {near}),
+        Known("t::other", 0.1, {"ops:20"}),
+    ]
     tests.append(Known("t::quick", 0.2, {near}))
     choice = Choice(tests, early=set())
     assert [test.name for test in choice.choose(mutant, 0)] == ["t::quick", "t::slow[2]"]

@@ -1,12 +1,15 @@
 """compile: the same numbers as eager, for any graph, row by row."""
 
+import gc
 import math
 import pickle
 import random
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,8 +40,10 @@ from autograd import (
 )
 from autograd.emitting import Emitter
 from autograd.layout import Layout
+from autograd.lowering import UNIFORM, VARYING, Node
 from nn import MLP, hinge, softmax
 
+program_module = sys.modules["autograd.program"]
 Array = NDArray[np.float64]
 Graph = tuple[list[Value], list[Value], list[Value]]  # outputs, inputs, parameters
 SIZES = [1, 2, 3, 7, 8, 9, 127, 128, 129, 257]
@@ -899,3 +904,96 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(
     assert program.code() is not None
     assert program.source == fresh.source
     assert np.array_equal(program(X), fresh(X))
+
+
+def test_nothing_is_collected_while_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[bool]()
+
+    def spied(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **options: seen.append(gc.isenabled()) or function(*args, **options)
+
+    monkeypatch.setattr(program_module, "flatten", spied(program_module.flatten))
+    monkeypatch.setattr(Emitter, "__init__", spied(Emitter.__init__))
+    x = Value(2.0, "x")
+    assert gc.isenabled()
+    compile(x * x, [x]).code()
+    assert seen == [False, False]
+    assert gc.isenabled()
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    gc.disable()
+    try:
+        with program_module.no_collecting():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with pytest.raises(KeyError), program_module.no_collecting():
+        raise KeyError
+    assert gc.isenabled()
+
+
+FEW, LIMIT = 20, 20_000
+WAYS = [  # nodes, groups, lines of NumPy (None: NumPy has not all words; "": nobody asks), rows; by row?
+    (27, 2, "", 1, True),
+    (28, 2, FEW, 1, True),
+    (28, 2, 4, 1, False),
+    (28, 2, 5, 1, True),
+    (14, 2, 4, 2, False),
+    (13, 2, "", 2, True),
+    (28, 2, None, 1, True),
+    (LIMIT, 1, LIMIT, 1, True),
+    (LIMIT + 1, 1, LIMIT, 1, False),
+    (LIMIT + 1, LIMIT + 1, "", 10**6, True),
+    (LIMIT, LIMIT, FEW, 10**6, False),
+]
+
+
+@pytest.mark.parametrize(("nodes", "groups", "lines", "rows", "wanted"), WAYS)
+def test_which_rows_are_computed_one_by_one(
+    nodes: int, groups: int, lines: Any, rows: int, wanted: bool
+) -> None:
+    """A call of NumPy takes as long as seven nodes of straight-line Python; there are two of them a group at least."""
+
+    def code(by_inputs: bool) -> Any:
+        assert lines != ""
+        assert by_inputs is False
+        return lines and SimpleNamespace(lines=range(lines))
+
+    order = SimpleNamespace(order=range(nodes))
+    program: Any = SimpleNamespace(rowwise=order, groups=range(groups), code=code)
+    assert Program.by_row(program, rows) is wanted
+
+
+HUGE = pytest.param(
+    10**6,
+    128,
+    marks=pytest.mark.xfail(strict=True, reason="block: a negative shift for more than 370,727 numbers"),
+)
+
+
+@pytest.mark.parametrize(
+    ("varying", "rows"),
+    [(0, 16384), (7, 16384), (63, 4096), (44, 8192), (45, 4096), (2047, 128), (2**18, 128), HUGE],
+)
+def test_a_block_of_rows_fits_into_the_cache(varying: int, rows: int) -> None:
+    """Two megabytes of varying numbers, in a power of two of rows; what is the same for all rows does not count."""
+    program: Any = SimpleNamespace(groups=[[Node(VARYING)] * varying, [Node(UNIFORM)] * 1000][varying == 0 :])
+    assert Program.block.func(program) == rows  # type: ignore[attr-defined]
+
+
+def test_a_program_is_emitted_once() -> None:
+    x = Value(2.0, "x")
+    program = compile(x * x, [x])
+    assert program.code() is program.code()
+    assert program.code(True) is not program.code()
+
+
+def test_the_source_is_that_for_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
+    monkeypatch.setattr(
+        Program, "by_row", lambda self, n, by_inputs=False: asked.append((n, by_inputs)) or n == 1
+    )
+    assert "def sweep" in compile(x * x, [x]).source
+    assert asked == [(1, False)]
