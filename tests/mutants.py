@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from types import CodeType
 from typing import Any
 
@@ -253,15 +255,18 @@ def statements(node: Any) -> Iterator[tuple[Any, str]]:
 
 def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
     """Every mutant of a parsed source."""
-    lines = text.splitlines()
+    lines, told_before = text.splitlines(), Counter[tuple[str, ...]]()
     for place in places(Place(tree, "", None, tree)):
         lineno = getattr(place.node, "lineno", place.line or 1)
         for other, told in alternatives(place):
             new = ast.fix_missing_locations(ast.copy_location(other, place.node))
             before, after = ast.unparse(place.node), ast.unparse(new)
-            change = told or f"{short(before)} -> {short(after)}"
+            change = told or contrast(before, after)
             if after != before:
                 source, line = lines[lineno - 1].strip(), place.line or lineno
+                told_before[place.function, source, change] += 1
+                if (times := told_before[place.function, source, change]) > 1:
+                    change += f" ({times})"
                 if isinstance(place.node, ast.stmt | ast.Lambda):
                     line = lineno
                 yield Mutant(
@@ -278,7 +283,18 @@ def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
                 )
 
 
-def short(text: str, width: int = 50) -> str:
-    """In one line, without its middle if it is long."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else f"{text[: width - 18]}...{text[-15:]}"
+def contrast(before: str, after: str, around: int = 12, width: int = 50) -> str:
+    """Both texts in one line, of long ones the part that differs."""
+    before, after = (" ".join(text.split()) for text in (before, after))
+    same = len(commonprefix([before, after])), len(commonprefix([before[::-1], after[::-1]]))
+    start = max(same[0] - around, 0) if max(len(before), len(after)) > width else 0
+    behind = max(min(same[1], len(before) - same[0], len(after) - same[0]) - around, 0)
+    return " -> ".join(short(text, start, behind, width) for text in (before, after))
+
+
+def short(text: str, start: int, behind: int, width: int) -> str:
+    """A text without so many characters at either end, and without its middle if it is long nevertheless."""
+    if len(text) <= width:
+        return text
+    part = "..." * (start > 0) + text[start : len(text) - behind] + "..." * (behind > 0)
+    return part if len(part) <= width else f"{part[: width - 18]}...{part[-15:]}"

@@ -41,6 +41,7 @@ from autograd import (
 from autograd.emitting import Emitter
 from autograd.layout import Layout
 from autograd.lowering import UNIFORM, VARYING, Node
+from autograd.rowwise import Rowwise
 from nn import MLP, hinge, softmax
 
 program_module = sys.modules["autograd.program"]
@@ -954,7 +955,7 @@ WAYS = [  # nodes, groups, lines of NumPy (None: NumPy has not all words; "": no
 def test_which_rows_are_computed_one_by_one(
     nodes: int, groups: int, lines: Any, rows: int, wanted: bool
 ) -> None:
-    """A call of NumPy takes as long as seven nodes of straight-line Python; there are two of them a group at least."""
+    """A call of NumPy takes as long as seven nodes of straight-line Python; a group is two calls at least."""
 
     def code(by_inputs: bool) -> Any:
         assert lines != ""
@@ -978,7 +979,7 @@ HUGE = pytest.param(
     [(0, 16384), (7, 16384), (63, 4096), (44, 8192), (45, 4096), (2047, 128), (2**18, 128), HUGE],
 )
 def test_a_block_of_rows_fits_into_the_cache(varying: int, rows: int) -> None:
-    """Two megabytes of varying numbers, in a power of two of rows; what is the same for all rows does not count."""
+    """Two megabytes of varying numbers, in a power of two of rows; uniform numbers do not count."""
     program: Any = SimpleNamespace(groups=[[Node(VARYING)] * varying, [Node(UNIFORM)] * 1000][varying == 0 :])
     assert Program.block.func(program) == rows  # type: ignore[attr-defined]
 
@@ -997,3 +998,86 @@ def test_the_source_is_that_for_one_row(monkeypatch: pytest.MonkeyPatch) -> None
     )
     assert "def sweep" in compile(x * x, [x]).source
     assert asked == [(1, False)]
+
+
+def test_a_block_of_rows_is_bound_to_the_lines_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
+    program = compile(x * x, [x])
+    monkeypatch.setattr(program_module, "Bound", lambda code, n: (code, n))
+    for by_row in (False, True):
+        monkeypatch.setattr(
+            Program, "by_row", lambda _, n, by_inputs, by_row=by_row: asked.append((n, by_inputs)) or by_row
+        )
+        wanted = [None, None] if by_row else [(program.code(False), 3), (program.code(True), 4)]
+        assert [program.bind(3, 0), program.bind(4, 1)] == wanted
+    assert asked == [(3, False), (4, True)] * 2
+
+
+def test_finite_rows_are_swept_once_and_by_numpy_alone(
+    by_numpy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps = list[int]()
+    run = program_module.Bound.run
+    monkeypatch.setattr(Rowwise, "run", None)
+    monkeypatch.setattr(
+        program_module.Bound, "run", lambda bound, *args: sweeps.append(len(args[1])) or run(bound, *args)
+    )
+    (y,), x, ws = perceptron(0)
+    program, X = compile(y, x, ws), np.ones((300, 3))
+    program.block = 128
+    program.value_and_grad(X)
+    assert list(program.codes) == [False]  # nothing by the inputs, for which nobody has asked
+    program.vjp(X)
+    assert sweeps == [128, 128, 44] * 2
+
+
+def test_floats_are_not_copied() -> None:
+    table, whole = np.ones((2, 3)), np.ones((2, 3), dtype=np.int32)
+    assert program_module.floats(table, "X") is table
+    assert program_module.floats(whole, "X").dtype == np.float64
+
+
+@np.errstate(all="ignore")  # as a Program runs it
+def test_what_is_finite() -> None:
+    huge, none = np.array([1e200, -1e300]), np.zeros((0, 2))
+    assert program_module.finite(huge, np.ones((2, 2)))
+    assert program_module.finite(none)
+    for bad in (np.inf, -np.inf, np.nan):
+        assert not program_module.finite(np.array([bad]), huge)
+        assert not program_module.finite(np.ones(2), np.array([[1.0, bad]]))
+
+
+def test_seeds_that_were_half_written_are_written_again(by_numpy: None) -> None:
+    (y,), x, ws = perceptron(0)
+    program, X = compile(y, x, ws), np.ones((4, 3))
+    wanted = program.value_and_grad(X)[1]
+    bound = program.bound(4, 0)
+    assert bound
+    seeds = bound.arrays["seeds"]
+
+    class Interrupted:
+        def __setitem__(self, at: Any, new: Array) -> None:
+            seeds[at] = new
+            raise KeyboardInterrupt
+
+    bound.arrays["seeds"] = Interrupted()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        program.value_and_grad(X, weights=[5.0] * 4)
+    bound.arrays["seeds"] = seeds
+    assert np.array_equal(program.value_and_grad(X)[1], wanted)
+
+
+def test_lines_are_emitted_under_the_lock() -> None:
+    x, held = Value(2.0, "x"), list[str]()
+    program = compile(x * x, [x])
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append(f"in {len(program.codes)}")
+
+        def __exit__(self, *_: object) -> None:
+            held.append(f"out {len(program.codes)}")
+
+    program.lock = Lock()  # type: ignore[assignment]
+    program.code()
+    assert held == ["in 0", "out 1"]
