@@ -50,6 +50,10 @@ ELSEWHERE = (
     "stepper",
     "view",
 )  # tests of other things
+TESTED_IN = {
+    **{name: name for name in ("value", "ops", "sweeps", "derivatives", "scopes")},
+    **{"operators": "ops", "ieee": "ops", "copying": "value"},
+}  # of what runs at import; the compiler's modules in test_program
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
@@ -329,8 +333,7 @@ class Choice:
         candidates = self.candidates(mutant)
         if turn == 0 and self.at_import(mutant):  # every file costs time
             names = [test.name.split("::")[0] for test in candidates]
-            own = f"tests/test_{mutant.module}.py"
-            own = own if own in names else Counter(names[:100]).most_common(1)[0][0]
+            own = f"tests/test_{TESTED_IN.get(mutant.module, 'program')}.py"
             candidates = [test for test, name in zip(candidates, names, strict=True) if name == own]
         for test in candidates:
             if test.seconds <= slowest and seconds + test.seconds <= total:

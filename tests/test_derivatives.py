@@ -11,6 +11,7 @@ from typing import Any
 import mpmath
 import pytest
 
+import autograd
 from autograd import (
     OPS,
     Op,
@@ -549,3 +550,8 @@ def test_seeds_and_tangents_are_numbers_or_values(bad: object) -> None:
         vjp(x * x, [Value(1.0)], bad)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="jvp's tangents takes real numbers"):
         jvp(x * x, {x: bad})  # type: ignore[dict-item]
+
+
+def test_the_package_has_the_derivatives_and_not_what_they_are_made_of() -> None:
+    for name in ("values", "partial", "plus", "times", "check_fresh"):
+        assert not hasattr(autograd, name)

@@ -693,6 +693,17 @@ BAD_OPS = {
     "two words": (("two words", "+", "x + y", (lambda z, x, y: 1.0,) * 2), "identifier"),
     "a digit first": (("2x", "2", "2 * x", (lambda z, x: 2.0,)), "identifier"),
     "no name": (("", "id", "x", (lambda z, x: 1.0,)), "identifier"),
+    "a keyword for a name": (("lambda", "λ", "x", (lambda z, x: 1.0,)), "identifier"),
+    "no symbol": (("empty", "", "x", (lambda z, x: 1.0,)), "a symbol"),
+    "a formula that does not parse": (
+        ("torn", "torn", "exp(x", (lambda z, x: z,)),
+        r"'exp\(x' does not parse",
+    ),
+    "words that nobody knows": (
+        ("odd", "odd", "foo(x) + bar(x)", (lambda z, x: z,)),
+        "its formula has bar, foo, no operand",
+    ),
+    "an operand that it has not": (("odd", "odd", "x + y", (lambda z, x: 1.0,)), "its formula has y, no"),
 }
 
 
@@ -740,3 +751,24 @@ def test_an_op_without_a_book_has_its_own_partials() -> None:
 def test_an_op_without_a_domain_is_defined_everywhere() -> None:
     assert TABLE["exp"].defined(NAN) is True
     assert (TABLE["log"].defined(1.0), TABLE["log"].defined(-1.0)) == (True, False)
+
+
+def test_a_partial_may_be_any_callable(register: Callable[..., Op]) -> None:
+    class Twice:
+        def __call__(self, z: Value, x: Value) -> float:
+            return 2.0
+
+    twice = register("twice_", "twice", "2 * x", (Twice(),))
+    assert value_and_gradient(twice, 3.0) == (6.0, [2.0])
+
+
+def test_a_formula_may_name_a_constant(register: Callable[..., Op]) -> None:
+    """Where Python raises too, when NumPy takes over."""
+    share = register("share", "share", "pi / x", (lambda z, x: -z / x,))
+    assert (share.evaluate(2.0), share.evaluate(0.0)) == (math.pi / 2, INF)
+
+
+def test_a_nan_has_the_gradient_of_its_op_recorded_too() -> None:
+    x = Value(NAN)
+    assert [grad(x * 3, x).data, jvp(x * 3, {x: 2.0}).data] == [3.0, 6.0]
+    assert math.isnan(grad(ops.log(x), x).data)
