@@ -1081,3 +1081,20 @@ def test_lines_are_emitted_under_the_lock() -> None:
     program.lock = Lock()  # type: ignore[assignment]
     program.code()
     assert held == ["in 0", "out 1"]
+
+
+def test_a_finite_row_is_left_to_the_straight_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rowwise, "by_engine", None)
+    x = Value(2.0, "x")
+    assert compile(x * x, [x])([[3.0]]).tolist() == [9.0]
+
+
+@pytest.mark.parametrize("nodes", [3, 4])
+def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.rowwise.MOST", 3)
+    x = Value(2.0, "x")
+    rowwise = Rowwise([x * x + 1.0 if nodes == 3 else x * x * x + 1.0], [x], [])
+    assert len(rowwise.order) == nodes
+    found = [10.0, 6.0] if nodes == 3 else [28.0, 27.0]
+    assert [*chain(*rowwise.gradient([3.0], [], [1.0]))] == found
+    assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (nodes == 3, nodes == 4)

@@ -1190,3 +1190,11 @@ def test_a_value_without_a_name_is_told_in_six_digits() -> None:
 
 def test_reflected_methods_take_values_too() -> None:
     assert Value(2.0).__rtruediv__(Value(1.0)).op is OPS["div"]
+
+
+def test_pictures_and_pages_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.drawing.mimebundle", lambda v: {"of": v})
+    monkeypatch.setattr("autograd.stepper.to_html", lambda v, path, **options: (v, path, options))
+    v = Value(1.0)
+    assert v._repr_mimebundle_() == {"of": v}
+    assert v.explain("page.html", lang="ko") == (v, "page.html", {"lang": "ko"})
