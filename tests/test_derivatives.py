@@ -11,6 +11,7 @@ from typing import Any
 import mpmath
 import pytest
 
+import autograd
 from autograd import (
     OPS,
     Op,
@@ -625,3 +626,8 @@ def test_a_stale_seed_is_noticed() -> None:
         vjp(x * x, [x], seed)
     with pytest.raises(StaleGraphError):
         jvp(x * x, {x: seed})
+
+
+def test_the_package_has_the_derivatives_and_not_what_they_are_made_of() -> None:
+    for name in ("values", "partial", "plus", "times", "check_fresh"):
+        assert not hasattr(autograd, name)

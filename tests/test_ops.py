@@ -697,6 +697,17 @@ BAD_OPS = {
     "two words": (("two words", "+", "x + y", (lambda z, x, y: 1.0,) * 2), "identifier"),
     "a digit first": (("2x", "2", "2 * x", (lambda z, x: 2.0,)), "identifier"),
     "no name": (("", "id", "x", (lambda z, x: 1.0,)), "identifier"),
+    "a keyword for a name": (("lambda", "λ", "x", (lambda z, x: 1.0,)), "identifier"),
+    "no symbol": (("empty", "", "x", (lambda z, x: 1.0,)), "a symbol"),
+    "a formula that does not parse": (
+        ("torn", "torn", "exp(x", (lambda z, x: z,)),
+        r"'exp\(x' does not parse",
+    ),
+    "words that nobody knows": (
+        ("odd", "odd", "foo(x) + bar(x)", (lambda z, x: z,)),
+        "its formula has bar, foo, no operand",
+    ),
+    "an operand that it has not": (("odd", "odd", "x + y", (lambda z, x: 1.0,)), "its formula has y, no"),
 }
 
 
@@ -723,3 +734,45 @@ def test_distance_between_floats() -> None:
     assert ulp_error(INF, mp.mpf(2) ** 1024 - mp.mpf(2) ** 970) == 0.5
     assert ulp_error(0.0, mp.mpf(2) ** -1075) == 0.5
     assert ulp_error(1.0, 1 + mp.mpf(2) ** -54) == 0.25
+
+
+@every_op
+def test_book_partials_have_no_slip_in_the_last_digits(name: str) -> None:
+    """Near 1, where nothing cancels, what is printed is right to a few units in the last place."""
+    op = TABLE[name]
+    leaves = [Value(x) for x in (0.8, 0.25, 1.7)[: ARITY[name]]]
+    z = op(*leaves)
+    for printed, accurate in zip(op.book, op.partials, strict=True):
+        a, b = number(printed(z, *leaves)), number(accurate(z, *leaves))
+        assert a == pytest.approx(b, rel=1e-14, abs=0.0)
+
+
+def test_an_op_without_a_book_has_its_own_partials() -> None:
+    assert TABLE["exp"].book is TABLE["exp"].partials
+    assert TABLE["tanh"].book is not TABLE["tanh"].partials
+
+
+def test_an_op_without_a_domain_is_defined_everywhere() -> None:
+    assert TABLE["exp"].defined(NAN) is True
+    assert (TABLE["log"].defined(1.0), TABLE["log"].defined(-1.0)) == (True, False)
+
+
+def test_a_partial_may_be_any_callable(register: Callable[..., Op]) -> None:
+    class Twice:
+        def __call__(self, z: Value, x: Value) -> float:
+            return 2.0
+
+    twice = register("twice_", "twice", "2 * x", (Twice(),))
+    assert value_and_gradient(twice, 3.0) == (6.0, [2.0])
+
+
+def test_a_formula_may_name_a_constant(register: Callable[..., Op]) -> None:
+    """Where Python raises too, when NumPy takes over."""
+    share = register("share", "share", "pi / x", (lambda z, x: -z / x,))
+    assert (share.evaluate(2.0), share.evaluate(0.0)) == (math.pi / 2, INF)
+
+
+def test_a_nan_has_the_gradient_of_its_op_recorded_too() -> None:
+    x = Value(NAN)
+    assert [grad(x * 3, x).data, jvp(x * 3, {x: 2.0}).data] == [3.0, 6.0]
+    assert math.isnan(grad(ops.log(x), x).data)

@@ -1,12 +1,15 @@
 """compile: the same numbers as eager, for any graph, row by row."""
 
+import gc
 import math
 import pickle
 import random
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,8 +40,11 @@ from autograd import (
 )
 from autograd.emitting import Emitter
 from autograd.layout import Layout
+from autograd.lowering import UNIFORM, VARYING, Node
+from autograd.rowwise import Rowwise
 from nn import MLP, hinge, softmax
 
+program_module = sys.modules["autograd.program"]
 Array = NDArray[np.float64]
 Graph = tuple[list[Value], list[Value], list[Value]]  # outputs, inputs, parameters
 SIZES = [1, 2, 3, 7, 8, 9, 127, 128, 129, 257]
@@ -899,3 +905,196 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(
     assert program.code() is not None
     assert program.source == fresh.source
     assert np.array_equal(program(X), fresh(X))
+
+
+def test_nothing_is_collected_while_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[bool]()
+
+    def spied(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **options: seen.append(gc.isenabled()) or function(*args, **options)
+
+    monkeypatch.setattr(program_module, "flatten", spied(program_module.flatten))
+    monkeypatch.setattr(Emitter, "__init__", spied(Emitter.__init__))
+    x = Value(2.0, "x")
+    assert gc.isenabled()
+    compile(x * x, [x]).code()
+    assert seen == [False, False]
+    assert gc.isenabled()
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    gc.disable()
+    try:
+        with program_module.no_collecting():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    with pytest.raises(KeyError), program_module.no_collecting():
+        raise KeyError
+    assert gc.isenabled()
+
+
+FEW, LIMIT = 20, 20_000
+WAYS = [  # nodes, groups, lines of NumPy (None: NumPy has not all words; "": nobody asks), rows; by row?
+    (27, 2, "", 1, True),
+    (28, 2, FEW, 1, True),
+    (28, 2, 4, 1, False),
+    (28, 2, 5, 1, True),
+    (14, 2, 4, 2, False),
+    (13, 2, "", 2, True),
+    (28, 2, None, 1, True),
+    (LIMIT, 1, LIMIT, 1, True),
+    (LIMIT + 1, 1, LIMIT, 1, False),
+    (LIMIT + 1, LIMIT + 1, "", 10**6, True),
+    (LIMIT, LIMIT, FEW, 10**6, False),
+]
+
+
+@pytest.mark.parametrize(("nodes", "groups", "lines", "rows", "wanted"), WAYS)
+def test_which_rows_are_computed_one_by_one(
+    nodes: int, groups: int, lines: Any, rows: int, wanted: bool
+) -> None:
+    """A call of NumPy takes as long as seven nodes of straight-line Python; a group is two calls at least."""
+
+    def code(by_inputs: bool) -> Any:
+        assert lines != ""
+        assert by_inputs is False
+        return lines and SimpleNamespace(lines=range(lines))
+
+    order = SimpleNamespace(order=range(nodes))
+    program: Any = SimpleNamespace(rowwise=order, groups=range(groups), code=code)
+    assert Program.by_row(program, rows) is wanted
+
+
+HUGE = pytest.param(
+    10**6,
+    128,
+    marks=pytest.mark.xfail(strict=True, reason="block: a negative shift for more than 370,727 numbers"),
+)
+
+
+@pytest.mark.parametrize(
+    ("varying", "rows"),
+    [(0, 16384), (7, 16384), (63, 4096), (44, 8192), (45, 4096), (2047, 128), (2**18, 128), HUGE],
+)
+def test_a_block_of_rows_fits_into_the_cache(varying: int, rows: int) -> None:
+    """Two megabytes of varying numbers, in a power of two of rows; uniform numbers do not count."""
+    program: Any = SimpleNamespace(groups=[[Node(VARYING)] * varying, [Node(UNIFORM)] * 1000][varying == 0 :])
+    assert Program.block.func(program) == rows  # type: ignore[attr-defined]
+
+
+def test_a_program_is_emitted_once() -> None:
+    x = Value(2.0, "x")
+    program = compile(x * x, [x])
+    assert program.code() is program.code()
+    assert program.code(True) is not program.code()
+
+
+def test_the_source_is_that_for_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
+    monkeypatch.setattr(
+        Program, "by_row", lambda self, n, by_inputs=False: asked.append((n, by_inputs)) or n == 1
+    )
+    assert "def sweep" in compile(x * x, [x]).source
+    assert asked == [(1, False)]
+
+
+def test_a_block_of_rows_is_bound_to_the_lines_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
+    program = compile(x * x, [x])
+    monkeypatch.setattr(program_module, "Bound", lambda code, n: (code, n))
+    for by_row in (False, True):
+        monkeypatch.setattr(
+            Program, "by_row", lambda _, n, by_inputs, by_row=by_row: asked.append((n, by_inputs)) or by_row
+        )
+        wanted = [None, None] if by_row else [(program.code(False), 3), (program.code(True), 4)]
+        assert [program.bind(3, 0), program.bind(4, 1)] == wanted
+    assert asked == [(3, False), (4, True)] * 2
+
+
+def test_finite_rows_are_swept_once_and_by_numpy_alone(
+    by_numpy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps = list[int]()
+    run = program_module.Bound.run
+    monkeypatch.setattr(Rowwise, "run", None)
+    monkeypatch.setattr(
+        program_module.Bound, "run", lambda bound, *args: sweeps.append(len(args[1])) or run(bound, *args)
+    )
+    (y,), x, ws = perceptron(0)
+    program, X = compile(y, x, ws), np.ones((300, 3))
+    program.block = 128
+    program.value_and_grad(X)
+    assert list(program.codes) == [False]  # nothing by the inputs, for which nobody has asked
+    program.vjp(X)
+    assert sweeps == [128, 128, 44] * 2
+
+
+def test_floats_are_not_copied() -> None:
+    table, whole = np.ones((2, 3)), np.ones((2, 3), dtype=np.int32)
+    assert program_module.floats(table, "X") is table
+    assert program_module.floats(whole, "X").dtype == np.float64
+
+
+@np.errstate(all="ignore")  # as a Program runs it
+def test_what_is_finite() -> None:
+    huge, none = np.array([1e200, -1e300]), np.zeros((0, 2))
+    assert program_module.finite(huge, np.ones((2, 2)))
+    assert program_module.finite(none)
+    for bad in (np.inf, -np.inf, np.nan):
+        assert not program_module.finite(np.array([bad]), huge)
+        assert not program_module.finite(np.ones(2), np.array([[1.0, bad]]))
+
+
+def test_seeds_that_were_half_written_are_written_again(by_numpy: None) -> None:
+    (y,), x, ws = perceptron(0)
+    program, X = compile(y, x, ws), np.ones((4, 3))
+    wanted = program.value_and_grad(X)[1]
+    bound = program.bound(4, 0)
+    assert bound
+    seeds = bound.arrays["seeds"]
+
+    class Interrupted:
+        def __setitem__(self, at: Any, new: Array) -> None:
+            seeds[at] = new
+            raise KeyboardInterrupt
+
+    bound.arrays["seeds"] = Interrupted()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        program.value_and_grad(X, weights=[5.0] * 4)
+    bound.arrays["seeds"] = seeds
+    assert np.array_equal(program.value_and_grad(X)[1], wanted)
+
+
+def test_lines_are_emitted_under_the_lock() -> None:
+    x, held = Value(2.0, "x"), list[str]()
+    program = compile(x * x, [x])
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append(f"in {len(program.codes)}")
+
+        def __exit__(self, *_: object) -> None:
+            held.append(f"out {len(program.codes)}")
+
+    program.lock = Lock()  # type: ignore[assignment]
+    program.code()
+    assert held == ["in 0", "out 1"]
+
+
+def test_a_finite_row_is_left_to_the_straight_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rowwise, "by_engine", None)
+    x = Value(2.0, "x")
+    assert compile(x * x, [x])([[3.0]]).tolist() == [9.0]
+
+
+@pytest.mark.parametrize("nodes", [3, 4])
+def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.rowwise.MOST", 3)
+    x = Value(2.0, "x")
+    rowwise = Rowwise([x * x + 1.0 if nodes == 3 else x * x * x + 1.0], [x], [])
+    assert len(rowwise.order) == nodes
+    found = [10.0, 6.0] if nodes == 3 else [28.0, 27.0]
+    assert [*chain(*rowwise.gradient([3.0], [], [1.0]))] == found
+    assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (nodes == 3, nodes == 4)

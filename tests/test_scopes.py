@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -489,3 +489,23 @@ def test_boxes_partition_the_graph_and_stand_in_order(collapse: Any) -> None:
             assert set(box.values) == given | ({y} if y in box.members else set())
             assert len(box.values) == len(set(box.values))
         assert found[-1] is home[y]
+
+
+def test_functions_that_run_later_are_refused() -> None:
+    async def later(x: Value) -> Value:
+        return x
+
+    async def many(x: Value) -> AsyncIterator[Value]:
+        yield x
+
+    for function in (later, many):
+        with pytest.raises(TypeError, match=f"generator function {function.__name__}"):
+            composite(function)
+
+
+def test_a_scope_has_a_name_and_a_parent_and_nothing_else() -> None:
+    """There is one for every call of a composite."""
+    with scope("f"):
+        found = Value(1.0).scope
+    assert found
+    assert not hasattr(found, "__dict__")

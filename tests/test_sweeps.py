@@ -39,6 +39,7 @@ from autograd import (
     minimum,
     relu,
     sqrt,
+    sweeps,
     toposort,
     vjp,
     where,
@@ -841,6 +842,7 @@ def test_saturated_branches_leave_the_others_alone() -> None:
         (lambda x: log(1 + exp(x)), 1000.0),  # truth 1
         (lambda x: sqrt(x) * sqrt(x), 0.0),  # truth 1
         (lambda x: 1 / (1 / x), 0.0),  # truth 1
+        (lambda x: relu(-(1 / x)), 0.0),  # a pole that a later op passes on is no overflow
         (lambda x: x * log(x), 0.0),  # truth -inf
         (lambda x: exp(log(x)), 0.0),  # truth 1
         (lambda x: exp(x) * exp(-x), 1000.0),  # truth 0
@@ -1052,3 +1054,50 @@ def test_zero_grad_takes_values_and_changes_nothing_otherwise() -> None:
     with pytest.raises(TypeError, match=r"not list; write zero_grad\(\*leaves\)"):
         zero_grad(x, [x])  # type: ignore[arg-type]
     assert x.grad == 4.0
+
+
+def test_a_pass_starts_with_1() -> None:
+    x = Value(3.0)
+    sweeps.backward(x * x)
+    assert x.grad == 6.0
+
+
+def test_the_message_says_that_an_inner_node_was_computed_again() -> None:
+    x = Value(3.0)
+    h = Value(2.0) * x
+    y = h * h
+    x.data = 5.0
+    h.forward()
+    with pytest.raises(StaleGraphError, match=r"the Value 10 was computed again after"):
+        y.backward()
+
+
+def test_one_pass_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums into the leaves are made under the lock, and it is given back."""
+    held = list[bool]()
+
+    class Lock:
+        def __enter__(self) -> None:
+            held.append(True)
+
+        def __exit__(self, *_: object) -> None:
+            held.append(False)
+
+    monkeypatch.setattr(sweeps, "LOCK", Lock())
+    monkeypatch.setattr(sweeps, "clear", lambda *_: held.append(held == [True]) or [])
+    Value(1.0).backward()
+    assert held == [True, True, False]
+
+
+def test_an_interrupt_before_anything_was_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Value(3.0)
+    y = x * x
+    y.backward()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps, "clear", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        y.backward()
+    assert (x.grad, y.grad is NO_GRAD) == (6.0, True)

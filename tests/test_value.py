@@ -30,11 +30,13 @@ from autograd import (
     composite,
     draw,
     formula,
+    jvp,
     ledger,
     maximum,
     minimum,
     no_grad,
     toposort,
+    vjp,
     where,
 )  # fmt: skip
 from autograd.value import NO_GRAD
@@ -1118,3 +1120,83 @@ def test_a_grad_that_was_set_by_hand_stays_a_plain_float() -> None:
     x.grad = np.float64(1.0)
     (x * 3).backward()
     assert (x.grad, type(x.grad)) == (4.0, float)
+
+
+TAKERS: dict[str, Callable[[], object]] = {
+    "Value": lambda: Value("2"),  # type: ignore[arg-type]
+    "data": lambda: setattr(Value(1.0), "data", "2"),
+    "a comparison": lambda: Value(1.0) < "2",  # type: ignore[operator]
+    "div": lambda: "2" / Value(1.0),  # type: ignore[operator]
+    "backward's seed": lambda: Value(1.0).backward("2"),  # type: ignore[arg-type]
+    "ledger's seed": lambda: ledger(Value(1.0), "2"),  # type: ignore[arg-type]
+    "vjp's seed": lambda: vjp(Value(1.0), [], "2"),  # type: ignore[arg-type]
+    "jvp's tangents": lambda: jvp(x := Value(1.0), {x: "2"}),  # type: ignore[dict-item]
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_a_refusal_says_who_refuses(taker: str) -> None:
+    with pytest.raises(TypeError, match=f"^{taker} takes real numbers"):
+        TAKERS[taker]()
+
+
+def test_functions_made_from_an_ops_line_have_names() -> None:
+    """They are read in tracebacks and profiles."""
+    form = (Value(1.0) * 2).form
+    assert [form.record.__name__, form.read.__name__, form.pull.__name__] == ["mul", "read", "pull"]
+    assert Value.exp.__qualname__ == "exp"
+
+
+def test_an_op_of_ones_own_is_no_method() -> None:
+    before = {name: vars(Value)[name] for name in vars(Value)}
+    for name in ("atan_", "explain", "data"):
+        Op(name, name, "x", (lambda z, x: 1.0,))
+        del OPS[name]
+    assert dict(vars(Value)) == before
+
+
+def test_a_first_pass_under_no_grad() -> None:
+    """What is written from an op's line at its first use is the same wherever that is."""
+    cubed = Op("cubed", "cubed", "x * x * x", (lambda z, x: 3 * x * x,))
+    del OPS["cubed"]
+    x = Value(2.0)
+    y = cubed(x)
+    with no_grad():
+        y.backward()
+    assert x.grad == 12.0
+
+
+@pytest.mark.parametrize("partial", [lambda z, x: 1.0 if x < 0 else 2.0, lambda z, x: 1.0 if x > 0 else 2.0])
+def test_a_partial_that_asks_for_a_sign_is_refused(partial: Callable[[Value, Value], float]) -> None:
+    x = Value(3.0)
+    y = Op("asks", "asks", "x", (partial,))(x)
+    del OPS["asks"]
+    with pytest.raises(TypeError, match="asks for data"):
+        y.backward()
+
+
+def test_a_leaf_is_no_parameter_until_somebody_says_so() -> None:
+    assert Value(1.0).parameter is False
+
+
+def test_a_value_without_a_name_is_told_in_six_digits() -> None:
+    x = Value(1 / 3)
+    y = x * x
+    x.data = 2 / 3
+    with pytest.raises(StaleGraphError, match=r"^the Value 0\.666667 was assigned"):
+        y.backward()
+    y.forward()
+    with pytest.raises(AttributeError, match=r"^the Value 0\.444444 is computed by"):
+        y.data = 1.0
+
+
+def test_reflected_methods_take_values_too() -> None:
+    assert Value(2.0).__rtruediv__(Value(1.0)).op is OPS["div"]
+
+
+def test_pictures_and_pages_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograd.drawing.mimebundle", lambda v: {"of": v})
+    monkeypatch.setattr("autograd.stepper.to_html", lambda v, path, **options: (v, path, options))
+    v = Value(1.0)
+    assert v._repr_mimebundle_() == {"of": v}
+    assert v.explain("page.html", lang="ko") == (v, "page.html", {"lang": "ko"})
