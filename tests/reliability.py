@@ -1,7 +1,7 @@
 """What was tried, how many times, and the worst that was found: ``python -m tests.reliability``.
 
-It prints the README's table, from the functions that the tests use too, with larger counts; ``--write`` puts it
-into the README, ``--quick`` leaves out the mutants.  A row's numbers are counted by the run.
+It prints the README's table, from the functions that the tests use too, with larger counts; ``--write`` puts
+it into the README.  A row's numbers are counted by the run.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def table(parts: dict[str, Callable[[], list[Row]]]) -> str:
         start = perf_counter()
         lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in part()]
         print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.system()} {platform.machine()}"
-    return "\n".join([*lines, "", f"({versions})", ""])
+    machine = f"{platform.system()} {platform.machine()}"
+    versions = f"(Python {platform.python_version()}, NumPy {np.__version__}, {machine})"
+    return "\n".join([*lines, "", versions, ""])
 
 
 def written(text: str, readme: str) -> str:
