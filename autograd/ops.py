@@ -9,7 +9,7 @@ The partials stay accurate and are right at the edges; ``book=`` has what a book
     power           y·x^(y-1) and z·log(x) are 0·inf at x = 0
 
 power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
-At y = 0 its ∂z/∂x and at x = 0 its ∂z/∂y are constants, set by convention, and ∂²z/∂x∂y is 0: not 1/x, not -inf.
+At y = 0 its ∂z/∂x and at x = 0 its ∂z/∂y are constants, by convention, and ∂²z/∂x∂y is 0: not 1/x, nor -inf.
 At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 """

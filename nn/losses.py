@@ -56,7 +56,8 @@ class Loss:
     def matched(self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]) -> list[Any]:
         """The pairs in every prediction and its target; there are as many of each, and at least one."""
         if len(ps) != len(ts) or not ps:
-            raise ValueError(f"{self.name}: {len(ps)} predictions for {len(ts)} targets; give one for each")
+            counts = f"{len(ps)} predictions do not match {len(ts)} targets"
+            raise ValueError(f"{self.name}: {counts}; give one for each")
         return [pair for p, t in zip(ps, ts, strict=True) for pair in pairs(p, t)]
 
     def correct(self, prediction: Any, target: Any) -> bool:

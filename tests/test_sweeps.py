@@ -1101,3 +1101,12 @@ def test_an_interrupt_before_anything_was_noted(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(KeyboardInterrupt):
         y.backward()
     assert (x.grad, y.grad is NO_GRAD) == (6.0, True)
+
+
+def test_a_grad_that_was_set_to_no_number_is_named() -> None:
+    x, w = Value(2.0), Value(3.0)
+    y = x * w
+    x.grad = "5"  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"a leaf's grad takes real numbers .*not str"):
+        y.backward()
+    assert (x.grad, w.grad) == ("5", 0.0)

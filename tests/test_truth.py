@@ -191,9 +191,8 @@ class Tally:
     def judge(self, truth: Truth, got: float, place: int, mask: int, where: str, graph: bool = False) -> None:
         """``graph``: of a derivative as a graph, which leaves out what is times 0, even where that is nan."""
         floor = COMPILED_FLOOR if "compiled" in where or "program" in where else TINY
-        ratio, value = truth.ratio(got, place, mask, floor), truth.jets[place].value
-        lost = graph and math.isfinite(got) and (got == 0 or (mask.bit_count() > 1 and value != value))
-        if ratio is None or (lost and ratio == math.inf):
+        ratio = truth.ratio(got, place, mask, floor)
+        if ratio is None or (graph and got == 0 and ratio == math.inf):
             self.silent += 1
             return
         self.numbers += 1
@@ -304,10 +303,9 @@ def test_what_has_no_value_has_no_derivative_as_a_graph_either(differentiate: An
 
 
 @pytest.mark.xfail(reason="a graph leaves out what is times a constant 0, such as 1 - 1")
-@pytest.mark.parametrize("f", [lambda x: log1p(log(x - x)), lambda x: (u := log(x)) - u])
-def test_a_slope_that_is_nan_times_a_constant_0(f: Callable[[Value], Value]) -> None:
+def test_a_slope_that_is_nan_times_a_constant_0() -> None:
     x = Value(-1.0)
-    assert math.isnan(jvp(f(x), {x: 1.0}).data)
+    assert math.isnan(jvp(log1p(log(x - x)), {x: 1.0}).data)
 
 
 # ------------------------------------------------------------------------------------------- test the tests
