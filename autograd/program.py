@@ -182,7 +182,7 @@ class Program:
     def block(self) -> int:
         """So many rows fit into the cache."""
         slots = sum(len(nodes) for nodes in self.groups if nodes[0].kind == VARYING)
-        return min(max(1 << round(math.log2(CACHE / (slots + 1))), 128), 16384)
+        return min(1 << max(round(math.log2(CACHE / (slots + 1))), 7), 16384)
 
     def code(self, by_inputs: bool = False) -> Emitter | None:
         """The lines for the gradient by the parameters, or also by the inputs, if NumPy has all formulas."""
