@@ -253,7 +253,7 @@ def stepped(f: Callable[..., float], at: Sequence[float], i: int) -> float:
 
 def suspect(y: Value, allowed: float) -> str:
     """The partial that is farthest from its formula's slope."""
-    found = "; every partial is its formula's slope: does f compute with .data, or leave the graph?"
+    found = "; every partial is its formula's slope: is there a kink, or does f compute with .data?"
     for z, i, local in ((step.node, step.position, step.local) for step in ledger(y)):
         error = abs(local - slope(z, i)) / (abs(slope(z, i)) or 1.0)
         if error > allowed:
@@ -301,7 +301,7 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
             flow = f"{step.upstream!r} × {step.local!r} flows back from {told(step.node)}"
             text = f"the gradient of {describe(step.operand)} is {total}: {flow}"
             return Nonfinite(step.operand, "gradient", total, text)
-    return next(map(of_value, infinite(toposort(y))), None)
+    return next((of_value(v, ", harmless to y and its gradient") for v in infinite(toposort(y))), None)
 
 
 def taken(step: Step) -> bool:
@@ -313,9 +313,9 @@ def infinite(values: Iterable[Value]) -> list[Value]:
     return [v for v in values if not math.isfinite(v.data)]
 
 
-def of_value(v: Value) -> Nonfinite:
+def of_value(v: Value, harm: str = "") -> Nonfinite:
     text = told(v, f" is {v.data}") if v.op else f"the leaf {v.name or 'without a name'} is {v.data}"
-    return Nonfinite(v, "value", v.data, text)
+    return Nonfinite(v, "value", v.data, text + harm)
 
 
 def told(z: Value, what: str = "") -> str:
@@ -334,7 +334,7 @@ def told(z: Value, what: str = "") -> str:
 
 @contextmanager
 def record_lines() -> Generator[None]:
-    """In this block a node remembers, as its ``line``, where it was made: the place outside this package.
+    """In this block a node remembers, as its ``line``, where it was made: the place outside autograd and nn.
 
     Building a graph takes some ten times as long meanwhile, and another profiler of the thread is put aside.
 
@@ -355,7 +355,7 @@ def note_line(frame: FrameType, event: str, made: object) -> None:
     """Called when any function returns; those that make nodes are value.py's generated ones."""
     if event == "return" and isinstance(made, Value) and made.form and frame.f_globals is engine.__dict__:
         caller = frame.f_back
-        while caller and caller.f_globals.get("__name__", "").startswith("autograd."):
+        while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
             caller = caller.f_back
         if caller:
             vars(made).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")

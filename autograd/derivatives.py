@@ -76,8 +76,8 @@ def values(xs: Any, by: str = " by") -> list[Value]:
     several = isinstance(xs, Iterable) and getattr(cast("Any", xs), "ndim", 1) > 0
     targets: list[Any] = list(cast("Any", xs)) if several else [xs]
     for wrong in targets if not several else [x for x in targets if not isinstance(x, Value)]:
-        what = f"differentiate{by} Values in a list, not{by} {type(wrong).__name__}"
-        raise TypeError(f"{what}; give x itself, not x.data")
+        advice = "write [x]" if isinstance(wrong, Value) else "give x itself, not x.data"
+        raise TypeError(f"differentiate{by} Values in a list, not{by} {type(wrong).__name__}; {advice}")
     return targets
 
 
@@ -113,7 +113,7 @@ def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     tangents = dict(zip(columns, numbers, strict=False))
     if not len(tangents) == len(columns) == len(numbers):
         what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
-        raise ValueError(f"hvp takes every x once, and a number for each; not {what}")
+        raise ValueError(f"hvp takes a list with every x once, and one with a number for each; not {what}")
     known = Known()
     return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
 
@@ -167,14 +167,17 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         if x.form is None:
             return x.data
         operands = [self.merged(operand) for operand in x.args]
-        if (x.form.op.name, *operands[1:]) == ("power", 1.0):  # a square's derivative is 2·x, not 2·x^1
-            return operands[0]
         return self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
 
     def noted(self, z: Scalar) -> Scalar:
         """The known node that computes what z does, if there is one; else z, which is known from now on."""
         if not isinstance(z, Value) or z.form is None:
             return z
+        name, (x, *others) = z.form.op.name, z.args
+        if (name, others) == ("power", [1.0]):  # a square's slope is 2·x, not 2·x^1
+            return x
+        if name == "neg" and isinstance(x, Value) and x.op is z.op:  # -(-x)
+            return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
 

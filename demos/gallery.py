@@ -137,15 +137,17 @@ def surface(model: Callable[[list[float]], Any], rows: Any, targets: Any) -> Cal
     return paint
 
 
-def contours(program: Program, *paths: Any) -> Callable[[Any], None]:
-    """The height that a program of two inputs gives first, as a map; a path of points, or dots, over it."""
+def contours(program: Program, **paths: Any) -> Callable[[Any], None]:
+    """What a program of two inputs gives first, as a map; named paths over it, long ones as dots."""
 
     def paint(axes: Any) -> None:
         x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 3, 200))
         height = program(np.column_stack([x.ravel(), y.ravel()]))[:, 0].reshape(x.shape)
         axes.contour(x, y, np.log(height + 0.1), levels=20, cmap="Greys_r", linewidths=0.7)
-        for path in paths:
-            axes.plot(*np.transpose(path), "o-" if len(path) < 50 else ".", markersize=4)
+        for name, path in paths.items():
+            axes.plot(*np.transpose(path), "o-" if len(path) < 50 else ".", markersize=4, label=name)
+        axes.plot(*next(iter(paths.values()))[-1], "k*", markersize=9, label="lowest")
+        axes.legend(loc="lower left")
 
     return paint
 

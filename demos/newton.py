@@ -63,8 +63,8 @@ def main() -> Demo:
     for _ in range(10_000):
         descent.append(descent[-1] - 0.001 * valley([descent[-1]])[0, 1:3])
     demo.check("descent's end", [0.99449843678, 0.98900505274], descent[-1].tolist(), "the book", 1e-11)
-    maps = ("Rosenbrock", contours(valley, down, descent[::100])), ("Goldstein-Price", contours(hills, over))
-    demo.picture("newton", chart(*maps), "The ways down")
+    maps = contours(valley, Newton=down, descent=descent[::100]), contours(hills, Newton=over)
+    demo.picture("newton", chart(("Rosenbrock", maps[0]), ("Goldstein-Price", maps[1])), "The ways down")
     orders = [tanh(x := Value(1.0, "x"))]
     for _ in range(4):
         orders.append(grad(orders[-1], x))

@@ -106,6 +106,8 @@ def main() -> int:
     for name, count in wrong.items():
         version = getattr(import_module(name), "__version__", "(this one)")
         print(f"{name} {version}: {count} of {len(EDGE_CASES)} cases differ")
+    for name in ENGINES.keys() - engines.keys():
+        print(f"{name} is not installed: pip install -e .[benchmark]")
     return int(wrong["autograd"] > 0)
 
 
