@@ -1,4 +1,4 @@
-"""The mutator makes the mutants that it should, and a mutant is killed by the tests where there is something to see."""
+"""The mutator makes the mutants that it should, and tests notice those that change something."""
 
 from __future__ import annotations
 
@@ -157,8 +157,10 @@ def test_a_sample_is_spread_evenly(core: list[Mutant]) -> None:
 
 @pytest.mark.parametrize(
     ("status", "wanted"),
-    [(0, "survived"), (1 << 8, "killed"), (2 << 8, "killed"), (77 << 8, "no import")]
-    + [(signal.SIGPROF, "timeout"), (signal.SIGALRM, "timeout"), (signal.SIGSEGV, "killed")],
+    [
+        *((0, "survived"), (1 << 8, "killed"), (2 << 8, "killed"), (77 << 8, "no import")),
+        *((signal.SIGPROF, "timeout"), (signal.SIGALRM, "timeout"), (signal.SIGSEGV, "killed")),
+    ],
 )
 def test_verdicts(status: int, wanted: str) -> None:
     assert verdict(status) == wanted

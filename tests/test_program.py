@@ -4,6 +4,7 @@ import gc
 import math
 import pickle
 import random
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ from autograd import (
     where,
     zero_grad,
 )
+from autograd.arrays import Monomial
 from autograd.emitting import Emitter
 from autograd.layout import Layout
 from autograd.lowering import UNIFORM, VARYING, Node
@@ -1098,3 +1100,46 @@ def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch)
     found = [10.0, 6.0] if nodes == 3 else [28.0, 27.0]
     assert [*chain(*rowwise.gradient([3.0], [], [1.0]))] == found
     assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (nodes == 3, nodes == 4)
+
+
+def cost(graph: Graph) -> tuple[int, ...]:
+    """Uniform and varying numbers, lines forward and backward, matrix products, einsums, gathers and scatters."""
+    outputs, inputs, parameters = graph
+    code = compile(outputs, inputs, parameters).code(True)
+    assert code
+    words = [re.split(r"[(\[]", line)[0] for line in code.lines]
+    slots = code.layout.free["values"], code.layout.free["rows"]
+    products = sum(word in ("dot", "matmul") for word in words), words.count("einsum")
+    moved = sum("take(" in line or "] = " in line or "] += " in line for line in code.lines)
+    return *slots, code.turn, len(code.lines) - code.turn, *products, moved
+
+
+# fmt: off
+COSTS = [  # as GRAPHS
+    (55, 48, 9, 26, 9, 0, 0), (55, 48, 9, 14, 9, 0, 0), (28, 22, 6, 16, 7, 0, 0), (49, 98, 5, 18, 3, 3, 7),
+    (21, 112, 5, 19, 3, 3, 5), (4, 83, 6, 11, 3, 3, 6), (61, 64, 10, 42, 9, 3, 0), (97, 95, 21, 64, 17, 0, 20),
+    (55, 421, 47, 145, 10, 8, 14), (286, 51, 14, 38, 16, 0, 5), (322, 1, 13, 21, 14, 0, 0), (84, 330, 55, 117, 23, 3, 17),
+    (87, 54, 17, 35, 19, 3, 6), (52, 57, 16, 27, 16, 1, 6), (83, 1, 4, 17, 10, 0, 0), (113, 55, 6, 18, 6, 3, 5),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("make", "wanted"), zip(GRAPHS, COSTS, strict=True))
+def test_what_a_graph_costs(make: Callable[[int], Graph], wanted: tuple[int, ...]) -> None:
+    """A change that makes one dearer is to be seen; one that makes it cheaper may write the new numbers here."""
+    assert cost(make(0)) == wanted
+
+
+def test_names_of_constants_and_words_that_no_array_may_have(by_numpy: None) -> None:
+    x = Value(2.0, "x")
+    code = compile(x * x, [x]).code()
+    assert code
+    names = [code.name(number) for number in (0.0, 1.0, 2.0, -1.0, 0.5, 3.5)]
+    assert names == ["zero", "one", "two", "minus_one", "half", "c3_5"]
+    words = ["forward", "backward", "build", "dot", "matmul", "einsum", "exp", "multiply", "values", "d_rows"]
+    assert all(code.counts[word] == 1 for word in words)
+    assert code.counts["another"] == 0
+
+
+def test_an_empty_product_is_1() -> None:
+    assert Monomial() == (1.0, (), ())
