@@ -1103,7 +1103,7 @@ def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch)
 
 
 def cost(graph: Graph) -> tuple[int, ...]:
-    """Uniform and varying numbers, lines forward and backward, matrix products, einsums, gathers and scatters."""
+    """Uniform and varying numbers, lines forward and back, matrix products, einsums, copies of numbers."""
     outputs, inputs, parameters = graph
     code = compile(outputs, inputs, parameters).code(True)
     assert code
@@ -1116,17 +1116,19 @@ def cost(graph: Graph) -> tuple[int, ...]:
 
 # fmt: off
 COSTS = [  # as GRAPHS
-    (55, 48, 9, 26, 9, 0, 0), (55, 48, 9, 14, 9, 0, 0), (28, 22, 6, 16, 7, 0, 0), (49, 98, 5, 18, 3, 3, 7),
-    (21, 112, 5, 19, 3, 3, 5), (4, 83, 6, 11, 3, 3, 6), (61, 64, 10, 42, 9, 3, 0), (97, 95, 21, 64, 17, 0, 20),
-    (55, 421, 47, 145, 10, 8, 14), (286, 51, 14, 38, 16, 0, 5), (322, 1, 13, 21, 14, 0, 0), (84, 330, 55, 117, 23, 3, 17),
-    (87, 54, 17, 35, 19, 3, 6), (52, 57, 16, 27, 16, 1, 6), (83, 1, 4, 17, 10, 0, 0), (113, 55, 6, 18, 6, 3, 5),
+    (55, 48, 9, 26, 9, 0, 0), (55, 48, 9, 14, 9, 0, 0), (28, 22, 6, 16, 7, 0, 0),
+    (49, 98, 5, 18, 3, 3, 7), (21, 112, 5, 19, 3, 3, 5), (4, 83, 6, 11, 3, 3, 6),
+    (61, 64, 10, 42, 9, 3, 0), (97, 95, 21, 64, 17, 0, 20), (55, 421, 47, 145, 10, 8, 14),
+    (286, 51, 14, 38, 16, 0, 5), (322, 1, 13, 21, 14, 0, 0), (84, 330, 55, 117, 23, 3, 17),
+    (87, 54, 17, 35, 19, 3, 6), (52, 57, 16, 27, 16, 1, 6), (83, 1, 4, 17, 10, 0, 0),
+    (113, 55, 6, 18, 6, 3, 5),
 ]
 # fmt: on
 
 
-@pytest.mark.parametrize(("make", "wanted"), zip(GRAPHS, COSTS, strict=True))
+@pytest.mark.parametrize(("make", "wanted"), [*zip(GRAPHS, COSTS, strict=True)])
 def test_what_a_graph_costs(make: Callable[[int], Graph], wanted: tuple[int, ...]) -> None:
-    """A change that makes one dearer is to be seen; one that makes it cheaper may write the new numbers here."""
+    """What makes one dearer is to be seen; what makes it cheaper may write its numbers here."""
     assert cost(make(0)) == wanted
 
 
