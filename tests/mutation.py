@@ -41,10 +41,7 @@ OTHERS = (
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95
 ELSEWHERE = {"browser", "demos", "drawing", "main", "mutation", "size", "stepper", "view"}  # of other things
-TESTED_IN = {  # what runs at import; of the compiler in test_program
-    "value": "value", "copying": "value", "ops": "ops", "operators": "ops", "ieee": "ops", "sweeps": "sweeps",
-    "derivatives": "derivatives", "scopes": "scopes",
-}  # fmt: skip
+TESTED_IN = {"operators": "ops", "ieee": "ops", "copying": "value"}  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
@@ -201,14 +198,14 @@ CORE_TESTS = [f"tests/test_{name}.py" for name in CORE]
 
 # ------------------------------------------------------------ which tests run
 class Choice:
-    """Which tests are to notice a mutant, those that execute it first, one case of each before the next."""
+    """Which tests are to notice a mutant: the quickest first, where many cases of one count as slow."""
 
     def __init__(self, tests: list[Known], early: set[str]) -> None:
-        cases: dict[str, list[Known]] = defaultdict(list)
+        spent, costs = Counter[str](), dict[str, float]()
         for test in sorted(tests, key=lambda test: test.seconds):
-            cases[test.name.split("[")[0]].append(test)
-        turns = [(i, test.seconds, test) for group in cases.values() for i, test in enumerate(group)]
-        self.tests = [test for *_, test in sorted(turns, key=lambda turn: turn[:2])]
+            spent[test.name.split("[")[0]] += test.seconds
+            costs[test.name] = spent[test.name.split("[")[0]]
+        self.tests = sorted(tests, key=lambda test: costs[test.name])
         self.early = early
         self.by_line: dict[str, list[int]] = defaultdict(list)
         for i, test in enumerate(self.tests):
@@ -237,13 +234,19 @@ class Choice:
         candidates = self.candidates(mutant)
         if turn == 0 and self.at_import(mutant):  # every file costs time
             names = [test.name.split("::")[0] for test in candidates]
-            own = f"tests/test_{TESTED_IN.get(mutant.module, 'program')}.py"
+            own = own_tests(mutant.module)
             candidates = [test for test, name in zip(candidates, names, strict=True) if name == own]
         for test in candidates:
             if test.seconds <= slowest and seconds + test.seconds <= total:
                 found.append(test)
                 seconds += test.seconds
         return found
+
+
+def own_tests(module: str) -> str:
+    """The file with the tests of a module; the compiler's are in that of program."""
+    own = f"tests/test_{TESTED_IN.get(module, module)}.py"
+    return own if (ROOT / own).exists() else "tests/test_program.py"
 
 
 def around(mutant: Mutant) -> Any:

@@ -1145,3 +1145,9 @@ def test_names_of_constants_and_words_that_no_array_may_have(by_numpy: None) -> 
 
 def test_an_empty_product_is_1() -> None:
     assert Monomial() == (1.0, (), ())
+
+
+def test_no_rows_with_weights_sum_to_0(back_end: str) -> None:
+    (y,), x, ws = perceptron(0)
+    value, gradient = compile(y, x, ws).value_and_grad(np.zeros((0, 3)), weights=[])
+    assert (value, gradient.any()) == (0.0, False)
