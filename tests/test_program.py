@@ -26,6 +26,7 @@ from autograd import (
     cos,
     exp,
     grad,
+    layout,
     log,
     maximum,
     reciprocal,
@@ -1151,3 +1152,48 @@ def test_no_rows_with_weights_sum_to_0(back_end: str) -> None:
     (y,), x, ws = perceptron(0)
     value, gradient = compile(y, x, ws).value_and_grad(np.zeros((0, 3)), weights=[])
     assert (value, gradient.any()) == (0.0, False)
+
+
+FOLDS: list[tuple[list[int], tuple[int, ...]]] = [
+    ([7], (1,)),
+    ([0, 1, 2, 3], (4,)),
+    ([9, 6, 3], (3,)),
+    ([0, 0, 0], (3,)),
+    ([0, 1, 2, 5, 6, 7], (2, 3)),
+    ([0, 1, 4, 5, 16, 17, 20, 21], (2, 2, 2)),
+    ([x + y for y in (0, 64) for x in (0, 1, 4, 5, 16, 17, 20, 21)], (16,)),  # of four axes there is no view
+    ([0, 1, 3], (3,)),
+    ([0, 1, 5, 6, 7], (5,)),
+    ([0, 1, 3, 4, 5, 6], (6,)),
+    ([0, 1, 4, 6], (4,)),
+]
+
+
+@pytest.mark.parametrize(("slots", "shape"), FOLDS)
+def test_slots_fold_into_a_view(slots: list[int], shape: tuple[int, ...]) -> None:
+    assert layout.fold(np.array(slots)) == shape
+    affine = layout.strides(np.array(slots).reshape(shape)) is not None
+    assert layout.is_view(np.array(slots)) == affine == (len(shape) > 1 or slots in (s for s, _ in FOLDS[:4]))
+
+
+@pytest.mark.parametrize(
+    ("slots", "steps"),
+    [
+        ([[0, 1], [2, 3]], (2, 1)),
+        ([[5]], (0, 0)),
+        ([3, 3, 3], (0,)),
+        ([[1, 4, 7], [0, 3, 6]], (-1, 3)),
+        ([[0, 1], [2, 4]], None),
+        ([0, 2, 3], None),
+        ([[[0, 2], [10, 12]], [[5, 7], [15, 17]]], (5, 10, 2)),
+    ],
+)
+def test_steps_of_affine_slots(slots: Any, steps: tuple[int, ...] | None) -> None:
+    assert layout.strides(np.array(slots)) == steps
+
+
+def test_families_of_rows() -> None:
+    """Rights that meet the same lefts stand together; all pairs of a family are there."""
+    a, b, x, y, z = ((Node(VARYING, name),) for name in "abxyz")
+    pairs = [(a, x), (b, x), (a, y), (b, y), (a, z)]
+    assert layout.families(pairs) == [([a, b], [x, y]), ([a], [z])]
