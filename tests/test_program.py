@@ -1197,3 +1197,9 @@ def test_families_of_rows() -> None:
     a, b, x, y, z = ((Node(VARYING, name),) for name in "abxyz")
     pairs = [(a, x), (b, x), (a, y), (b, y), (a, z)]
     assert layout.families(pairs) == [([a, b], [x, y]), ([a], [z])]
+
+
+def test_a_program_without_inputs_has_one_row(back_end: str) -> None:
+    w = Value(3.0, "w")
+    program = compile(w * w)
+    assert (program().tolist(), program.value_and_grad()) == ([9.0], (9.0, np.array([6.0])))
