@@ -44,14 +44,12 @@ class Mutant:
 
     def plant(self, new: Any) -> Any:
         """Puts a node into the place; gives what was there."""
+        old = getattr(self.parent, self.field)
         if self.index is None:
-            old = getattr(self.parent, self.field)
             setattr(self.parent, self.field, new)
-        else:
-            old, getattr(self.parent, self.field)[self.index] = (
-                getattr(self.parent, self.field)[self.index],
-                new,
-            )
+            return old
+        nodes, old = old, old[self.index]
+        nodes[self.index] = new
         return old
 
     def tree_text(self) -> str:
@@ -112,11 +110,9 @@ def left_out(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Global() | ast.keyword(arg="strict"):
             return True
-        case (
-            ast.Expr(ast.Constant())
-            | ast.AnnAssign(value=None)
-            | ast.AnnAssign(annotation=ast.Name("TypeAlias"))
-        ):
+        case ast.Expr(ast.Constant()) | ast.AnnAssign(value=None):
+            return True
+        case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Assign(value=ast.Call(ast.Name("TypeVar"))):
             return True
