@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -1203,3 +1204,28 @@ def test_a_program_without_inputs_has_one_row(back_end: str) -> None:
     w = Value(3.0, "w")
     program = compile(w * w)
     assert (program().tolist(), program.value_and_grad()) == ([9.0], (9.0, np.array([6.0])))
+
+
+SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program
+
+
+def sources() -> str:
+    """What graphs become: lines of NumPy, the sizes of arrays; straight-line Python of the shortest."""
+    parts = list[str]()
+    for make in GRAPHS:
+        outputs, inputs, parameters = make(0)
+        program = compile(outputs, inputs, parameters)
+        code = program.code(True)
+        assert code
+        parts += [f"---- {getattr(make, '__name__', '')}", *code.source(), repr(code.sizes)]
+        parts += [program.rowwise.source] * (len(program.rowwise.order) < 60)
+    return "\n".join(parts) + "\n"
+
+
+def test_the_code_of_every_graph_is_as_it_was() -> None:
+    """The file is there to be looked at when it changes: is the new code as good, and as easy to read?"""
+    assert sources() == SOURCES.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    SOURCES.write_text(sources(), encoding="utf-8")
