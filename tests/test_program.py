@@ -1206,6 +1206,33 @@ def test_a_program_without_inputs_has_one_row(back_end: str) -> None:
     assert (program().tolist(), program.value_and_grad()) == ([9.0], (9.0, np.array([6.0])))
 
 
+def test_an_input_that_is_an_output_and_nothing_else(by_numpy: None) -> None:
+    x, z, w = Value(1.0, "x"), Value(1.0, "z"), Value(3.0, "w")
+    program = compile([w * x, z], [x, z], [w])
+    assert program([[2.0, 5.0]]).tolist() == [[6.0, 5.0]]
+    gradient, by_inputs = program.vjp([[2.0, 5.0]], [[1.0, 10.0]])
+    assert (gradient.tolist(), by_inputs.tolist()) == ([2.0], [[3.0, 10.0]])
+
+
+def test_an_adjoint_that_is_lost_in_one_input_alone(by_numpy: None) -> None:
+    x = Value(0.0, "x")
+    gradient, by_inputs = compile(1 / (1 + exp(-x)), [x]).vjp([[-800.0], [0.0]])
+    assert (gradient.size, by_inputs.tolist()) == (0, [[0.0], [0.25]])
+
+
+def test_tables_of_no_columns_and_of_no_rows() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    assert compile(w * w)(np.zeros((3, 0))).tolist() == [9.0] * 3
+    program = compile(w * x, [x])
+    assert program(np.zeros(0)).shape == (0,)
+    with pytest.raises(ValueError, match=r"shape \(0,\)"):
+        program([])
+    with pytest.raises(ValueError, match="real numbers, not object"):
+        program()
+    with pytest.raises(ValueError, match="real numbers"):
+        program(np.ma.masked_array([[1.0]]))
+
+
 SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program
 
 
