@@ -782,6 +782,9 @@ def test_the_words_of_formulas_at_zero_and_nan() -> None:
     assert [sign(x) for x in (-0.5, 0.5)] == [-1.0, 1.0]
     assert same_bits(sign(-0.0), 0.0)
     assert math.isnan(heaviside(NAN, 0.5))
+    for a, b in ((0.0, -0.0), (-0.0, 0.0)):
+        assert same_bits(WORDS["maximum"](a, b), 0.0)
+        assert same_bits(WORDS["minimum"](a, b), -0.0)
     assert math.isnan(sign(NAN))
 
 

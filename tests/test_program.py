@@ -1233,6 +1233,12 @@ def test_tables_of_no_columns_and_of_no_rows() -> None:
         program(np.ma.masked_array([[1.0]]))
 
 
+def test_a_seed_for_every_row_is_for_one_output() -> None:
+    x = Value(2.0, "x")
+    with pytest.raises(ValueError, match=r"the seed has the shape \(3,\), not"):
+        compile([x * x, x + 1], [x]).vjp([[1.0]] * 3, [1.0] * 3)
+
+
 SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program
 
 
@@ -1245,7 +1251,7 @@ def sources() -> str:
         code = program.code(True)
         assert code
         parts += [f"---- {getattr(make, '__name__', '')}", *code.source(), repr(code.sizes)]
-        parts += [program.rowwise.source] * (len(program.rowwise.order) < 60)
+        parts += [program.rowwise.source] * (len(program.rowwise.order) < 90)
     return "\n".join(parts) + "\n"
 
 
