@@ -1251,7 +1251,7 @@ def sources() -> str:
         code = program.code(True)
         assert code
         parts += [f"---- {getattr(make, '__name__', '')}", *code.source(), repr(code.sizes)]
-        parts += [program.rowwise.source] * (len(program.rowwise.order) < 90)
+        parts += [program.rowwise.source] * (len(program.rowwise.order) < 80)
     return "\n".join(parts) + "\n"
 
 
