@@ -7,19 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from os.path import commonprefix
 from types import CodeType
 from typing import Any
 
 # fmt: off
 ARITHMETIC = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.Mod: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.LShift: ast.RShift,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Pow: ast.Mult, ast.Mod: ast.Mult, ast.LShift: ast.RShift, ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
 }
 COMPARISONS = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
-    ast.NotIn: (ast.In,),
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }
 # fmt: on
 TEMPLATES = ("RECORD", "PULL")  # strings that are code
@@ -44,14 +44,12 @@ class Mutant:
 
     def plant(self, new: Any) -> Any:
         """Puts a node into the place; gives what was there."""
+        old = getattr(self.parent, self.field)
         if self.index is None:
-            old = getattr(self.parent, self.field)
             setattr(self.parent, self.field, new)
-        else:
-            old, getattr(self.parent, self.field)[self.index] = (
-                getattr(self.parent, self.field)[self.index],
-                new,
-            )
+            return old
+        nodes, old = old, old[self.index]
+        nodes[self.index] = new
         return old
 
     def tree_text(self) -> str:
@@ -112,11 +110,9 @@ def left_out(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Global() | ast.keyword(arg="strict"):
             return True
-        case (
-            ast.Expr(ast.Constant())
-            | ast.AnnAssign(value=None)
-            | ast.AnnAssign(annotation=ast.Name("TypeAlias"))
-        ):
+        case ast.Expr(ast.Constant()) | ast.AnnAssign(value=None):
+            return True
+        case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.Assign(value=ast.Call(ast.Name("TypeVar"))):
             return True
@@ -286,10 +282,15 @@ def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
 def contrast(before: str, after: str, around: int = 12, width: int = 50) -> str:
     """Both texts in one line, of long ones the part that differs."""
     before, after = (" ".join(text.split()) for text in (before, after))
-    same = len(commonprefix([before, after])), len(commonprefix([before[::-1], after[::-1]]))
-    start = max(same[0] - around, 0) if max(len(before), len(after)) > width else 0
-    behind = max(min(same[1], len(before) - same[0], len(after) - same[0]) - around, 0)
+    start = max(alike(before, after) - around, 0) if max(len(before), len(after)) > width else 0
+    rest = min(len(before), len(after)) - alike(before, after)
+    behind = max(min(alike(before[::-1], after[::-1]), rest) - around, 0)
     return " -> ".join(short(text, start, behind, width) for text in (before, after))
+
+
+def alike(x: str, y: str) -> int:
+    """How many characters are the same at the beginning."""
+    return next((i for i, (a, b) in enumerate(zip(x, y, strict=False)) if a != b), min(len(x), len(y)))
 
 
 def short(text: str, start: int, behind: int, width: int) -> str:

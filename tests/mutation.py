@@ -1,8 +1,9 @@
 """Which small breaks of the engine do the tests notice?  ``python -m tests.mutation [module ...]``.
 
-Every mutant runs in a fork of a pytest session.  A mutant of what runs at import gets the fork made before anything of
-the engine was imported; for the others the fork comes after all tests were collected, and the function's code is
-replaced in place, which is ten times as fast.  First every test runs once, alone, to see which lines it executes.
+Every mutant runs in a fork of a pytest session.  A mutant of what runs at import gets a fork made before
+anything of the engine was imported; for the others the fork comes after all tests were collected, and the
+function's code is replaced in place, which is ten times as fast.  First every test runs once, alone, to see
+which lines it executes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import ast
 import builtins
 import gc
 import hashlib
-import importlib.machinery
-import importlib.util
+import importlib
 import json
 import os
 import resource
@@ -31,40 +31,23 @@ from typing import Any
 import pytest
 
 from tests.mutants import Mutant, mutants_of
+from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
-ROOT = Path(__file__).parent.parent
 CORE = ("value", "ops", "sweeps", "program")
 OTHERS = (
-    "derivatives", "operators", "ieee", "scopes", "copying", "lowering", "layout", "emitting", "rowwise", "arrays",
-    "checking",
-)  # fmt: skip
+    *("derivatives", "operators", "ieee", "scopes", "copying", "checking"),
+    *("lowering", "layout", "emitting", "rowwise", "arrays"),
+)
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95
-ELSEWHERE = (
-    "browser",
-    "demos",
-    "drawing",
-    "main",
-    "mutation",
-    "size",
-    "stepper",
-    "view",
-)  # tests of other things
-TESTED_IN = {
-    **{name: name for name in ("value", "ops", "sweeps", "derivatives", "scopes")},
-    **{"operators": "ops", "ieee": "ops", "copying": "value"},
-}  # of what runs at import; the compiler's modules in test_program
+ELSEWHERE = {"browser", "demos", "drawing", "main", "mutation", "size", "stepper", "view"}  # of other things
+TESTED_IN = {"operators": "ops", "ieee": "ops", "copying": "value"}  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
 QUICK = 0.3  # the same where only a look is taken
 ROUNDS = ((1.5, 1.5), (10.0, SLOW))  # seconds of all tests of a mutant, and of the slowest
 NO_IMPORT = 77  # an exit code
-SEEN: set[str] = set()  # what a test executed, as "module:line"
-
-
-def path_of(module: str) -> str:
-    return str(ROOT / f"autograd/{module}.py")
 
 
 def mutants(modules: Iterable[str] = MODULES) -> list[Mutant]:
@@ -73,95 +56,13 @@ def mutants(modules: Iterable[str] = MODULES) -> list[Mutant]:
     return [mutant for name, text in texts.items() for mutant in mutants_of(ast.parse(text), name, text)]
 
 
-# ------------------------------------------------------------------------------------------------- other sources
-class Loader(importlib.machinery.SourceFileLoader):
-    """Imports a module from code that is not in its file."""
-
-    def __init__(self, name: str, path: str, make: Callable[[str], CodeType]) -> None:
-        super().__init__(name, path)
-        self.make = make
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.make(self.path)
-
-
-class Finder:
-    """Finds modules of the engine that are to be imported from other code."""
-
-    def __init__(self, makers: dict[str, Callable[[str], CodeType]]) -> None:
-        self.makers = {f"autograd.{module}": make for module, make in makers.items()}
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        if name not in self.makers:
-            return None
-        file = path_of(name.split(".")[1])
-        return importlib.util.spec_from_file_location(
-            name, file, loader=Loader(name, file, self.makers[name])
-        )
-
-
-def import_with(makers: dict[str, Callable[[str], CodeType]]) -> None:
-    """Imports the packages, some modules of them from other code."""
-    sys.meta_path.insert(0, Finder(makers))
-    importlib.import_module("autograd")
-    importlib.import_module("nn")
-
-
-class Probes(ast.NodeTransformer):
-    """Every statement and lambda of a function notes that it runs."""
-
-    def __init__(self, module: str) -> None:
-        self.module, self.depth = module, 0
-
-    def probe(self, node: Any) -> Any:
-        call = ast.parse(f"SEEN.add('{self.module}:{node.lineno}')", mode="eval").body
-        return ast.fix_missing_locations(ast.copy_location(call, node))
-
-    def visit_FunctionDef(self, node: Any) -> Any:
-        self.depth += 1
-        self.generic_visit(node)
-        self.depth -= 1
-        return node
-
-    def visit_Lambda(self, node: Any) -> Any:
-        self.generic_visit(node)
-        node.body = ast.copy_location(ast.BoolOp(ast.Or(), [self.probe(node), node.body]), node)
-        return node
-
-    def generic_visit(self, node: Any) -> Any:
-        super().generic_visit(node)
-        for name in (
-            ("body", "orelse", "finalbody")
-            if self.depth and not isinstance(node, ast.Lambda | ast.IfExp)
-            else ()
-        ):
-            block = getattr(node, name, None) or []
-            at = [
-                i
-                for i, x in enumerate(block)
-                if not isinstance(x, ast.Expr) or not isinstance(x.value, ast.Constant)
-            ]
-            for i in reversed(at):
-                block.insert(i, ast.copy_location(ast.Expr(self.probe(block[i])), block[i]))
-        return node
-
-
-def instrumented(module: str) -> Callable[[str], CodeType]:
-    def make(path: str) -> CodeType:
-        tree = Probes(module).visit(ast.parse(Path(path).read_text(encoding="utf-8")))
-        return compile(tree, path, "exec", dont_inherit=True)
-
-    return make
-
-
-# ------------------------------------------------------------------------------------------- sessions that fork
+# ------------------------------------------------------------ sessions that fork
 class Session:
-    """A pytest session, as a plugin of itself; every job runs in a fork of it, as many at once as there are cores."""
-
-    limits: dict[str, float]
+    """A pytest session, as a plugin of itself, with a fork for every job; there are as many as cores."""
 
     def __init__(self, results: Path) -> None:
-        self.results, self.job, self.limits = results, None, {}
+        self.results, self.limits = results, dict[str, float]()  # of a test's seconds, by its name
+        self.job: Any = None
 
     def spread(self, jobs: Iterable[Any]) -> Any:
         """In a fork, its job; in the session itself None, when all have ended."""
@@ -295,17 +196,17 @@ def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Known], set
 CORE_TESTS = [f"tests/test_{name}.py" for name in CORE]
 
 
-# ------------------------------------------------------------------------------------------------ which tests run
+# ------------------------------------------------------------ which tests run
 class Choice:
-    """Which tests are to notice a mutant, those that execute it first, one case of each before the next."""
+    """Which tests are to notice a mutant: the quickest first, where many cases of one count as slow."""
 
-    def __init__(self, tests: list[Known], early: set[str]) -> None:
-        cases: dict[str, list[Known]] = defaultdict(list)
+    def __init__(self, tests: list[Known], early: set[str], thin: bool = False) -> None:
+        spent, costs = Counter[str](), dict[str, float]()
         for test in sorted(tests, key=lambda test: test.seconds):
-            cases[test.name.split("[")[0]].append(test)
-        turns = [(i, test.seconds, test) for group in cases.values() for i, test in enumerate(group)]
-        self.tests = [test for *_, test in sorted(turns, key=lambda turn: turn[:2])]
-        self.early = early
+            spent[test.name.split("[")[0]] += test.seconds
+            costs[test.name] = spent[test.name.split("[")[0]]
+        self.tests = sorted(tests, key=lambda test: costs[test.name])
+        self.early, self.thin = early, thin
         self.by_line: dict[str, list[int]] = defaultdict(list)
         for i, test in enumerate(self.tests):
             for line in test.lines:
@@ -316,7 +217,7 @@ class Choice:
         return not in_a_function(mutant) or any(line in self.early for line in lines_of(mutant))
 
     def candidates(self, mutant: Mutant) -> list[Known]:
-        """The tests that execute the mutant's statement; where imports do, then those with its name, then all."""
+        """The tests that execute its statement; where imports do, then those with its name, then all."""
         found = dict.fromkeys(self.by_line.get(f"{mutant.module}:{mutant.line}", ()))
         if self.at_import(mutant):
             name = name_of(mutant)
@@ -331,15 +232,21 @@ class Choice:
         total, slowest = ROUNDS[turn]
         found, seconds = list[Known](), 0.0
         candidates = self.candidates(mutant)
-        if turn == 0 and self.at_import(mutant):  # every file costs time
+        if turn == 0 and self.at_import(mutant) and not self.thin:  # every file costs time
             names = [test.name.split("::")[0] for test in candidates]
-            own = f"tests/test_{TESTED_IN.get(mutant.module, 'program')}.py"
+            own = own_tests(mutant.module)
             candidates = [test for test, name in zip(candidates, names, strict=True) if name == own]
         for test in candidates:
             if test.seconds <= slowest and seconds + test.seconds <= total:
                 found.append(test)
                 seconds += test.seconds
         return found
+
+
+def own_tests(module: str) -> str:
+    """The file with the tests of a module; the compiler's are in that of program."""
+    own = f"tests/test_{TESTED_IN.get(module, module)}.py"
+    return own if (ROOT / own).exists() else "tests/test_program.py"
 
 
 def around(mutant: Mutant) -> Any:
@@ -381,7 +288,7 @@ def in_a_function(mutant: Mutant) -> bool:
     )
 
 
-# ----------------------------------------------------------------------------------------------- mutants that run
+# ------------------------------------------------------------ mutants that run
 @dataclass
 class Job:
     """A mutant and the tests that are to notice it."""
@@ -473,7 +380,7 @@ def swap(mutant: Mutant, functions: dict[tuple[str, str, int], list[FunctionType
 
 def run(chosen: list[Mutant], files: list[str], thin: bool = False) -> list[str]:
     """A verdict for every mutant; those that are listed as equivalent get one round of tests, not two."""
-    choice, known = Choice(*baseline(files, thin)), listed()
+    choice, known = Choice(*baseline(files, thin), thin), listed()
     found = ["survived"] * len(chosen)
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(1 if thin else len(ROUNDS)):
@@ -492,9 +399,9 @@ def run(chosen: list[Mutant], files: list[str], thin: bool = False) -> list[str]
     return found
 
 
-# ----------------------------------------------------------------------------------------------------- the report
+# ------------------------------------------------------------ the report
 def listed() -> dict[str, str]:
-    """The survivors that are known to be equivalent, each with the reason, which stands above it behind a #."""
+    """The survivors that are known to be equivalent, each with the reason that stands above it."""
     found, reason = dict[str, str](), ""
     for line in LISTED.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):

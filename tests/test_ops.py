@@ -17,6 +17,7 @@ from hypothesis import example, given, settings, strategies as st
 
 import autograd
 from autograd import OPS, Op, Value, grad, hvp, jvp, ledger, ops, toposort
+from autograd.ieee import WORDS
 from autograd.ops import reciprocal
 from tests.oracle import (
     EDGES,
@@ -307,6 +308,7 @@ EDGE_CASES = [
     Case("x * 0", (INF,), NAN, (0.0,)),
     Case("x * 0", (NAN,), NAN, (0.0,)),
     Case("x * y", (NAN, 0.0), NAN, (0.0, NAN)),
+    Case("-x", (NAN,), NAN, (-1.0,), (0.0,)),
     # exponentials and waves
     Case("exp(x)", (1000.0,), INF, (INF,)),
     Case("exp(x)", (-1000.0,), 0.0, (0.0,)),
@@ -776,3 +778,21 @@ def test_a_nan_has_the_gradient_of_its_op_recorded_too() -> None:
     x = Value(NAN)
     assert [grad(x * 3, x).data, jvp(x * 3, {x: 2.0}).data] == [3.0, 6.0]
     assert math.isnan(grad(ops.log(x), x).data)
+
+
+def test_the_words_of_formulas_at_zero_and_nan() -> None:
+    heaviside, sign = WORDS["heaviside"], WORDS["sign"]
+    assert [heaviside(x, 0.5) for x in (-2.0, -0.0, 0.0, 0.25, 2.0)] == [0.0, 0.5, 0.5, 1.0, 1.0]
+    assert [sign(x) for x in (-0.5, 0.5)] == [-1.0, 1.0]
+    assert same_bits(sign(-0.0), 0.0)
+    assert math.isnan(heaviside(NAN, 0.5))
+    for a, b in ((0.0, -0.0), (-0.0, 0.0)):
+        assert same_bits(WORDS["maximum"](a, b), 0.0)
+        assert same_bits(WORDS["minimum"](a, b), -0.0)
+    assert math.isnan(sign(NAN))
+
+
+def test_a_word_that_raises_and_that_numpy_has_not_gives_nan(register: Callable[..., Op]) -> None:
+    factorial = register("factorial_", "Γ", "gamma(x)", (lambda z, x: z,))
+    assert factorial.evaluate(5.0) == 24.0
+    assert math.isnan(factorial.evaluate(-1.0))

@@ -4,11 +4,13 @@ import gc
 import math
 import pickle
 import random
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +27,7 @@ from autograd import (
     cos,
     exp,
     grad,
+    layout,
     log,
     maximum,
     reciprocal,
@@ -38,6 +41,7 @@ from autograd import (
     where,
     zero_grad,
 )
+from autograd.arrays import Monomial
 from autograd.emitting import Emitter
 from autograd.layout import Layout
 from autograd.lowering import UNIFORM, VARYING, Node
@@ -1091,3 +1095,163 @@ def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch)
     found = [10.0, 6.0] if nodes == 3 else [28.0, 27.0]
     assert [*chain(*rowwise.gradient([3.0], [], [1.0]))] == found
     assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (nodes == 3, nodes == 4)
+
+
+def cost(graph: Graph) -> tuple[int, ...]:
+    """Uniform and varying numbers, lines forward and back, matrix products, einsums, copies of numbers."""
+    outputs, inputs, parameters = graph
+    code = compile(outputs, inputs, parameters).code(True)
+    assert code
+    words = [re.split(r"[(\[]", line)[0] for line in code.lines]
+    slots = code.layout.free["values"], code.layout.free["rows"]
+    products = sum(word in ("dot", "matmul") for word in words), words.count("einsum")
+    moved = sum("take(" in line or "] = " in line or "] += " in line for line in code.lines)
+    return *slots, code.turn, len(code.lines) - code.turn, *products, moved
+
+
+# fmt: off
+COSTS = [  # as GRAPHS
+    (55, 48, 9, 26, 9, 0, 0), (55, 48, 9, 14, 9, 0, 0), (28, 22, 6, 16, 7, 0, 0),
+    (49, 98, 5, 18, 3, 3, 7), (21, 112, 5, 19, 3, 3, 5), (4, 83, 6, 11, 3, 3, 6),
+    (61, 64, 10, 42, 9, 3, 0), (97, 95, 21, 64, 17, 0, 20), (55, 421, 47, 145, 10, 8, 14),
+    (286, 51, 14, 38, 16, 0, 5), (322, 1, 13, 21, 14, 0, 0), (84, 330, 55, 117, 23, 3, 17),
+    (87, 54, 17, 35, 19, 3, 6), (52, 57, 16, 27, 16, 1, 6), (83, 1, 4, 17, 10, 0, 0),
+    (113, 55, 6, 18, 6, 3, 5),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("make", "wanted"), [*zip(GRAPHS, COSTS, strict=True)])
+def test_what_a_graph_costs(make: Callable[[int], Graph], wanted: tuple[int, ...]) -> None:
+    """What makes one dearer is to be seen; what makes it cheaper may write its numbers here."""
+    assert cost(make(0)) == wanted
+
+
+def test_names_of_constants_and_words_that_no_array_may_have(by_numpy: None) -> None:
+    x = Value(2.0, "x")
+    code = compile(x * x, [x]).code()
+    assert code
+    names = [code.name(number) for number in (0.0, 1.0, 2.0, -1.0, 0.5, 3.5)]
+    assert names == ["zero", "one", "two", "minus_one", "half", "c3_5"]
+    words = ["forward", "backward", "build", "dot", "matmul", "einsum", "exp", "multiply", "values", "d_rows"]
+    assert all(code.counts[word] == 1 for word in words)
+    assert code.counts["another"] == 0
+
+
+def test_an_empty_product_is_1() -> None:
+    assert Monomial() == (1.0, (), ())
+
+
+def test_no_rows_with_weights_sum_to_0(back_end: str) -> None:
+    (y,), x, ws = perceptron(0)
+    value, gradient = compile(y, x, ws).value_and_grad(np.zeros((0, 3)), weights=[])
+    assert (value, gradient.any()) == (0.0, False)
+
+
+FOLDS: list[tuple[list[int], tuple[int, ...]]] = [
+    ([7], (1,)),
+    ([0, 1, 2, 3], (4,)),
+    ([9, 6, 3], (3,)),
+    ([0, 0, 0], (3,)),
+    ([0, 1, 2, 5, 6, 7], (2, 3)),
+    ([0, 1, 4, 5, 16, 17, 20, 21], (2, 2, 2)),
+    ([x + y for y in (0, 64) for x in (0, 1, 4, 5, 16, 17, 20, 21)], (16,)),  # of four axes there is no view
+    ([0, 1, 3], (3,)),
+    ([0, 1, 5, 6, 7], (5,)),
+    ([0, 1, 3, 4, 5, 6], (6,)),
+    ([0, 1, 4, 6], (4,)),
+]
+
+
+@pytest.mark.parametrize(("slots", "shape"), FOLDS)
+def test_slots_fold_into_a_view(slots: list[int], shape: tuple[int, ...]) -> None:
+    assert layout.fold(np.array(slots)) == shape
+    affine = layout.strides(np.array(slots).reshape(shape)) is not None
+    assert layout.is_view(np.array(slots)) == affine == (len(shape) > 1 or slots in (s for s, _ in FOLDS[:4]))
+
+
+@pytest.mark.parametrize(
+    ("slots", "steps"),
+    [
+        ([[0, 1], [2, 3]], (2, 1)),
+        ([[5]], (0, 0)),
+        ([3, 3, 3], (0,)),
+        ([[1, 4, 7], [0, 3, 6]], (-1, 3)),
+        ([[0, 1], [2, 4]], None),
+        ([0, 2, 3], None),
+        ([[[0, 2], [10, 12]], [[5, 7], [15, 17]]], (5, 10, 2)),
+    ],
+)
+def test_steps_of_affine_slots(slots: Any, steps: tuple[int, ...] | None) -> None:
+    assert layout.strides(np.array(slots)) == steps
+
+
+def test_families_of_rows() -> None:
+    """Rights that meet the same lefts stand together; all pairs of a family are there."""
+    a, b, x, y, z = ((Node(VARYING, name),) for name in "abxyz")
+    pairs = [(a, x), (b, x), (a, y), (b, y), (a, z)]
+    assert layout.families(pairs) == [([a, b], [x, y]), ([a], [z])]
+
+
+def test_a_program_without_inputs_has_one_row(back_end: str) -> None:
+    w = Value(3.0, "w")
+    program = compile(w * w)
+    assert (program().tolist(), program.value_and_grad()) == ([9.0], (9.0, np.array([6.0])))
+
+
+def test_an_input_that_is_an_output_and_nothing_else(by_numpy: None) -> None:
+    x, z, w = Value(1.0, "x"), Value(1.0, "z"), Value(3.0, "w")
+    program = compile([w * x, z], [x, z], [w])
+    assert program([[2.0, 5.0]]).tolist() == [[6.0, 5.0]]
+    gradient, by_inputs = program.vjp([[2.0, 5.0]], [[1.0, 10.0]])
+    assert (gradient.tolist(), by_inputs.tolist()) == ([2.0], [[3.0, 10.0]])
+
+
+def test_an_adjoint_that_is_lost_in_one_input_alone(by_numpy: None) -> None:
+    x = Value(0.0, "x")
+    gradient, by_inputs = compile(1 / (1 + exp(-x)), [x]).vjp([[-800.0], [0.0]])
+    assert (gradient.size, by_inputs.tolist()) == (0, [[0.0], [0.25]])
+
+
+def test_tables_of_no_columns_and_of_no_rows() -> None:
+    w, x = Value(3.0, "w"), Value(2.0, "x")
+    assert compile(w * w)(np.zeros((3, 0))).tolist() == [9.0] * 3
+    program = compile(w * x, [x])
+    assert program(np.zeros(0)).shape == (0,)
+    with pytest.raises(ValueError, match=r"shape \(0,\)"):
+        program([])
+    with pytest.raises(ValueError, match="real numbers, not object"):
+        program()
+    with pytest.raises(ValueError, match="real numbers"):
+        program(np.ma.masked_array([[1.0]]))
+
+
+def test_a_seed_for_every_row_is_for_one_output() -> None:
+    x = Value(2.0, "x")
+    with pytest.raises(ValueError, match=r"the seed has the shape \(3,\), not"):
+        compile([x * x, x + 1], [x]).vjp([[1.0]] * 3, [1.0] * 3)
+
+
+SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program
+
+
+def sources() -> str:
+    """What graphs become: lines of NumPy, the sizes of arrays; straight-line Python of the shortest."""
+    parts = list[str]()
+    for make in GRAPHS:
+        outputs, inputs, parameters = make(0)
+        program = compile(outputs, inputs, parameters)
+        code = program.code(True)
+        assert code
+        parts += [f"---- {getattr(make, '__name__', '')}", *code.source(), repr(code.sizes)]
+        parts += [program.rowwise.source] * (len(program.rowwise.order) < 80)
+    return "\n".join(parts) + "\n"
+
+
+def test_the_code_of_every_graph_is_as_it_was() -> None:
+    """The file is there to be looked at when it changes: is the new code as good, and as easy to read?"""
+    assert sources() == SOURCES.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    SOURCES.write_text(sources(), encoding="utf-8")

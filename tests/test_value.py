@@ -1200,3 +1200,9 @@ def test_pictures_and_pages_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> No
     v = Value(1.0)
     assert v._repr_mimebundle_() == {"of": v}
     assert v.explain("page.html", lang="ko") == (v, "page.html", {"lang": "ko"})
+
+
+def test_equal_numbers_are_neither_smaller_nor_larger() -> None:
+    v, w = Value(2.0), Value(2.0)
+    assert [v < w, v <= w, v > w, v >= w] == [False, True, False, True]
+    assert [v < 2, v <= 2, v > 2, v >= 2] == [False, True, False, True]
