@@ -40,8 +40,9 @@ def sizes() -> list[Row]:
     loss = sum(((model([x, 1.0]) - 1.0) ** 2 for x in (0.0, 1.0)), start=Value(0.0))
     graphs = {"1/(1+exp(-x))": (1 / (1 + exp(-x)), x), "sigmoid(x)": (sigmoid(x), x)}
     graphs["an MLP's loss"] = loss, model.parameters()[0]
+    found = [(name, " → ".join(orders(*pair))) for name, pair in graphs.items()]
     return [
-        ("nodes of a derivative's graph", name, " → ".join(orders(*pair))) for name, pair in graphs.items()
+        (f"nodes of the graph of {name}", "and of its derivatives, orders 1 to 4", n) for name, n in found
     ]
 
 
@@ -86,11 +87,14 @@ def written(text: str, readme: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    names = ", ".join(PARTS)
     parser.add_argument(
-        "parts", nargs="*", choices=[[], *PARTS], metavar="part", help=f"of {', '.join(PARTS)}"
+        "parts", nargs="*", metavar="part", help=f"of {names}; without one all, about an hour"
     )
-    parser.add_argument("--write", action="store_true", help="into the README")
+    parser.add_argument("--write", action="store_true", help="write the table into the README")
     given = parser.parse_args()
+    if unknown := {*given.parts} - {*PARTS}:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose of {names}")
     text = table({name: PARTS[name] for name in given.parts or PARTS})
     print(text)
     if given.write:
