@@ -10,6 +10,7 @@ from __future__ import annotations
 import cmath
 import math
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -24,13 +25,12 @@ from .ieee import ERRORS, INTEGER, PYTHON, UNREAL, Real, number
 from .notation import formula
 from .operators import Scalar
 from .scopes import within
-from .sweeps import Step, ledger
+from .sweeps import Step, ledger, zero_grad
 from .value import Op, Value, describe, plain, postorder, toposort
 
 __all__ = ["Checked", "GradcheckError", "Nonfinite", "gradcheck", "locate_nonfinite", "record_lines"]
 Function: TypeAlias = "Callable[..., Value]"
-TwoComplex: TypeAlias = "Callable[[complex, complex], complex]"
-H = 1e-100  # the complex step as a part of |x|, or of 1 at 0: its square is nothing
+H = 1e-30  # the complex step as a part of |x|, at most 1: its square is nothing beside 1
 STEPS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # the real ones
 ROUGH = 1e-6  # how far real steps may be off
 
@@ -80,8 +80,7 @@ class Problem(NamedTuple):
         """The same function of these operands; the others are plain numbers."""
 
         def f(*xs: Scalar) -> Value:
-            found: Any = self.f(*(self.at | dict(zip(names, xs, strict=True))).values())
-            return found if isinstance(found, Value) else Value(found)
+            return valued(self.f(*(self.at | dict(zip(names, xs, strict=True))).values()))
 
         return Problem(f"f({', '.join(names)})", f, {name: self.at[name] for name in names})
 
@@ -89,10 +88,15 @@ class Problem(NamedTuple):
         """Its first derivatives, as graphs by grad and by jvp."""
 
         def along(i: int, way: Callable[[Value, Value], Value]) -> Function:
-            return lambda *xs: way(self.f(*xs), xs[i])
+            return lambda *xs: way(valued(self.f(*xs)), xs[i])
 
         places = [(i, f"∂{self.place}/∂{name}") for i, name in enumerate(self.at)]
         return [Problem(place, along(i, way), self.at) for i, place in places for way in (grad, tangent)]
+
+
+def valued(found: Any) -> Value:
+    """What a function gave, which may be a constant, as a Value."""
+    return found if isinstance(found, Value) else Value(found)
 
 
 def tangent(y: Value, x: Value) -> Value:
@@ -113,12 +117,15 @@ WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
 
 
 def passes(y: Value, xs: list[Value], *seeds: float) -> list[float]:
-    """What backward passes with these seeds add up to, divided by the seeds' sum."""
-    for x in xs:
-        x.grad = 0.0
+    """What backward passes with these seeds add up to, divided by the seeds' sum; grads stay as they are."""
+    before = {v: v.grad for v in toposort(y, *xs)}
+    zero_grad(*before)
     for seed in seeds:
         y.backward(seed)
-    return [x.grad / sum(seeds) for x in xs]
+    found = [x.grad / sum(seeds) for x in xs]
+    for v, earlier in before.items():
+        v.grad = earlier
+    return found
 
 
 def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) -> Checked:
@@ -146,9 +153,10 @@ def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) 
     top = Problem("f", f, dict(zip(names, point, strict=True)))
     mixed = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]
     found = compared(top, tolerance)
-    for some in dict.fromkeys(mixed if len(xs) > 1 else ()):
-        with suppress(AttributeError):  # x.exp() needs a Value
-            found += compared(top.only(*some), tolerance)
+    for problem in [top.only(*some) for some in dict.fromkeys(mixed if len(xs) > 1 else ())]:
+        with suppress(AttributeError, TypeError):  # x.exp() and grad(y, x) need a Value
+            problem.f(*map(Value, problem.at.values()))
+            found += compared(problem, tolerance)
     level = [top]
     for _ in range(order - 1):
         level = [problem for above in level for problem in above.derivatives()]
@@ -171,8 +179,8 @@ def named(f: Function, n: int) -> list[str]:
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     """The first derivatives in every way; GradcheckError if one is wrong."""
     at, xs = [*problem.at.values()], [Value(x, name) for name, x in problem.at.items()]
-    y = problem.f(*xs)
-    if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
+    y: Any = problem.f(*xs)
+    if not isinstance(y, Value):
         raise TypeError(f"gradcheck's function must give a Value, not {type(y).__name__}")
     if bad := locate_nonfinite(y):
         raise ValueError(f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}")
@@ -181,8 +189,8 @@ def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     slopes = {(z, i): slope(z, i) for z in toposort(y) if z.form for i in z.form.inner}
     true, scales = chained(y, xs, slopes), chained(y, xs, {edge: abs(x) for edge, x in slopes.items()})
     ways = {way: (gradient(y, xs), scales, tolerance) for way, gradient in WAYS.items()}
-    sizes = [scale + abs(y.data / (x or 1.0)) for scale, x in zip(scales, at, strict=True)]
-    steps = [stepped(lambda *at: problem.f(*map(Value, at)).data, at, i) for i in range(len(at))]
+    sizes = [scale + 1e-3 * abs(y.data / (x or 1.0)) for scale, x in zip(scales, at, strict=True)]
+    steps = [stepped(lambda *at: valued(problem.f(*map(Value, at))).data, at, i) for i in range(len(at))]
     if not all(map(math.isfinite, steps)):
         raise ValueError(f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}")
     ways["steps along f"] = steps, sizes, ROUGH
@@ -207,15 +215,15 @@ def chained(y: Value, xs: Sequence[Value], slopes: Mapping[tuple[Value, int], fl
 
 
 ONE: dict[str, Callable[[complex], complex]] = {
-    "fabs": lambda x: -x if x.real < 0 else x,
+    "fabs": lambda x: x * PYTHON["sign"](x.real),
     "sign": lambda x: PYTHON["sign"](x.real),
     "expm1": lambda x: complex(math.expm1(x.real), cmath.exp(x).imag),
     "log1p": lambda x: complex(math.log1p(x.real), cmath.log(1 + x).imag),
 }
 TWO: dict[str, Callable[[complex, complex], complex]] = {
     "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
-    "maximum": lambda x, y: x if x.real > y.real else y,
-    "minimum": lambda x, y: x if x.real < y.real else y,
+    "maximum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real > y.real else y,
+    "minimum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real < y.real else y,
     "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
 }
 COMPLEX: dict[str, Any] = {**vars(cmath), **ONE, **TWO, "where": lambda x, y, w: y if x.real else w}  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
@@ -233,7 +241,7 @@ def slope(z: Value, i: int) -> float:
     op, at = z.op, [*map(plain, z.args)]
     assert op is not None
     try:
-        h = H * abs(at[i]) or H
+        h = H * min(abs(at[i]), 1.0) or 1e-200
         function: Any = in_complex(op)
         return function(*at[:i], complex(at[i], h), *at[i + 1 :]).imag / h
     except (*ERRORS, TypeError):  # such as log at 0, or no function
@@ -246,7 +254,7 @@ def stepped(f: Callable[..., float], at: Sequence[float], i: int) -> float:
     def around(h: float) -> float:
         return f(*at[:i], at[i] + h, *at[i + 1 :]) - f(*at[:i], at[i] - h, *at[i + 1 :])
 
-    steps = [(abs(at[i]) or 1.0) * part for part in STEPS]
+    steps = [max(abs(at[i]) or 1.0, 1e-300) * part for part in STEPS]
     pairs = pairwise([(8 * around(h) - around(2 * h)) / (12 * h) for h in steps])
     return min(pairs, key=lambda pair: d if (d := abs(pair[0] - pair[1])) == d else math.inf)[1]
 
@@ -294,7 +302,7 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
     adjoint, steps = dict[Value, float](), ledger(y)
     if bad := infinite([y]):
         read = {(step.node, step.operand) for step in steps if taken(step)}
-        return of_value(postorder(bad, lambda v: [x for x in infinite(v.inner) if (v, x) in read])[0])
+        return of_value(postorder(bad, lambda v: culprits(v, [x for x in v.inner if (v, x) in read]))[0])
     for step in steps:
         adjoint[step.operand] = total = adjoint.get(step.operand, 0.0) + step.contribution
         if not math.isfinite(total):
@@ -307,6 +315,11 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
 def taken(step: Step) -> bool:
     """Whether the result comes from the operand; it does not from the branch that ``where`` left out."""
     return step.local != 0 or not (step.node.op and step.node.op.selects)
+
+
+def culprits(v: Value, operands: Sequence[Value]) -> list[Value]:
+    """The operands that made v infinite, or nan: those that are nan, if there are any."""
+    return [x for x in operands if x.data != x.data and v.data != v.data] or infinite(operands)
 
 
 def infinite(values: Iterable[Value]) -> list[Value]:
@@ -322,38 +335,58 @@ def told(z: Value, what: str = "") -> str:
     """z = op(x, y) with the names and numbers of x and y; in which composite, and on which line."""
     op = z.op
     assert op is not None
-    names = dict(zip(z.args, op.operands, strict=True))
+    letters = dict(zip(z.args, op.operands, strict=True))
+    names: list[str] = [z.name or "z", *[x.name or letters[x] for x in dict.fromkeys(z.inner)]]
+    clear = len({*names}) == len(names)  # else the operands are told by letters
     with within(None):
-        copies = {x: Value(x.data, x.name or names[x]) for x in z.inner}
+        copies = {x: Value(x.data, x.name if clear and x.name else letters[x]) for x in z.inner}
         copy = op(*[copies[x] if isinstance(x, Value) else x for x in z.args])
-    copy.name = z.name or "z"
+    copy.name = names[0] if clear else "z"
     at = ", ".join(f"{x.name} = {x.data!r}" for x in copies.values())
     place = [f"in {z.scope}" if z.scope else "", vars(z).get("line", "")]
     return ", ".join([f"{formula(copy)}{what} at {at}", *filter(None, place)])
+
+
+class Recording(threading.local):
+    """How many blocks of ``record_lines`` this thread is in, and the profiler from before the first."""
+
+    depth = 0
+    before: Any = None
+
+
+LINES = Recording()
 
 
 @contextmanager
 def record_lines() -> Generator[None]:
     """In this block a node remembers, as its ``line``, where it was made: the place outside autograd and nn.
 
-    Building a graph takes some ten times as long meanwhile, and another profiler of the thread is put aside.
+    Building a graph takes three times as long meanwhile, and another profiler of the thread is put aside.
 
     >>> with record_lines():
     ...     y = Value(2.0) * 3
     >>> "line" in vars(y)
     True
     """
-    before = sys.getprofile()
-    sys.setprofile(note_line)
+    LINES.depth += 1
+    if LINES.depth == 1:
+        LINES.before = sys.getprofile()
+        sys.setprofile(note_line)
     try:
         yield
     finally:
-        sys.setprofile(before)
+        LINES.depth -= 1
+        if not LINES.depth:
+            again = getattr(LINES.before, "enable", None)  # cProfile's, which setprofile does not take
+            sys.setprofile(None if again else LINES.before)
+            if again:
+                again()
 
 
 def note_line(frame: FrameType, event: str, made: object) -> None:
     """Called when any function returns; those that make nodes are value.py's generated ones."""
-    if event == "return" and isinstance(made, Value) and made.form and frame.f_globals is engine.__dict__:
+    new = event == "return" and frame.f_globals is engine.__dict__ and frame.f_locals.get("z") is made
+    if new and isinstance(made, Value) and made.form:
         caller = frame.f_back
         while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
             caller = caller.f_back

@@ -10,11 +10,12 @@ has no derivative where it has no value (log at -1).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, cast, overload
 
 from .operators import Scalar, plus, times
+from .scopes import within
 from .sweeps import check_fresh
 from .value import Form, Value, scalar, toposort
 
@@ -30,7 +31,9 @@ def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
 
     An x that y does not depend on has gradient 0.  Leaves' ``grad`` stays as it is.  Edges that the
     saturation rule would drop are kept, since the graph may be evaluated elsewhere: at such a point the
-    result is nan.  Raises TypeError for an x that is no Value, StaleGraphError after a leaf was assigned.
+    result is nan.  A gradient reads any node that computes what it needs: for the higher orders by an inner x
+    use hessian or hvp, which know it.  Raises TypeError for an x that is no Value, StaleGraphError after a
+    leaf was assigned.
 
     >>> x = Value(2.0)
     >>> d = grad(x**3, x)
@@ -47,8 +50,8 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
-    known = Known()
     targets, seed = values(xs), scalar(seed, "vjp's seed")
+    known = Known(targets)
     known.learn(*([seed] if isinstance(seed, Value) else ()))
     return pulled_back(y, seed, known.learn(y), targets, known)
 
@@ -73,11 +76,14 @@ def as_value(x: Scalar) -> Value:
 
 def values(xs: Any, by: str = " by") -> list[Value]:
     """What to differentiate by, or what to differentiate, as a list."""
-    several = isinstance(xs, Iterable) and getattr(cast("Any", xs), "ndim", 1) > 0
-    targets: list[Any] = list(cast("Any", xs)) if several else [xs]
-    for wrong in targets if not several else [x for x in targets if not isinstance(x, Value)]:
-        advice = "write [x]" if isinstance(wrong, Value) else "give x itself, not x.data"
-        raise TypeError(f"differentiate{by} Values in a list, not{by} {type(wrong).__name__}; {advice}")
+    what = f"differentiate{by} Values in a list, not{by}"
+    try:
+        several: Iterator[Any] = iter(xs)
+    except TypeError:
+        raise TypeError(f"{what} {type(xs).__name__}; write [x]") from None
+    for x in (targets := [*several]):
+        if not isinstance(x, Value):
+            raise TypeError(f"{what} {type(x).__name__}; give x itself, not x.data")
     return targets
 
 
@@ -88,10 +94,10 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     >>> jvp(a * b, {a: 1.0, b: 10.0}).data
     23.0
     """
-    known = Known()
     if not isinstance(tangents, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}")
-    return pushed_forward([y], {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}, known)[0]
+    directions = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
+    return pushed_forward([y], directions, Known(directions))[0]
 
 
 def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
@@ -114,7 +120,7 @@ def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     if not len(tangents) == len(columns) == len(numbers):
         what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
         raise ValueError(f"hvp takes a list with every x once, and one with a number for each; not {what}")
-    known = Known()
+    known = Known(columns)
     return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
 
 
@@ -125,9 +131,10 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     >>> [[d.data for d in row] for row in jacobian([a * b, a - b], [a, b])]
     [[3.0, 2.0], [1.0, -1.0]]
     """
-    known = Known()
-    columns, orders = values(xs), [(y, known.learn(y)) for y in values(ys, "")]
-    return [pulled_back(y, 1.0, order, columns, known) for y, order in orders]
+    columns, outputs = values(xs), values(ys, "")
+    known = Known(columns)
+    known.learn(*outputs)
+    return [pulled_back(y, 1.0, toposort(y), columns, known) for y in outputs]
 
 
 def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
@@ -142,13 +149,24 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
 
 
 class Known(dict["Value | tuple[Any, ...]", Value]):
-    """The nodes that are there, each by itself and by what it computes, so that none is made twice."""
+    """The nodes that are there, each by itself and by what it computes, so that none is made twice.
+
+    What depends on an inner x is not read by what does not: that would make it depend on the x, too.
+    """
+
+    def __init__(self, xs: Iterable[Value]) -> None:
+        super().__init__()
+        self.apart = {x for x in xs if x.form}
 
     def learn(self, *ys: Value) -> Sequence[Value]:
         """The nodes below the ys, operands before results; they are known from now on."""
         order = check_fresh(toposort(*ys))
         for v in order:
-            self[v] = self.setdefault(spelled(v), v)
+            self[v] = v
+            if self.apart and not self.apart.isdisjoint(v.inner):
+                self.apart.add(v)
+            if v not in self.apart:
+                self.setdefault(spelled(v), v)
         return order
 
     def partial(self, z: Value, i: int) -> Scalar:
@@ -163,20 +181,24 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         if not isinstance(x, Value):
             return float(x)
         if x in self:
-            return x
+            return self[x]
         if x.form is None:
             return x.data
         operands = [self.merged(operand) for operand in x.args]
-        return self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
+        with within(x.scope):
+            found = self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
+        if isinstance(found, Value):
+            self[x] = found
+        return found
 
     def noted(self, z: Scalar) -> Scalar:
         """The known node that computes what z does, if there is one; else z, which is known from now on."""
-        if not isinstance(z, Value) or z.form is None:
+        if not isinstance(z, Value) or z.form is None or z in self:
             return z
         name, (x, *others) = z.form.op.name, z.args
         if (name, others) == ("power", [1.0]):  # a square's slope is 2·x, not 2·x^1
             return x
-        if name == "neg" and isinstance(x, Value) and x.op is z.op:  # -(-x)
+        if name == "neg" and isinstance(x, Value) and x.op is z.op and x not in self.apart:  # -(-x)
             return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same

@@ -170,9 +170,7 @@ class Form:
         """The partials towards the Values among the operands, as source text in the given names."""
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
-            raise TypeError(
-                f"a partial of {self.op.name} asks for data (if, >, .data); use where(step(x), ...)"
-            )
+            raise TypeError(f"a partial of {self.op.name} asks for data (>, .data); use where(step(x), ...)")
         return [f"{text} if {z} == {z} else nan" if self.guarded else text for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:

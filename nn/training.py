@@ -164,19 +164,22 @@ class Training:
         if theta.shape != self.theta.shape:
             raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
         if not (math.isfinite(self.quiet.run(theta.dot, theta)) or np.isfinite(theta).all()):
-            raise FloatingPointError(f"a parameter would be inf or nan{self.culprit(batch)}")
+            raise FloatingPointError(f"a parameter would be inf or nan{self.culprit(batch, False)}")
         self.theta = theta
 
-    def culprit(self, batch: Sequence[int]) -> str:
-        """The first row whose graph is not finite, and the first node in it, if a single row is to blame."""
-        for i in batch:
-            loss, gradient, _ = self.way([i])
-            if not (math.isfinite(loss) and np.isfinite(gradient).all()):
-                assign(self.parameters, self.theta)
-                with record_lines():
-                    graph = self.loss(self.model(self.rows[i]), self.targets[i])
-                return f" (row {i}: {locate_nonfinite(graph) or 'the row alone is finite'})"
-        return ""
+    def culprit(self, batch: Sequence[int], loss_alone: bool = True) -> str:
+        """The first row whose loss, or gradient, is not finite, and the first node that made it so."""
+        try:
+            for i in batch:
+                loss, gradient, _ = self.way([i])
+                if not math.isfinite(loss) or not (loss_alone or np.isfinite(gradient).all()):
+                    assign(self.parameters, self.theta)
+                    with record_lines():
+                        graph = self.loss(self.model(self.rows[i]), self.targets[i])
+                    return f" (row {i}: {locate_nonfinite(graph) or 'alone it is finite'})"
+        except Exception:  # of the model, which runs once more; the message is not worth it
+            return ""
+        return " (no row alone; the sum of them)" if loss_alone else ""
 
     def check_end(self) -> None:
         """The loss after the last step, which no epoch has seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import math
 import pickle
 import sys
@@ -23,20 +24,24 @@ from autograd import (
     checking,
     composite,
     exp,
+    grad,
     gradcheck,
     locate_nonfinite,
     log,
     log1p,
+    minimum,
     no_grad,
     reciprocal,
     record_lines,
     relu,
     sigmoid,
     sin,
+    softplus,
     sqrt,
     tanh,
     where,
 )
+from autograd.value import NO_GRAD
 
 TABLE = dict(OPS)
 POINTS = {"log1p": (0.3,), "where": (1.0, 0.7, 0.4)}  # others: as many of these as the op has operands
@@ -82,6 +87,16 @@ def test_every_op_passes(name: str) -> None:
         (lambda *xs: sum(x * x for x in xs), (1.0, 2.0, 3.0)),
         (lambda x: absolute(x) * 1e-200, (-2.0,)),
         (lambda x: x * 1e6 + 1e6, (1e-6,)),
+        (softplus, (0.0,)),
+        (lambda x: softplus(2 * x) - x, (0.0,)),
+        (lambda x: x**3, (0.0,)),
+        (exp, (-515.0,)),
+        (lambda x: x * 1e-221, (1.0,)),
+        (lambda x: 1 / (1 + exp(-x)), (-300.0,)),
+        (tanh, (300.0,)),
+        (lambda x: 2 * x, (1e-320,)),
+        (lambda x: x - 1 if x > 1 else 0.0, (1.05,)),
+        (lambda x, w: grad(x * x * w, x), (1.0, 2.0)),
     ],
 )
 def test_functions_that_are_right(f: Callable[..., Value], at: tuple[float, ...]) -> None:
@@ -145,11 +160,25 @@ def test_an_error_of_the_second_order_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "f", [lambda x: x * math.exp(x.data), lambda x: x * x.detach(), lambda x: relu(x) * x.data]
+    ("f", "at"),
+    [
+        (lambda x: x * math.exp(x.data), 0.5),
+        (lambda x: x * x.detach(), 0.5),
+        (lambda x: relu(x) * x.data, 0.5),
+        (lambda x: x + math.exp(x.data), 1e-7),
+        (lambda x: 1e7 + x + math.sin(x.data), 1.0),
+    ],
 )
-def test_what_leaves_the_graph_is_found(f: Callable[[Value], Value]) -> None:
+def test_what_leaves_the_graph_is_found(f: Callable[[Value], Value], at: float) -> None:
     with pytest.raises(GradcheckError, match=r"by steps along f.*does f compute with \.data"):
-        gradcheck(f, 0.5)
+        gradcheck(f, at)
+
+
+def test_gradients_of_others_stay_as_they_are() -> None:
+    w, fresh = Value(2.0), Value(3.0)
+    (w * w).backward()
+    gradcheck(lambda x: w * x * fresh, 1.05)
+    assert w.grad == 4.0 and fresh.grad is NO_GRAD
 
 
 def test_a_function_that_treats_plain_numbers_otherwise() -> None:
@@ -265,6 +294,24 @@ def test_the_branch_that_where_did_not_take_is_not_to_blame() -> None:
     assert str(locate_nonfinite(where(x, unread, unread))) == "z = log(x) is nan at x = -1.0"
 
 
+def test_an_inf_that_a_nan_passes_by_is_not_to_blame() -> None:
+    y = minimum(exp(Value(800.0, "a")), log(Value(-1.0, "b")))
+    assert str(locate_nonfinite(y)) == "z = log(b) is nan at b = -1.0"
+
+
+@pytest.mark.parametrize(
+    ("y", "text"),
+    [
+        (Value(-2.0, "y") ** Value(0.5), "z = x^y is nan at x = -2.0, y = 0.5"),
+        (Value(-2.0, "a") ** Value(0.5, "a"), "z = x^y is nan at x = -2.0, y = 0.5"),
+        (log(Value(-1.0, "z")), "z = log(x) is nan at x = -1.0"),
+        (Value(-2.0, "a") ** Value(0.5, "b"), "z = a^b is nan at a = -2.0, b = 0.5"),
+    ],
+)
+def test_operands_of_one_name_are_told_by_letters(y: Value, text: str) -> None:
+    assert str(locate_nonfinite(y)) == text
+
+
 def test_a_stale_graph() -> None:
     x = Value(1.0)
     y = log(x)
@@ -316,6 +363,30 @@ def test_lines_end_with_the_block_even_after_an_error() -> None:
     assert "line" not in vars(Value(1.0) * 2)
 
 
+def test_lines_beside_the_profiler() -> None:
+    """Which goes on afterwards."""
+    profiler = cProfile.Profile()
+    profiler.enable()
+    with record_lines():
+        y = log(Value(2.0))
+    sorted([3, 2, 1])
+    profiler.disable()
+    assert "line" in vars(y)
+    assert any("sorted" in str(entry.code) for entry in profiler.getstats())
+
+
+def test_blocks_that_interleave_end_with_the_last() -> None:
+    def block() -> Iterator[Value]:
+        with record_lines():
+            yield log(Value(2.0))
+            yield exp(Value(2.0))
+
+    first, second = block(), block()
+    made = [next(first), next(second), *first, next(second)]
+    assert all("line" in vars(v) for v in made)
+    assert not [*second] and sys.getprofile() is None
+
+
 def test_a_node_that_exists_keeps_its_line() -> None:
     """A function that hands on a node did not make it."""
     old = Value(2.0) * 2
@@ -324,6 +395,7 @@ def test_a_node_that_exists_keeps_its_line() -> None:
         line = vars(first)["line"]
         assert max([old, first], key=lambda v: v.data) is first and (lambda v: v)(old) is old
         again = +first
+        assert sum([old]) is old and old.forward() is old and where(True, old, first) is old
     assert "line" not in vars(old) and vars(again)["line"] == line
 
 

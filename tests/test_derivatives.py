@@ -17,6 +17,7 @@ from autograd import (
     Op,
     StaleGraphError,
     Value,
+    composite,
     exp,
     formula,
     grad,
@@ -26,6 +27,7 @@ from autograd import (
     jvp,
     ledger,
     log,
+    log1p,
     maximum,
     no_grad,
     relu,
@@ -609,6 +611,46 @@ def test_zeros_of_both_signs_are_not_confused() -> None:
     slope = grad(maximum(signed(x), x * 0.0), x)
     del OPS["signed"]
     assert any(v.op is OPS["mul"] and repr(v.args[1]) == "-0.0" for v in toposort(slope))
+
+
+def test_an_inner_x_is_read_by_nothing_that_did_not_read_it() -> None:
+    """log1p's partial computes 1 + x, which u does too: read there, the Hessian would not be symmetric."""
+    x = Value(0.7)
+    u = 1 + x
+    (_, by_ux), (by_xu, _) = hessian(u * log1p(x), [u, x])
+    assert by_ux.data == by_xu.data == 1 / 1.7
+    minus = -x
+    assert hessian(exp(-minus), [minus])[0][0].data == math.exp(0.7)
+    assert hvp(u * log1p(x), [u, x], [1.0, 0.0])[1].data == 1 / 1.7
+
+
+def test_a_partial_that_reads_its_own_nodes_often_is_gone_through_once() -> None:
+    calls: list[int] = []
+
+    def doubled(z: Value, x: Value) -> Value:
+        t = exp(x)
+        for _ in range(40):
+            calls.append(0)
+            t = t + t
+        return t
+
+    tall = Op("tall", "tall", "exp(x) * 1099511627776", (doubled,))
+    x = Value(0.5)
+    slope = grad(tall(x) + exp(x), x)
+    del OPS["tall"]
+    assert slope.data == (2.0**40 + 1) * math.exp(0.5) and len(toposort(slope)) == 43 and len(calls) < 200
+
+
+def test_a_composite_in_a_partial_stays_one() -> None:
+    @composite
+    def bell(x: Value) -> Value:
+        return 1 / (1 + exp(-x))
+
+    soft = Op("soft", "soft", "log(1 + exp(x))", (lambda z, x: bell(x),))
+    x = Value(0.5)
+    slope = grad(soft(x) * exp(-x), x)
+    del OPS["soft"]
+    assert [v.scope and v.scope.name for v in toposort(slope)].count("bell") >= 2
 
 
 def test_a_seed_is_not_taken_for_a_number() -> None:

@@ -531,6 +531,33 @@ def test_the_row_and_the_node_that_are_to_blame_are_named(engine: str) -> None:
         fit(Root(), [1.0, -4.0], [1, 1], loss="mse", optimizer=SGD(0.1), epochs=3, engine=engine)
 
 
+@pytest.mark.parametrize("engine", ["compiled", "eager"])
+def test_the_row_whose_loss_it_is_is_named(engine: str) -> None:
+    """The gradient of the first row is infinite too."""
+
+    class Root(Line):
+        def forward(self, x: Any) -> Value:
+            return sqrt(self.slope * x)
+
+    with pytest.warns(RuntimeWarning, match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan"):
+        fit(Root(), [0.0, -1.0], [0, 0], loss=lambda p, t: p, optimizer=SGD(0.1), epochs=1, engine=engine)
+
+
+def test_a_model_that_refuses_to_run_again_does_no_harm() -> None:
+    class Strict(Line):
+        def forward(self, x: Any) -> Value:
+            z = log(self.slope * x)
+            if math.isnan(z.data):
+                raise ValueError("strict")
+            return z
+
+    rows = [1.0] * 1000
+    rows[573] = -1.0
+    with pytest.warns(RuntimeWarning, match="epoch 0 the loss is nan; the parameters are those"):
+        history = fit(Strict(), rows, [0.0] * 1000, loss=lambda p, t: p, optimizer=SGD(0.1), epochs=1)
+    assert history.stopped
+
+
 @pytest.mark.parametrize("slope", [math.inf, math.nan])
 def test_parameters_that_are_not_finite_at_the_start(slope: float) -> None:
     model = Line(slope)
