@@ -41,7 +41,7 @@ from autograd import (
     where,
     zero_grad,
 )
-from autograd.arrays import Monomial
+from autograd.arrays import Call, Monomial, Ref, expression, factors
 from autograd.emitting import Emitter
 from autograd.layout import Layout
 from autograd.lowering import UNIFORM, VARYING, Node
@@ -1230,6 +1230,75 @@ def test_a_seed_for_every_row_is_for_one_output() -> None:
     x = Value(2.0, "x")
     with pytest.raises(ValueError, match=r"the seed has the shape \(3,\), not"):
         compile([x * x, x + 1], [x]).vjp([[1.0]] * 3, [1.0] * 3)
+
+
+X1, Y1 = (Ref("rows", i, (1,), (0,), True) for i in (3, 5))
+EXPRESSIONS: dict[str, Any] = {
+    "where(1.0, x, y)": X1,
+    "where(0.0, x, y)": Y1,
+    "where(x, 1.0, y)": Call("where", (X1, 1.0, Y1)),
+    "1.0 * x": X1,
+    "x * 1.0": X1,
+    "x / 1.0": X1,
+    "pow(x, 1.0)": X1,
+    "0.0 * x": Call("multiply", (0.0, X1)),
+    "2.0 / x": Call("divide", (2.0, X1)),
+    "1.0 / x": Call("reciprocal", (X1,)),
+    "0.0 / x": Call("divide", (0.0, X1)),
+    "x ** 2.0": Call("multiply", (X1, X1)),
+    "x ** 3.0": Call("power", (X1, 3.0)),
+    "x ** 0.5": Call("power", (X1, 0.5)),
+    "x ** -0.5": Call("reciprocal", (Call("sqrt", (Call("add", (X1, 0.0)),)),)),
+    "fabs(-x)": Call("absolute", (X1,)),
+    "fabs(x)": Call("absolute", (X1,)),
+    "x - y": Call("subtract", (X1, Y1)),
+    "2.0 * 3.0 + 1.0": 7.0,
+    "4.0 ** -0.5": 0.5,
+    "1.0 / 4.0": 0.25,
+    "1.0 / 0.0": math.inf,
+    "exp(1000.0)": math.inf,
+    "lgamma(3.0)": math.lgamma(3.0),
+    "pi": math.pi,
+}
+
+
+@pytest.mark.parametrize("formula", EXPRESSIONS)
+def test_a_formula_as_calls_of_numpy(formula: str) -> None:
+    assert expression(formula, {"x": X1, "y": Y1}) == EXPRESSIONS[formula]
+
+
+UNREAD = ["remainder(x, y)", "ldexp(x, y)", "comb(x, y)", "gcd(x, y)", "isqrt(x)", "lcm(x, y)", "perm(x, y)"]
+
+
+@pytest.mark.parametrize("formula", [*UNREAD, "log(x, 2.0)", "x if y else 1.0", "x % y", "x < y"])
+def test_a_formula_that_numpy_reads_otherwise(formula: str) -> None:
+    with pytest.raises(NotImplementedError):
+        expression(formula, {"x": X1, "y": Y1})
+
+
+ROOT = Call("sqrt", (X1,))
+PRODUCTS: dict[str, tuple[float, tuple[Any, ...], tuple[Any, ...]]] = {
+    "x * y": (1.0, (X1, Y1), ()),
+    "-x": (-1.0, (X1,), ()),
+    "3.0 * x / y": (3.0, (X1,), (Y1,)),
+    "x / (2.0 * y)": (0.5, (X1,), (Y1,)),
+    "1.0 / x": (1.0, (), (X1,)),
+    "x / (y / x)": (1.0, (X1, X1), (Y1,)),
+    "x / 0.0": (1.0, (Call("divide", (X1, 0.0)),), ()),
+    "x ** -0.5": (1.0, (), (ROOT,)),
+    "x + y": (1.0, (Call("add", (X1, Y1)),), ()),
+    "2.5": (2.5, (), ()),
+}
+
+
+@pytest.mark.parametrize("formula", PRODUCTS)
+def test_a_formula_as_a_product(formula: str) -> None:
+    assert factors(expression(formula, {"x": X1, "y": Y1}), {}) == PRODUCTS[formula]
+
+
+def test_a_factor_that_is_known() -> None:
+    whole = expression("(x + y) * x", {"x": X1, "y": Y1})
+    assert factors(whole, {expression("x + y", {"x": X1, "y": Y1}): Y1}) == (1.0, (Y1, X1), ())
 
 
 SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program

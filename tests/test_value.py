@@ -1206,3 +1206,13 @@ def test_equal_numbers_are_neither_smaller_nor_larger() -> None:
     v, w = Value(2.0), Value(2.0)
     assert [v < w, v <= w, v > w, v >= w] == [False, True, False, True]
     assert [v < 2, v <= 2, v > 2, v >= 2] == [False, True, False, True]
+
+
+def test_a_partial_that_is_a_number_stays_one_at_nan() -> None:
+    """Only where an op has a domain is there no derivative beside a value that is nan."""
+    x = Value(math.nan)
+    (-x).backward()
+    assert x.grad == -1.0
+    y = Value(-1.0)
+    autograd.log(y).backward()
+    assert math.isnan(y.grad)
