@@ -371,7 +371,7 @@ EDGE_CASES = [
 
 
 def test_number_of_edge_cases() -> None:
-    assert len(EDGE_CASES) == len(set(map(str, EDGE_CASES))) == 151
+    assert len(EDGE_CASES) == len(set(map(str, EDGE_CASES))) == 150
 
 
 @pytest.mark.parametrize("case", EDGE_CASES, ids=str)
