@@ -106,7 +106,7 @@ def tangent(y: Value, x: Value) -> Value:
 
 WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
     "backward": lambda y, xs: passes(y, xs, 1.0),
-    "two passes with seeds 0.5 and 1.5, halved": lambda y, xs: passes(y, xs, 0.5, 1.5),
+    "two passes, with seeds 2 and -1": lambda y, xs: passes(y, xs, 2.0, -1.0),
     "grad": lambda y, xs: [g.data for g in grad(y, xs)],
     "grad of y + y, halved": lambda y, xs: [g.data / 2 for g in grad(y + y, xs)],
     "vjp with seed 0, added to grad": lambda y, xs: [
@@ -131,7 +131,7 @@ def passes(y: Value, xs: list[Value], *seeds: float) -> list[float]:
 def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) -> Checked:
     """Compares the derivatives of f at xs, up to the given order, in all the ways that there are to them.
 
-    ``f`` takes Values and gives one.  backward, grad, vjp and jvp, with seeds of 0, 0.5 and 1.5, and of y + y
+    ``f`` takes Values and gives one.  backward, grad, vjp and jvp, with seeds of 0, 2 and -1, and of y + y
     too, must agree with the slopes of the ops' formulas to ``tolerance``, and with steps along f to 1e-6; so
     must f with plain numbers for some operands, and, for the next order, the graphs that grad and jvp give.
 
