@@ -151,7 +151,7 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
 class Known(dict["Value | tuple[Any, ...]", Value]):
     """The nodes that are there, each by itself and by what it computes, so that none is made twice.
 
-    What depends on an inner x is not read by what does not: that would make it depend on the x, too.
+    An inner x is not read by what did not read it: that would make it depend on the x, too.
     """
 
     def __init__(self, xs: Iterable[Value]) -> None:
@@ -163,8 +163,6 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         order = check_fresh(toposort(*ys))
         for v in order:
             self[v] = v
-            if self.apart and not self.apart.isdisjoint(v.inner):
-                self.apart.add(v)
             if v not in self.apart:
                 self.setdefault(spelled(v), v)
         return order
@@ -206,4 +204,4 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
 
 def spelled(v: Value) -> tuple[Any, ...]:
     """What a node computes: its form and operands; str tells -0.0 from 0.0."""
-    return (v.form or v, *[x if isinstance(x, Value) or x != 0 else str(x) for x in v.args])
+    return (v.form or v, *[x if isinstance(x, Value) else str(x) for x in v.args])

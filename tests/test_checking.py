@@ -146,7 +146,8 @@ def test_a_partial_that_is_off_by_a_billionth_is_found(name: str, i: int) -> Non
 @pytest.mark.usefixtures("registry")
 def test_swapped_partials_are_found() -> None:
     wrong = Op("wrong", "wrong", "x * y", (lambda z, x, y: x, lambda z, x, y: y))
-    with pytest.raises(GradcheckError, match=r"z = wrong\(x, y\) at x = 0.3, y = 0.2: its partial 1 is 0.3"):
+    told = r"look at z = wrong\(x, y\) at x = 0.3, y = 0.2: its partial 1 is 0.3, its formula's slope 0.2$"
+    with pytest.raises(GradcheckError, match=told):
         gradcheck(wrong, 0.3, 0.2)
 
 
@@ -218,12 +219,80 @@ def test_nan_is_too_much() -> None:
         (lambda: gradcheck(exp, Value(1.0)), TypeError, "give it .data"),  # type: ignore[arg-type]
         (lambda: gradcheck(exp), ValueError, "needs the numbers to differentiate at"),
         (lambda: gradcheck(exp, 1.0, order=0), ValueError, "whole number from 1 to 9, not 0"),
+        (lambda: gradcheck(exp, 1.0, order=10), ValueError, "whole number from 1 to 9, not 10"),
+        (lambda: gradcheck(exp, 1.0, tolerance=1.0), ValueError, "tolerance is a number between 0 and 1"),
+        (lambda: gradcheck(exp, 1.0, tolerance="a"), TypeError, "gradcheck's tolerance takes real"),  # type: ignore[arg-type]
         (lambda: gradcheck(exp, 1.0, order=1.5), ValueError, "whole number from 1 to 9, not 1.5"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_checked(call: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_comparison_is_told_in_full() -> None:
+    told = "∂f/∂x is 1.0 by jvp, 2.0 by the ops' formulas (relative error 5.0e-01, allowed 1e-06)"
+    assert str(checking.Comparison("∂f/∂x", "jvp", 1.0, 2.0, 0.5, 1e-6)) == told
+    assert checking.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place == "f(a, b)"  # type: ignore[arg-type]
+
+
+def test_names_of_what_has_no_signature() -> None:
+    assert [checking.named(min, n) for n in (1, 3)] == [["x"], ["x", "y", "w"]]
+    assert checking.named(min, 4) == ["x1", "x2", "x3", "x4"]
+    assert gradcheck(min, 1.0, 2.0).worst.excess() < 1
+
+
+def test_an_error_of_half_as_much_again_as_allowed_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = checking.WAYS["jvp"]
+    monkeypatch.setitem(checking.WAYS, "jvp", lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)])
+    with pytest.raises(GradcheckError, match="jvp"):
+        gradcheck(exp, 0.5)
+
+
+def test_steps_that_drown_in_the_size_of_f_are_forgiven() -> None:
+    assert gradcheck(lambda x: 1e10 + x, 1e-9, order=1).worst.excess() <= 1
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_small_slope_is_compared_as_closely() -> None:
+    off = Op("off", "off", "exp(x)", (lambda z, x: z * (1 + 1e-9),))
+    with pytest.raises(GradcheckError, match=r"look at z = off\(x\)"):
+        gradcheck(off, -20.0)
+
+
+STEP = complex(0.0, 1e-30)
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "slope"),
+    [
+        ("absolute", (STEP,), 0.0),
+        ("absolute", (-2 + STEP,), -1.0),
+        ("maximum", (2 + STEP, 2.0), 0.5),
+        ("maximum", (3 + STEP, 2.0), 1.0),
+        ("minimum", (2.0, 2 + STEP), 0.5),
+        ("minimum", (3 + STEP, 2.0), 0.0),
+        ("power", (0.25 + STEP, 0.5), 1.0),
+        ("power", (4.0 + STEP, 0.5), 0.25),
+        ("power", (-2 + STEP, 3.0), 12.0),
+        ("where", (0.0, 1.0, 2 + STEP), 1.0),
+        ("where", (1.0, 1 + STEP, 2.0), 1.0),
+    ],
+)
+def test_formulas_of_complex_numbers(name: str, operands: tuple[complex, ...], slope: float) -> None:
+    found = checking.in_complex(TABLE[name])
+    assert found and found(*operands).imag / 1e-30 == pytest.approx(slope, abs=1e-15)
+    real = [complex(x).real for x in operands]
+    assert found(*operands).real == pytest.approx(TABLE[name].evaluate(*real))
+
+
+def test_every_op_has_a_formula_of_complex_numbers() -> None:
+    assert all(map(checking.in_complex, TABLE.values()))
+
+
+def test_slopes_by_complex_and_by_real_steps() -> None:
+    assert checking.slope(exp(Value(0.0)), 0) == 1.0
+    assert checking.stepped(lambda x: 1 / x, [1e-3], 0) == pytest.approx(-1e6, rel=1e-6)
 
 
 # -------------------------------------------------------------------------------- where did it come from?
@@ -312,6 +381,18 @@ def test_operands_of_one_name_are_told_by_letters(y: Value, text: str) -> None:
     assert str(locate_nonfinite(y)) == text
 
 
+def test_a_named_node_is_told_by_its_name_also_where_nothing_is_recorded() -> None:
+    y, clash = log(Value(-1.0, "t")), log(Value(-1.0, "a"))
+    y.name, clash.name = "loss", "a"
+    with no_grad():
+        assert str(locate_nonfinite(y)) == "loss = log(t) is nan at t = -1.0"
+    assert str(locate_nonfinite(clash)) == "z = log(x) is nan at x = -1.0"
+    saturated = 1 / (1 + exp(-Value(-1000.0)))
+    assert (
+        str(locate_nonfinite(saturated)) == "z = exp(x) is inf at x = 1000.0, harmless to y and its gradient"
+    )
+
+
 def test_a_stale_graph() -> None:
     x = Value(1.0)
     y = log(x)
@@ -395,6 +476,7 @@ def test_a_node_that_exists_keeps_its_line() -> None:
         line = vars(first)["line"]
         assert max([old, first], key=lambda v: v.data) is first and (lambda v: v)(old) is old
         again = +first
+        assert (lambda z: z)(old) is old
         assert sum([old]) is old and old.forward() is old and where(True, old, first) is old
     assert "line" not in vars(old) and vars(again)["line"] == line
 

