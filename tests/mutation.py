@@ -46,7 +46,7 @@ LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
 QUICK = 0.3  # the same where only a look is taken
-ROUNDS = ((1.5, 1.5), (30.0, SLOW))  # seconds of all tests of a mutant, and of the slowest
+ROUNDS = ((1.5, 1.5), (10.0, SLOW))  # seconds of all tests of a mutant, and of the slowest
 NO_IMPORT = 77  # an exit code
 
 
