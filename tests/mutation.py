@@ -474,11 +474,12 @@ def report(results: list[tuple[Mutant, str]], modules: Sequence[str], whole: boo
 
 
 def figures(modules: Sequence[str] | None = None, sample: int | None = None) -> list[tuple[str, str, str]]:
-    """What was tried, how many, and what was found: for the core and for all."""
+    """What was tried, how many, and what was found: for the core and for all of these modules."""
     results, known = examine(modules or MODULES, sample), listed()
     core = [(mutant, found) for mutant, found in results if mutant.module in CORE]
     rows = list[tuple[str, str, str]]()
-    for what, mine in (("the engine", core), ("the engine and its compiler", results)):
+    names = dict.fromkeys(mutant.module for mutant, _ in results)
+    for what, mine in ((", ".join(CORE), core), (", ".join(names), results)):
         left = survivors(mine)
         same = sum(mutant.key in known for mutant in left)
         said = f"{score(mine):.1%} noticed; {same} change nothing, {len(left) - same} unnoticed"
