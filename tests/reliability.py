@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     names = ", ".join(PARTS)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"of {names}; without one all, about an hour"
+        "parts", nargs="*", metavar="part", help=f"of {names}; without one all, some 20 minutes"
     )
     parser.add_argument("--write", action="store_true", help="write the table into the README")
     given = parser.parse_args()

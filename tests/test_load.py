@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -255,14 +255,6 @@ TREES |= {
     "gradient of a gradient": lambda y, x: autograd.grad(autograd.grad(y, x), x),
     "gradient of a gradient, drawn": lambda y, x: autograd.to_dot(autograd.grad(autograd.grad(y, x), x)),
 }
-
-
-@pytest.fixture
-def no_gc() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def alive() -> int:

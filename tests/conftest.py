@@ -1,0 +1,15 @@
+"""Fixtures that several files of tests share."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def no_gc() -> Iterator[None]:
+    """Without the garbage collector: what a cycle holds stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
