@@ -66,9 +66,9 @@ def main() -> Demo:
     maps = contours(valley, Newton=down, descent=descent[::100]), contours(hills, Newton=over)
     demo.picture("newton", chart(("Rosenbrock", maps[0]), ("Goldstein-Price", maps[1])), "The ways down")
     orders = [tanh(x := Value(1.0, "x"))]
-    for _ in range(4):
+    for n, wanted in enumerate(FOUR, 1):
         orders.append(grad(orders[-1], x))
-    demo.check("tanh's at 1", FOUR, [v.data for v in orders[1:]], "mpmath", 1e-8)
+        demo.check(f"tanh at 1, order {n}", wanted, orders[n].data, "mpmath", 1e-8)
     demo.picture("tanh-second", draw(orders[2]), "The second derivative of tanh, as a graph")
     t, program = np.linspace(-4, 4, 401), compile(orders[1:], [x])
     curves = [(t, z, "-", f"order {n}") for n, z in enumerate(program(t[:, None]).T, 1)]
