@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from textwrap import indent
 from threading import RLock
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .value import Value, describe, toposort
 
+Mask: TypeAlias = NDArray[np.bool_]
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 
@@ -217,7 +218,7 @@ class Program:
     def sweep(self, theta: Array, *block: Array) -> Array:
         """The same for rows, seeds, outputs and gradients, in blocks that fit into the cache.
 
-        Rows that leave the finite numbers are left to the engine.
+        Rows that leave the finite numbers are left to ``rowwise``, but for outputs that are nan since an input is.
         """
         (rows, seeds, out, back), n = block, len(block[0])
         if n > self.block:
@@ -229,13 +230,23 @@ class Program:
         gradient = bound.run(theta, *block)
         if finite(gradient, out) and (not back.size or finite(back)):
             return gradient
-        bad = bound.bad()
+        if seeds.shape[1]:
+            bad, gradient = self.without(bound.bad(), bound, theta, *block)
+        else:
+            came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
+            bad = ~(np.isfinite(out) | came_in).all(axis=1)
+        return gradient + self.rowwise.careful(np.flatnonzero(bad).tolist(), theta, *block)
+
+    def without(
+        self, bad: Mask, bound: Bound, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+    ) -> tuple[Mask, Array]:
+        """The gradient without the bad rows, and which they are: all, where what all rows share is not finite."""
         if not bad.all():
             some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
             gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
-            if finite(gradient):  # else what is the same for all rows is not finite either
-                return gradient + self.rowwise.run(np.flatnonzero(bad), theta, *block)
-        return self.rowwise.run(range(n), theta, *block)
+            if finite(gradient):
+                return bad, gradient
+        return np.ones_like(bad), np.zeros(len(theta))
 
     def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
@@ -334,7 +345,7 @@ class Bound:
             back[:, places] = adjoints.T
         return self.gradient
 
-    def bad(self) -> NDArray[np.bool_]:
+    def bad(self) -> Mask:
         """The rows that left the finite numbers in any array; all, if there is none."""
         varying = [array for array in self.arrays.values() if array.ndim == 2]
         good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)
