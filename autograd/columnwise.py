@@ -1,4 +1,4 @@
-"""A graph computed node by node, many rows at a time, by the engine's own rules: for rows that are not finite.
+"""A graph computed node by node, many rows at once, by the engine's own rules: for rows that are not finite.
 
 Nothing is rearranged, as it is in the lines that a program runs: every op's formula and partials are the op
 table's own text over columns of numbers, and contributions are added in the engine's order.  What is dead
@@ -26,19 +26,27 @@ GUARD = " if z == z else nan"
 NUMBERS = 2**20  # that are held at a time: 8 MB
 
 
-def maximum(x: Any, y: Any) -> Any:
+def sign(x: Array) -> Array:
+    return np.sign(x) + 0.0  # 0.0 of -0.0
+
+
+def maximum(x: Array, y: Array) -> Array:
     """The larger; nan if either is nan, 0.0 of 0.0 and -0.0."""
     equal = np.where(np.signbit(x), y, x)
     return np.where(x == y, equal, np.maximum(x, y))
 
 
-WORDS: dict[str, Callable[..., Any]] = {  # of ieee.py, and what NumPy has otherwise: power(-0.0, 0.5) is -0.0
-    "sign": lambda x: np.sign(x) + 0.0,
-    "maximum": maximum,
-    "minimum": lambda x, y: -maximum(-x, -y),
-    "where": lambda x, y, w: np.where(x != 0, y, w),
-    "pow": np.float_power,
-}
+def minimum(x: Array, y: Array) -> Array:
+    return -maximum(-x, -y)
+
+
+def where(x: Array, y: Array, w: Array) -> Array:
+    return np.where(x != 0, y, w)
+
+
+WORDS: dict[str, Callable[..., Any]] = {  # NumPy's power(-0.0, 0.5) is -0.0
+    "sign": sign, "maximum": maximum, "minimum": minimum, "where": where, "pow": np.float_power,
+}  # fmt: skip
 
 
 def by_column(word: str) -> Callable[..., Any]:
@@ -52,6 +60,8 @@ def function(operands: Sequence[str], text: str) -> Callable[..., Any]:
     """A formula as a function of columns; NotImplementedError if NumPy reads it otherwise."""
     place: dict[str, Any] = {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)}
     expression(text, place)
+    if "**" in text:  # which rounds as its operands' types say
+        raise NotImplementedError(text)
     words = {*re.findall(r"[a-z]\w*", text)} & {*NUMPY} - {*operands}
     space = {word: by_column(word) if callable(NUMPY[word]) else NUMPY[word] for word in words}
     return eval(f"lambda {', '.join(operands)}: {text}", space)  # noqa: S307  the op table's own text
@@ -66,18 +76,29 @@ def formula(op: Op) -> Callable[..., Any]:
 
 
 @cache
-def partials(form: Form) -> Callable[..., Sequence[Any]]:
+def partials(form: Form) -> Sequence[Callable[..., Any]]:
     """The partials towards the Values among the operands, of columns z, x, y, w."""
     names = ("z", *form.op.operands)
-    texts = form.partial_texts("z", form.op.operands)
     with suppress(NotImplementedError):
-        found = [function(names, text.removesuffix(GUARD)) for text in texts]
-        guarded = [text.endswith(GUARD) for text in texts]
-        return lambda z, *args: [
-            np.where(z == z, f(z, *args), np.nan) if guard else f(z, *args)
-            for f, guard in zip(found, guarded, strict=True)
-        ]
-    return np.vectorize(form.local, otypes=[float] * len(form.inner))
+        return [partial(names, text) for text in form.partial_texts("z", form.op.operands)]
+    return [np.vectorize(one_of(form, i), otypes=[float]) for i in range(len(form.inner))]
+
+
+def partial(names: Sequence[str], text: str) -> Callable[..., Any]:
+    """One of them, which is nan where z is, if the op guards it."""
+    found = function(names, text.removesuffix(GUARD))
+
+    def guarded(z: Array, *args: Array) -> Array:
+        return np.where(np.isnan(z), np.nan, found(z, *args))
+
+    return guarded if text.endswith(GUARD) else found
+
+
+def one_of(form: Form, i: int) -> Callable[..., float]:
+    def number(*numbers: float) -> float:
+        return form.local(*numbers)[i]
+
+    return number
 
 
 class Columnwise:
@@ -130,7 +151,8 @@ class Columnwise:
                 continue
             upstream, alive = adjoint.pop(z), reached.pop(z)
             finite = np.isfinite(data[z]) & np.isfinite(upstream) if flat else False
-            for x, local in zip(z.inner, partials(z.form)(data[z], *operands(z, data)), strict=True):
+            for x, partial in zip(z.inner, partials(z.form), strict=True):
+                local = partial(data[z], *operands(z, data))
                 idle: Any = z.form.op.selects or (x in flat and flat[x] & finite)
                 dead = np.logical_and(idle, local == 0) if idle is not False else False
                 live = np.logical_and(alive, np.logical_not(dead)) if idle is not False else alive

@@ -13,10 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from functools import cache, cached_property, reduce
+from functools import cache, cached_property
 from itertools import chain
 from keyword import iskeyword
-from operator import or_
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +28,9 @@ from .value import Form, Value, plain, toposort
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 FEW = 8  # rows that are not finite, which the engine computes one by one
-Result: TypeAlias = "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
+Result: TypeAlias = (
+    "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
+)
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
 
 
@@ -69,8 +70,8 @@ class Rowwise:
         """A row for every input: 1 for the outputs that depend on it, 0 for the others."""
         bits = {x: 1 << i for i, x in enumerate(self.inputs)}
         for v in self.order:
-            if v.form:
-                bits[v] = reduce(or_, [bits.get(x, 0) for x in v.inner])
+            for x in v.inner:
+                bits[v] = bits.get(v, 0) | bits.get(x, 0)
         depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
         return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
 
@@ -155,8 +156,8 @@ class Rowwise:
                 v._data = v.form.op.evaluate(*map(plain, v.args))  # pyright: ignore[reportPrivateUsage]
         if seed:
             self.pull(seed)
-        gradients = [[v.grad for v in leaves if seed] for leaves in (self.parameters, self.inputs)]
-        return [y.data for y in self.outputs], *gradients
+        by_theta, by_inputs = ([v.grad for v in part] for part in (self.parameters, self.inputs))
+        return [y.data for y in self.outputs], by_theta, by_inputs
 
     def pull(self, seed: list[float]) -> None:
         """``backward`` from all outputs at once."""
@@ -182,11 +183,11 @@ class Rowwise:
         return self.by_line(row, theta, seed) or self.twin.by_engine(row, theta, seed)
 
     def by_line(self, row: list[float], theta: list[float], seed: list[float]) -> Result | None:
-        """The same by the straight line; None where that raises or has a nan, of which the ledger knows more."""
+        """The same by the straight line; None if that raises, or for a nan that the ledger may know better."""
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
-                found = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
-                if all(x == x for part in found[1:] for x in part):
+                found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
+                if all(x == x for gradient in found[1:] for x in gradient):
                     return found
         return None
 
@@ -200,7 +201,9 @@ class Rowwise:
             return self.columnwise.run(at, theta, *block)
         return self.each(at, self.twin.by_engine, theta, *block) if len(at) else np.zeros(len(theta))
 
-    def each(self, at: Iterable[int], compute: Callable[..., Result | None], theta: Array, *block: Array) -> Array:
+    def each(
+        self, at: Iterable[int], compute: Callable[..., Result | None], theta: Array, *block: Array
+    ) -> Array:
         """The same, row by row; what is not computed is left for care."""
         (rows, seeds, out, back), gradient, numbers = block, np.zeros(len(theta)), theta.tolist()
         left = list[int]()
