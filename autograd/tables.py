@@ -75,8 +75,7 @@ def select(table: Any, columns: Sequence[Any], at: Sequence[int], name: str) -> 
     if len(lengths) > 1:
         what = ", ".join(f"{label!r} has {n}" for n, label in lengths.items())
         raise ValueError(f"{name}'s columns are of unlike length: {what} rows")
-    rows = len(column(table, columns[0], 0, name)) if isinstance(table, Mapping) else len(table)
-    return np.column_stack(found) if found else np.empty((rows, 0))
+    return np.column_stack(found)
 
 
 def column(table: Any, label: Any, place: int, name: str) -> Array:
@@ -85,7 +84,7 @@ def column(table: Any, label: Any, place: int, name: str) -> Array:
     with suppress(Exception):  # of the table, which may read its labels otherwise
         found = table[label]
     if found is None or np.ndim(found) != 1:  # or there are several of the label
-        with suppress(IndexError):
+        with suppress(Exception):
             found = np.asarray(table)[:, place]
     if found is None:
         raise ValueError(f"{name} cannot be read from {type(table).__name__}; give an array, or a data frame")
