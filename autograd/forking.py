@@ -1,4 +1,4 @@
-"""Forked processes: what a thread of the parent held or had half done, that thread not being there to end it."""
+"""Forked processes: what a thread of the parent held, or had half done; the child has no such thread."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Program:
         self.quiet.run(np.seterr, all="ignore")
 
     def __repr__(self) -> str:
-        """What it computes of what; row by row, as far as is known, where NumPy has no formula or no groups."""
+        """What it computes of what; and row by row, if that is known, instead of many rows by NumPy."""
         inputs = counted(len(self.inputs), "input") + shown(self.inputs)
         leaves = f"{inputs} and {counted(len(self.parameters), 'parameter')}"
         by_row = len(self.groups) > MOST or self.codes.get(False, self) is None

@@ -183,7 +183,7 @@ class Rowwise:
         return self.by_line(row, theta, seed) or self.twin.by_engine(row, theta, seed)
 
     def by_line(self, row: list[float], theta: list[float], seed: list[float]) -> Result | None:
-        """The same by the straight line; None if that raises, or for a nan that the ledger may know better."""
+        """The same by the straight line; None if it raises, or for a nan that the ledger may know better."""
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
                 found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])

@@ -451,7 +451,8 @@ CALLS |= {
         lambda s, bad: autograd.to_html(s.lone, max_nodes=bad), "2, 2.5, inf, float32, int64"
     ),
 }
-TABLES = "empty list, array of bool, list, tuple, range, array 1, array 2, array 0, python array, arrayed, bytearray, memoryview"
+TABLES = "empty list, list, tuple, range, array 1, array 2, array 0, array of bool"
+TABLES += ", python array, arrayed, bytearray, memoryview"
 ONE = "None, list, array 1, python array, arrayed"
 NUMBERS = "array 0-d, -1, 0, 2, 2.5, nan, inf, float32, int64"
 CALLS |= {

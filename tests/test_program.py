@@ -911,6 +911,76 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(
     assert np.array_equal(program(X), fresh(X))
 
 
+def many_inputs() -> Program:
+    xs = [Value(1.0, f"x{i}") for i in range(1500)]
+    return compile(dot(xs, xs), xs, [])
+
+
+def unreadable() -> Program:
+    x = Value(1.0, "x")
+    made = Op("made", "made", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
+    del OPS["made"]
+    program = compile([made(x), x], [x])
+    program([[1.0]] * 1000)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: compile(*perceptron(0)),
+            "1 output of 3 inputs (x0, x1, x2) and 54 parameters; 156 nodes, by NumPy in 9 groups",
+        ),
+        (
+            lambda: compile(Value(2.0) * 3),
+            "1 output of no inputs and 1 parameter; 2 nodes, by NumPy in 1 group",
+        ),
+        (
+            lambda: compile(Value(2.0), [Value(1.0), Value(1.0, "K")], []),
+            "1 output of 2 inputs (K) and no parameters; 1 node, by NumPy in no groups",
+        ),
+        (
+            many_inputs,
+            "1 output of 1,500 inputs (x0, x1, x2, x3, …) and no parameters; "
+            "4,501 nodes, by NumPy in 1 group",
+        ),
+        (unreadable, "2 outputs of 1 input (x) and no parameters; 2 nodes, row by row"),
+        (
+            lambda: compile([x := Value(1.0, "a\ud800\nb")], [x]),
+            r"1 output of 1 input ('a\ud800\nb') and no parameters; 1 node, by NumPy in no groups",
+        ),
+    ],
+)
+def test_a_program_says_what_it_is(make: Callable[[], Program], text: str) -> None:
+    program = make()
+    before = dict(program.codes)
+    assert repr(program) == f"<Program: {text}>"
+    assert program.codes == before  # nothing is compiled for it
+    repr(program).encode()
+
+
+def test_a_program_of_too_many_groups_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program_module, "MOST", 7)
+    assert repr(compile(*perceptron(0))).endswith("156 nodes, row by row>")
+
+
+@pytest.mark.parametrize("name", ["a\ud800b", "\udfff", "\ud83d x"])
+@pytest.mark.parametrize("back_end", ["numpy", "python"], indirect=True)
+def test_half_a_character_in_a_name(name: str, back_end: str) -> None:
+    """Its source can be written to a file, its pickle be loaded, and its errors and itself be printed."""
+    x, w = Value(0.5), Value(2.0)
+    x.name = w.name = name
+    program = compile(exp(w * x), [x], [w])
+    program.source.encode()
+    repr(program).encode()
+    assert close(pickle.loads(pickle.dumps(program))([[1.0]] * 3), np.full(3, math.exp(2.0)))
+    assert close(program({name: [1.0]}), np.array([math.exp(2.0)]))
+    with pytest.raises(ValueError, match="no column") as caught:
+        program({"K": [1.0]})
+    str(caught.value).encode()
+
+
 def test_nothing_is_collected_while_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[bool]()
 
