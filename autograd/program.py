@@ -91,9 +91,7 @@ def renew() -> None:
     """In a forked process: what only threads of its parent could have given back."""
     for program in PROGRAMS:
         program.renew()
-    if PAUSED:
-        PAUSED.clear()
-        gc.enable()
+    resume(bool(PAUSED))
 
 
 after_fork(renew)
@@ -103,15 +101,26 @@ after_fork(renew)
 def no_collecting() -> Generator[None]:
     """A block without the garbage collector, which would look through all that is made, again and again."""
     enabled = gc.isenabled()
-    try:  # before it is disabled: an interrupt may come after any line
-        if enabled:
-            PAUSED.append("collector")
-            gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-            PAUSED.clear()
+    try:
+        try:
+            pause(enabled)
+            yield
+        finally:
+            resume(enabled)
+    finally:  # once more: an interrupt may come before any line
+        resume(enabled)
+
+
+def pause(enabled: bool) -> None:
+    if enabled:
+        PAUSED.append("collector")
+        gc.disable()
+
+
+def resume(enabled: bool) -> None:
+    if enabled:
+        gc.enable()
+        PAUSED.clear()
 
 
 class Program:
