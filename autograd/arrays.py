@@ -123,8 +123,6 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
                 word, operands = "where", [condition, x, y]
             case ast.Compare(x, [ast.Eq()], [y]):
                 word, operands = "equal", [x, y]
-            case ast.BoolOp(ast.And(), operands):
-                word = "logical_and"
             case _:
                 word, operands = None, []
         arity = getattr(getattr(np, word or "", None), "nin", len(operands))  # log(x, 2) is not log(x)
@@ -173,9 +171,9 @@ def select(condition: Array, x: Array, y: Array, out: Array) -> None:
 
 def greatest(x: Array, y: Array, out: Array) -> None:
     """``np.maximum``, but 0.0 of 0.0 and -0.0, whose sign NumPy leaves to the processor."""
-    np.maximum(x, y, out)
-    if y.ndim == 0 and y == 0.0:
-        np.add(out, y, out)
+    np.maximum(x, y, out=out)
+    if y.ndim == 0 and y == 0.0 and not np.signbit(y):
+        np.add(out, 0.0, out)
     else:
         np.add(x, y, out, where=(out == 0) & (x == y))
 
@@ -186,7 +184,20 @@ def least(x: Array, y: Array, out: Array) -> None:
     np.negative(out, out)
 
 
-BY_HAND: dict[str, Callable[..., None]] = {"where": select, "maximum": greatest, "minimum": least}
+def raised(x: Array, y: Array, out: Array) -> None:
+    """``np.power``, but 0.0 and inf of -0.0 and -inf to the power of 0.5, where NumPy takes the square root."""
+    np.power(x, y, out)
+    if y.ndim == 0 and y == 0.5:
+        np.absolute(out, out, where=x == 0)
+        np.copyto(out, np.inf, where=np.isinf(x))
+
+
+BY_HAND: dict[str, Callable[..., None]] = {
+    "where": select,
+    "maximum": greatest,
+    "minimum": least,
+    "power": raised,
+}
 
 
 def function_of(word: str) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, note, settings, strategies as st
 
 from autograd import OPS, Op, Value, compile, grad, hessian, hvp, jvp, log, log1p, step
+from autograd.operators import codes
 from tests.jets import UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
 from tests.programs import Case, random_case
@@ -330,7 +331,7 @@ WRONG: dict[str, tuple[str, Any]] = {
 WRONG |= {
     f"{name}'s partials swapped": (name, op.partials[:-2] + op.partials[:-3:-1])
     for name, op in OPS.items()
-    if len(op.partials) > 1 and name != "add"
+    if len({*map(str, codes(op.partials[-2:]))}) > 1
 }
 WRONG |= {
     "maximum gives a tie to y": ("maximum", (lambda z, x, y: step(x - y), lambda z, x, y: 1 - step(x - y))),
