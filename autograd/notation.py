@@ -366,12 +366,12 @@ class Formulas:
 
     def needed(self, y: Value) -> list[Value]:
         """Those of them that y's formula mentions, or the formula of another one that is needed."""
-        order, read = list[Value](), set(letters(self.full[y]))
-        for v in reversed(self.defined()):
-            if self.names[v] in read:
-                order.append(v)
-                read.update(letters(self.full[v]))
-        return order
+        named, waiting, read = {self.names[v]: v for v in self.defined()}, [y], set[Value]()
+        while waiting:
+            mentioned = {named[name] for name in letters(self.full[waiting.pop()]) if name in named}
+            waiting += mentioned - read
+            read |= mentioned
+        return [v for v in reversed(self.defined()) if v in read]
 
     def backward(self) -> tuple[dict[Edge, Expr], dict[Value, Expr]]:
         """What flows back along every edge, and all that arrives at every Value."""

@@ -49,6 +49,9 @@ def compile(
     >>> program.value_and_grad([[1.0], [3.0]])
     (13.0, array([16.]))
 
+    Sums of products are rounded in another order than the engine's.  Where a kink is met exactly, as by
+    relu(a*x - a*y) at x = y, it may be decided otherwise, and a gradient is 1.0 where the engine has 0.0.
+
     Raises ValueError for an input or parameter that an op made or that is named twice, TypeError for what is
     no Value.
     """

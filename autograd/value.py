@@ -132,9 +132,8 @@ class Op:
         inner = tuple([isinstance(x, Value) for x in operands])
         if not any(inner):
             return self.evaluate(*operands)
-        if self.selects and not inner[0]:
-            place = self.evaluate(operands[0], *range(1, len(operands)))
-            chosen = operands[place] if place == place else place
+        if self.selects and not inner[0] and len(operands) > 2:
+            chosen = operands[1] if self.evaluate(operands[0], 1.0, 0.0) else operands[2]
             keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
             return chosen if keep else Value(plain(chosen))
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
