@@ -185,7 +185,7 @@ def least(x: Array, y: Array, out: Array) -> None:
 
 
 def raised(x: Array, y: Array, out: Array) -> None:
-    """``np.power``, but 0.0 and inf of -0.0 and -inf to the power of 0.5, where NumPy takes the square root."""
+    """``np.power``, but (-0.0) ** 0.5 is 0.0 and (-inf) ** 0.5 is inf: there NumPy takes the square root."""
     np.power(x, y, out)
     if y.ndim == 0 and y == 0.5:
         np.absolute(out, out, where=x == 0)

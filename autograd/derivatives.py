@@ -140,8 +140,6 @@ def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known:
         for i, x in enumerate(() if z in tangents else z.args):
             if x in tangent:
                 known.add(tangent, z, known.flow(tangent[x], z, i))
-        if z in tangent:
-            tangent[z] = Flow(known.total(tangent[z]))
     return [as_value(known.total(tangent.get(y, ZERO))) for y in ys]
 
 
@@ -209,7 +207,7 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
 
     def few(self, choices: Choices) -> Choices:
-        """The same choices; many as one, by a number that is 1 where all hold, so that deep graphs cost no more."""
+        """The same choices.  Many become one, by a number that is 1 where all hold: deep graphs stay fast."""
         if len(choices) < MANY:
             return choices
         return (Chosen(where, cast("Value", self.masked(1.0, choices)), 1),)
@@ -239,6 +237,8 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
                 return Flow(self.noted(op(condition, one.amount, other.amount)), shared)
             case (Chosen(position=2),), (Chosen(position=1),):
                 return self.both(other, one)
+            case _:
+                pass
         amount = plus(self.masked(one.amount, first), self.masked(other.amount, second))
         either = (Either(first, second),) if first and second else ()
         return Flow(self.noted(amount), self.few(shared + either))

@@ -112,7 +112,14 @@ def call(word: str, *args: Any) -> Expr:
 ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
 CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
 WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
-WORDS["bell"] = lambda x: call("sigmoid", x) * call("sigmoid", -x)
+
+
+def bell(x: Expr) -> Expr:
+    """The slope of the sigmoid, as a product."""
+    return call("sigmoid", x) * call("sigmoid", -x)
+
+
+WORDS["bell"] = bell
 
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3

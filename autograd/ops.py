@@ -60,9 +60,11 @@ step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,)
 relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
-sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)", (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
+sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)",
+                (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
 bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),))
-tanh       = Op("tanh",       "tanh",   "tanh(x)", (lambda z, x: 4 * bell(2 * x),), book=(lambda z, x: 1 - z * z,))
+tanh       = Op("tanh",       "tanh",   "tanh(x)",
+                (lambda z, x: 4 * bell(2 * x),), book=(lambda z, x: 1 - z * z,))
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
 power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),

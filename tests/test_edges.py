@@ -101,7 +101,7 @@ BACKENDS: dict[str, Backend] = {
 def forgiven(truth: Truth, got: Array) -> Mask:
     """What a compiled program may do by its documentation.
 
-    A sigmoid below 1e-307 is 0.  A recorded gradient leaves out what is times a constant 0, even where x is nan.
+    A sigmoid below 1e-307 is 0.  A recorded gradient leaves out what is times a constant 0, also at nan.
     """
     value = np.arange(got.shape[1]) == 0
     tiny = value & (truth.want.truth < 1e-307) & (truth.name == "sigmoid")

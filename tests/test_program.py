@@ -370,7 +370,7 @@ def bits(numbers: Array) -> Array:
 
 
 def same_at_extremes(y: Value, xs: list[Value]) -> None:
-    """Whether values and gradients by the inputs are the engine's, to the sign of a zero, for few rows or many."""
+    """Whether values and gradients are the engine's, to the sign of a zero, for few rows or many."""
     program, points = compile(y, xs), np.array([*product(EXTREMES, repeat=len(xs))])
     values, _, slopes = eager(([y], xs, []), points, np.ones((len(points), 1)))
     for rows in (1, 5, 8, 20):
@@ -378,7 +378,9 @@ def same_at_extremes(y: Value, xs: list[Value]) -> None:
             at = np.arange(start, start + rows) % len(points)
             found = program(points[at])[:, None], program.vjp(points[at])[1]
             for ours, wanted in zip(found, (values[at], slopes[at]), strict=True):
-                np.testing.assert_allclose(bits(ours), bits(wanted), rtol=1e-14, atol=0, err_msg=f"{points[at]}")
+                np.testing.assert_allclose(
+                    bits(ours), bits(wanted), rtol=1e-14, atol=0, err_msg=f"{points[at]}"
+                )
 
 
 @pytest.mark.parametrize("name", list(OPS))
