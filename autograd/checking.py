@@ -225,6 +225,8 @@ ONE: dict[str, Callable[[complex], complex]] = {
     "sign": lambda x: PYTHON["sign"](x.real),
     "expm1": lambda x: complex(math.expm1(x.real), cmath.exp(x).imag),
     "log1p": lambda x: complex(math.log1p(x.real), cmath.log(1 + x).imag),
+    "sigmoid": lambda x: 1 / (1 + cmath.exp(-x)) if x.real > 0 else cmath.exp(x) / (1 + cmath.exp(x)),
+    "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }
 TWO: dict[str, Callable[[complex, complex], complex]] = {
     "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),

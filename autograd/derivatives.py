@@ -3,21 +3,25 @@
 The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
 printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
 of a graph are products with a constant 0 or 1, and sums with 0, and what is there already is not made again:
-the third derivative reads what the first two have computed.  What is decided when it is recorded: that an op
-has no derivative where it has no value (log at -1).
+the third derivative reads what the first two have computed.  Nothing is decided while a graph is recorded:
+what ``where`` does not choose contributes 0, and an op without a value (log at -1) has no slope, wherever the
+graph is evaluated.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import product
 from operator import is_
-from typing import Any, cast, overload
+from typing import Any, NamedTuple, TypeAlias, cast, overload
 
 from .operators import Scalar, plus, times
-from .scopes import within
+from .ops import defined, where
+from .scopes import FORGET, within
 from .sweeps import check_fresh
-from .value import Form, Value, scalar, toposort
+from .value import Form, Op, Value, plain, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 
@@ -56,18 +60,46 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     return pulled_back(y, seed, known.learn(y), targets, known)
 
 
+class Chosen(NamedTuple):
+    """A flow arrives only where ``where``, or an op like it, takes its operand 1 or 2 by this condition."""
+
+    op: Op
+    condition: Value
+    position: int
+
+
+class Either(NamedTuple):
+    """A flow arrives where all of the first choices hold, or all of the second ones."""
+
+    first: Choices
+    second: Choices
+
+
+Choices: TypeAlias = "tuple[Chosen | Either, ...]"
+
+
+class Flow(NamedTuple):
+    """What flows along an edge, and by which choices it gets there; elsewhere the amount means nothing.
+
+    An op that is not chosen may have an infinite slope or none, and 0 times that is nan.  So the choices are
+    kept beside the amount, and applied where flows meet and where a sweep ends.
+    """
+
+    amount: Scalar
+    choices: Choices = ()
+
+
 def pulled_back(
     y: Value, seed: Scalar, order: Sequence[Value], targets: Sequence[Value], known: Known
 ) -> list[Value]:
     """The reverse sweep from y: seed × ∂y/∂x for every target."""
-    needed, adjoint = set(targets), {y: seed}
+    needed, adjoint = set(targets), {y: Flow(seed)}
     needed.update(z for z in order if any(x in needed for x in z.inner))
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
             if x in needed:
-                flow = known.noted(times(adjoint[z], known.partial(z, i)))
-                adjoint[x] = known.noted(plus(adjoint[x], flow)) if x in adjoint else flow
-    return [as_value(adjoint.get(x, 0.0)) for x in targets]
+                known.add(adjoint, x, known.flow(adjoint[z], z, i))
+    return [as_value(known.total(adjoint.get(x, ZERO))) for x in targets]
 
 
 def as_value(x: Scalar) -> Value:
@@ -103,13 +135,12 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
 def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
     """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
     known.learn(*[t for t in tangents.values() if isinstance(t, Value)])
-    tangent = dict(tangents)
+    tangent = {x: Flow(t) for x, t in tangents.items()}
     for z in known.learn(*ys):
         for i, x in enumerate(() if z in tangents else z.args):
             if x in tangent:
-                flow = known.noted(times(tangent[x], known.partial(z, i)))
-                tangent[z] = known.noted(plus(tangent[z], flow)) if z in tangent else flow
-    return [as_value(tangent.get(y, 0.0)) for y in ys]
+                known.add(tangent, z, known.flow(tangent[x], z, i))
+    return [as_value(known.total(tangent.get(y, ZERO))) for y in ys]
 
 
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
@@ -167,12 +198,65 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
                 self.setdefault(spelled(v), v)
         return order
 
-    def partial(self, z: Value, i: int) -> Scalar:
-        """∂z/∂operand i, as a Value if it depends on one."""
+    def flow(self, above: Flow, z: Value, i: int) -> Flow:
+        """What flows on through z, to operand i or, forwards, from it."""
+        op, operands = cast("Form", z.form).op, cast("Any", z.args)
+        amount = self.where_defined(times(above.amount, self.merged(op.partials[i](z, *operands))), z)
+        if not op.selects or i == 0 or len(operands) < 3:
+            return Flow(amount, above.choices)
+        return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
+
+    def few(self, choices: Choices) -> Choices:
+        """The same choices.  Many become one, by a number that is 1 where all hold: deep graphs stay fast."""
+        if len(choices) < MANY:
+            return choices
+        return (Chosen(where, cast("Value", self.masked(1.0, choices)), 1),)
+
+    def where_defined(self, amount: Scalar, z: Value) -> Scalar:
+        """The amount, but nan where z is.  A constant 0 stays one, if z is not nan now, or by a condition."""
         form = cast("Form", z.form)
-        if form.guarded and math.isnan(z.data):
-            return self.noted(z * math.nan)  # which depends on x still, so that all higher orders are nan
-        return self.merged(form.op.partials[i](z, *cast("Any", z.args)))
+        constants = tuple([x for x in z.args if not isinstance(x, Value)])
+        condition = form.op.selects and len(form.inner) > 1
+        if is_zero(amount) and (condition or not math.isnan(z.data)):
+            return 0.0
+        if form.guarded and leaks(form, constants):
+            return self.noted(defined(z, amount))
+        return self.noted(amount)
+
+    def add(self, flows: dict[Value, Flow], x: Value, flow: Flow) -> None:
+        """Adds to what has arrived at x."""
+        if not is_zero(flow.amount):
+            flows[x] = self.both(flows[x], flow) if x in flows else flow
+
+    def both(self, one: Flow, other: Flow) -> Flow:
+        """Two flows as one."""
+        shared = tuple([choice for choice in one.choices if choice in other.choices])
+        first, second = (tuple([c for c in flow.choices if c not in shared]) for flow in (one, other))
+        match first, second:
+            case (Chosen(op, condition, 1),), (Chosen(same, equal, 2),) if (op, condition) == (same, equal):
+                return Flow(self.noted(op(condition, one.amount, other.amount)), shared)
+            case (Chosen(position=2),), (Chosen(position=1),):
+                return self.both(other, one)
+            case _:
+                pass
+        amount = plus(self.masked(one.amount, first), self.masked(other.amount, second))
+        either = (Either(first, second),) if first and second else ()
+        return Flow(self.noted(amount), self.few(shared + either))
+
+    def total(self, flow: Flow) -> Scalar:
+        """The amount where it arrives, else 0."""
+        return self.masked(flow.amount, flow.choices)
+
+    def masked(self, taken: Scalar, choices: Choices, otherwise: Scalar = 0.0) -> Scalar:
+        """The first number where all choices hold, else the second."""
+        for choice in reversed(choices):
+            if isinstance(choice, Either):
+                rest = self.masked(taken, choice.second, otherwise)
+                taken = self.masked(taken, choice.first, rest)
+            else:
+                op, condition, i = choice
+                taken = self.noted(op.choice(condition, i, taken, otherwise))
+        return taken
 
     def merged(self, x: Scalar) -> Scalar:
         """What a partial gave, with known nodes for all that are equal; the leaves it made are numbers."""
@@ -200,6 +284,31 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
             return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
+
+
+ZERO = Flow(0.0)
+MANY = 8
+SIZES = (1e-17, 0.5, 1.5, 1.0, 2.0, 3.0, 10.0, 1e300, math.inf, 0.0)  # at which leaks looks, with either sign
+PROBES = (math.nan, *SIZES, *(-x for x in SIZES))
+
+
+def is_zero(x: Scalar) -> bool:
+    return not isinstance(x, Value) and x == 0
+
+
+@cache
+def leaks(form: Form, constants: tuple[float, ...]) -> bool:
+    """Whether a partial has a value somewhere where the op has none: 1/x does, the slope of log at -2."""
+    for point in product(PROBES, repeat=len(form.inner)):
+        numbers, others = iter(point), iter(constants)
+        places = range(len(form.op.operands))
+        with within(FORGET):
+            operands: Any = [Value(next(numbers)) if i in form.inner else next(others) for i in places]
+            z = form.op(*operands)
+            partials = [form.op.slope(i, z, operands) for i in form.inner]
+        if math.isnan(z.data) and not all(math.isnan(plain(partial)) for partial in partials):
+            return True
+    return False
 
 
 def spelled(v: Value) -> tuple[Any, ...]:

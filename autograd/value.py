@@ -75,7 +75,8 @@ class Op:
     operand, ∂z/∂operand written in ops, so that it can be differentiated, printed and compiled as well.
     ``domain``, a formula too, says where z is defined and finite; "" means everywhere.  ``book`` has the
     partials as books print them, where those look different.  ``selects`` marks an op whose first operand
-    chooses among the others: what it does not choose gets no gradient.
+    chooses among the others: its partials are those of what it chooses; what it does not choose gets no
+    gradient.
 
     >>> from autograd import Op, Value, reciprocal
     >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -131,12 +132,25 @@ class Op:
         inner = tuple([isinstance(x, Value) for x in operands])
         if not any(inner):
             return self.evaluate(*operands)
-        if self.selects and not inner[0]:
-            chosen = operands[1] if operands[0] != 0 else operands[2]
+        if self.selects and not inner[0] and len(operands) > 2:
+            chosen = operands[1] if self.evaluate(operands[0], 1.0, 0.0) else operands[2]
             keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
             return chosen if keep else Value(plain(chosen))
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
         return form.record(*operands)
+
+    def slope(self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False) -> Scalar:
+        """∂z/∂operand i in ops; 0 where an op that selects does not take this operand."""
+        partial = (self.book if book else self.partials)[i](z, *cast("Any", operands))
+        if not self.selects or i == 0:
+            return partial
+        return self.choice(operands[0], i, partial)
+
+    def choice(self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0) -> Value:
+        """One number where an op that selects takes operand i, and another one where it does not."""
+        operands = [otherwise] * len(self.operands[1:])
+        operands[i - 1] = taken
+        return self(condition, *operands)
 
     def text(self, *operands: str) -> str:
         """The formula with its operands filled in."""
@@ -171,13 +185,15 @@ class Form:
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
             raise TypeError(f"a partial of {self.op.name} asks for data (>, .data); use where(step(x), ...)")
-        return [f"{text} if {z} == {z} else nan" if self.guarded else text for text in above]
+        return [f"({text}) if {z} == {z} else nan" if self.guarded else text for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
         """The partials as text, found by applying them to names."""
-        texts = {Value(at): name for name in (z, *operands)}
+        varying = [z, *(operands[i] for i in self.inner)]
+        texts = {(Value if name in varying else Constant)(at): name for name in (z, *operands)}
         with within(None):
-            partials = [self.op.partials[i](*cast("Any", texts)) for i in self.inner]
+            node, *args = texts
+            partials = [self.op.slope(i, node, args) for i in self.inner]
 
         def text(x: Scalar) -> str:
             return texts[x] if isinstance(x, Value) else repr(float(x))
@@ -378,6 +394,15 @@ class Value:
 
     def __float__(self) -> NoReturn:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+
+
+class Constant(Value):
+    """A plain number among the operands, while the text of a partial is traced."""
+
+
+def varies(x: Scalar) -> bool:
+    """Whether an operand of a partial is a Value of the graph, not a plain number."""
+    return isinstance(x, Value) and not isinstance(x, Constant)
 
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))

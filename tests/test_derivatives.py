@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 
 import autograd
@@ -17,6 +18,7 @@ from autograd import (
     Op,
     StaleGraphError,
     Value,
+    compile,
     composite,
     exp,
     formula,
@@ -34,12 +36,14 @@ from autograd import (
     sigmoid,
     sin,
     sqrt,
+    step,
     tanh,
     toposort,
     vjp,
     where,
 )
 from autograd.value import NO_GRAD
+from tests.oracle import ORACLES, mp as oracle, ulp
 
 mp = mpmath.mp.clone()
 mp.dps = 50
@@ -417,8 +421,8 @@ def test_the_hessian_against_differences_of_gradients(seed: int) -> None:
     gradients = grad(y, leaves)
     for j, x in enumerate(leaves):
         start, sides = x.data, []
-        for step in (h, -h):
-            x.data = start + step
+        for shift in (h, -h):
+            x.data = start + shift
             sides.append([g.forward().data for g in gradients])
         x.data = start
         slopes = [(up - down) / (2 * h) for up, down in zip(*sides, strict=True)]
@@ -578,8 +582,8 @@ def test_derivative_graphs_stay_small() -> None:
     """What one order computes, the next reads: without that the sigmoid's fourth derivative has 127 nodes."""
     x = Value(0.5)
     assert orders(1 / (1 + exp(-x)), x, 4) == [5, 9, 17, 37, 86]
-    assert orders(sigmoid(x), x, 4) == [2, 5, 10, 19, 41]
-    assert orders(tanh(x), x, 4) == [2, 7, 14, 28, 57]
+    assert orders(sigmoid(x), x, 4) == [2, 2, 6, 14, 30]
+    assert orders(tanh(x), x, 4) == [2, 4, 9, 18, 36]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -695,3 +699,139 @@ def test_a_stale_seed_is_noticed() -> None:
 def test_the_package_has_the_derivatives_and_not_what_they_are_made_of() -> None:
     for name in ("values", "partial", "plus", "times", "check_fresh"):
         assert not hasattr(autograd, name)
+
+
+# ------------------------------------------------------------------------ decided again where it is evaluated
+DOMAINS: list[tuple[Callable[[Value], Value], float, float]] = [  # a function, and points inside and outside
+    (log, 2.0, -1.0),
+    (log1p, 2.0, -3.0),
+    (sqrt, 2.0, -1.0),
+    (lambda x: x**0.5, 2.0, -1.0),
+    (lambda x: x**1e-17, 2.0, -1.0),
+    (lambda x: log(log(x)), 5.0, 0.5),
+    (lambda x: x * log(x) + 1 / x, 0.5, -0.5),
+]
+
+
+@pytest.mark.parametrize("index", range(len(DOMAINS)))
+def test_a_domain_is_decided_where_the_graph_is_evaluated(index: int) -> None:
+    """Recorded inside and evaluated outside, and the other way round: by forward, and compiled."""
+    f, inside, outside = DOMAINS[index]
+    for recorded, at in ((inside, outside), (outside, inside)):
+        x, again = Value(recorded), Value(at)
+        y, wanted = f(x), f(again)
+        graphs = [grad(y, x), jvp(y, {x: 1.0}), grad(grad(y, x), x), jvp(grad(y, x), {x: 1.0})]
+        truth = [grad(wanted, again).data] * 2 + [grad(grad(wanted, again), again).data] * 2
+        assert all(map(math.isnan, truth)) == (at == outside)
+        program = compile(graphs, [x])
+        for rows in (1, 9):
+            assert np.allclose(program([[at]] * rows), [truth] * rows, rtol=1e-12, equal_nan=True)
+        x.data = at
+        assert np.allclose([g.forward().data for g in graphs], truth, rtol=1e-12, equal_nan=True)
+
+
+def test_an_ops_domain_that_a_user_adds_is_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    atanh = Op("atanh_", "atanh", "atanh(x)", (lambda z, x: 1 / (1 - x * x),), "-1 < x < 1")
+    monkeypatch.delitem(OPS, "atanh_")
+    x = Value(0.5)
+    slope = grad(atanh(x), x)
+    x.data = 2.0
+    assert math.isnan(slope.forward().data)
+    assert formula(slope) == "y = 1/(1-x²)"
+
+
+def test_formulas_do_not_print_that_a_domain_is_decided() -> None:
+    x, p = Value(2.0, "x"), Value(3.0, "p")
+    assert formula(grad(log(x), x)) == "y = 1/x"
+    assert formula(grad(grad(log(x), x), x)) == "y = -1/x²"
+    assert formula(grad(x**p, x)) == "y = p·x^(p-1)"
+    assert formula(grad(x**p, p)) == "y = x^p·log(x)"
+
+
+def chooses(seed: int) -> tuple[list[Value], Value]:
+    """A graph full of where, and of ops that have no slope at some of its numbers."""
+    rng = random.Random(seed)
+    xs = [Value(rng.choice([-2.0, -1.0, 0.0, 0.5, 1.0])) for _ in range(3)]
+    nodes = [*xs]
+    for _ in range(rng.randint(4, 14)):
+        a, b, c = (rng.choice(nodes) for _ in range(3))
+        makers: list[Callable[[], Value]] = [
+            lambda a=a, b=b, c=c: where(step(a), b, c),
+            lambda a=a, b=b, c=c: where(a, sqrt(b), c),
+            lambda a=a, b=b: where(step(a), b, 0.5),
+            lambda a=a: sqrt(a),
+            lambda a=a: log(a),
+            lambda a=a, b=b: a * b + a,
+            lambda a=a, b=b: a / b,
+        ]
+        nodes.append(rng.choice(makers)())
+    return xs, nodes[-1] + xs[0]
+
+
+def test_what_is_not_chosen_contributes_nothing() -> None:
+    """grad and jvp are backward's, also where what was not chosen has an infinite slope, or none."""
+    compared = 0
+    for seed in range(600):
+        xs, y = chooses(seed)
+        y.backward()
+        truth = [x.grad for x in xs]
+        if math.isfinite(y.data) and all(map(math.isfinite, truth)):
+            by_jvp = [jvp(y, {x: 1.0}).data for x in xs]
+            assert np.allclose([g.data for g in grad(y, xs)], truth, rtol=1e-9), seed
+            assert np.allclose(by_jvp, truth, rtol=1e-9), seed
+            compared += any(math.isnan(v.data) or math.isinf(v.data) for v in toposort(y))
+    assert compared > 20
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: where(step(x), sqrt(x), x * x),
+        lambda x: where(step(x), log(sqrt(x)) * x, x * x),
+        lambda x: where(step(-x), x * x, where(step(x), log(x), 0.0)),
+        lambda x: where(step(x), where(step(x - 1), sqrt(x - 1), 1 / x), x * x),
+    ],
+)
+def test_every_order_and_mode_of_what_is_chosen(f: Callable[[Value], Value]) -> None:
+    x = Value(-1.0)
+    y = f(x)
+    first = [grad(y, x), vjp(y, [x])[0], jvp(y, {x: 1.0})]
+    second = [hvp(y, [x], [1.0])[0], hessian(y, [x])[0][0], jvp(first[0], {x: 1.0}), grad(first[2], x)]
+    third = [grad(second[1], x), jvp(second[0], {x: 1.0})]
+    assert [[v.data for v in order] for order in (first, second, third)] == [[-2.0] * 3, [2.0] * 4, [0.0] * 2]
+    for rows in ([-1.0], [-1.0, 4.0, -1.0, 0.5, -1.0, 9.0, -1.0, 2.0]):
+        program = compile([*first, *second, *third], [x])
+        for at, numbers in zip(rows, program([[at] for at in rows]).tolist(), strict=True):
+            again = Value(at)
+            z = f(again)
+            slope = grad(z, again)
+            orders = slope.data, grad(slope, again).data, grad(grad(slope, again), again).data
+            assert np.allclose(numbers, np.repeat(orders, [3, 4, 2]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("p", [-2.0, -1.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 7.0])
+@pytest.mark.parametrize("x", [0.0, -0.0, 0.5, 2.0])
+def test_the_hessian_of_a_power_is_symmetric_and_has_its_limits(x: float, p: float) -> None:
+    base, exponent = Value(x), Value(p)
+    (xx, xp), (px, pp) = [[v.data for v in row] for row in hessian(base**exponent, [base, exponent])]
+    assert xp == px or xp == pytest.approx(px, rel=1e-13)
+    if abs(x) > 0.1:
+        wanted = x ** (p - 1) * (1 + p * math.log(x)), x**p * math.log(x) ** 2, p * (p - 1) * x ** (p - 2)
+        assert (xp, pp, xx) == pytest.approx(wanted, rel=1e-13)
+    elif x == 0:
+        assert xp == (0.0 if p > 1 or p == 0 else -math.inf if p > 0 else math.copysign(math.inf, xp))
+        assert pp == (0.0 if p >= 0 else math.inf if math.copysign(1, x) > 0 else pp)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "bell", "sin", "cos", "expm1", "log1p"])
+def test_higher_derivatives_are_accurate_near_their_zeros(name: str, order: int) -> None:
+    for size in (1e-17, 1e-12, 1e-9, 1e-5, 0.3, 5.0):
+        for at in (size, -size) if name != "log1p" or size < 1 else (size,):
+            x = Value(at)
+            y = OPS[name](x)
+            for _ in range(order):
+                y = grad(y, x)
+            with oracle.workdps(150):
+                truth = oracle.diff(ORACLES[name].value, oracle.mpf(at), order)
+            assert abs(oracle.mpf(y.data) - truth) <= 8 * ulp(truth), (at, y.data, truth)

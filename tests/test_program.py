@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -358,6 +358,43 @@ def test_every_op_between_others_and_with_constants(name: str, back_end: str) ->
     if n > 1:
         outs += [op(2.0, *x[: n - 1]), op(*x[: n - 1], 3.0), op(w[0], *x[: n - 1])]
     agrees(([sum(outs)], x, w), np.random.default_rng(1).normal(size=(5, 2)), np.random.default_rng(2))
+
+
+EXTREMES = (0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -2.0)
+CONSTANTS = (0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0, math.inf)
+
+
+def bits(numbers: Array) -> Array:
+    """Numbers and the signs of zeros, as they can be compared; any nan is any other."""
+    return np.where(numbers == 0, np.copysign(5e-324, numbers), numbers)
+
+
+def same_at_extremes(y: Value, xs: list[Value]) -> None:
+    """Whether values and gradients are the engine's, to the sign of a zero, for few rows or many."""
+    program, points = compile(y, xs), np.array([*product(EXTREMES, repeat=len(xs))])
+    values, _, slopes = eager(([y], xs, []), points, np.ones((len(points), 1)))
+    for rows in (1, 5, 8, 20):
+        for start in range(0, len(points), rows):
+            at = np.arange(start, start + rows) % len(points)
+            found = program(points[at])[:, None], program.vjp(points[at])[1]
+            for ours, wanted in zip(found, (values[at], slopes[at]), strict=True):
+                np.testing.assert_allclose(
+                    bits(ours), bits(wanted), rtol=1e-14, atol=0, err_msg=f"{points[at]}"
+                )
+
+
+@pytest.mark.parametrize("name", list(OPS))
+def test_every_op_at_zeros_infinities_and_nan(name: str, back_end: str) -> None:
+    xs = [Value(1.0, x) for x in OPS[name].operands]
+    same_at_extremes(OPS[name](*xs), xs)
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if len(op.operands) == 2])
+def test_every_op_with_a_constant_at_zeros_infinities_and_nan(name: str, by_numpy: None) -> None:
+    x = Value(1.0, "x")
+    for constant in CONSTANTS:
+        same_at_extremes(OPS[name](x, constant), [x])
+        same_at_extremes(OPS[name](constant, x), [x])
 
 
 @pytest.mark.parametrize("x", [-1e4, -800.0, -745.0, -300.0, -30.0, 0.0, 30.0, 800.0, math.inf, -math.inf])
