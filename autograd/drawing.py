@@ -10,6 +10,7 @@ table.  Colours are Okabe and Ito's, and never the only sign of anything.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from unicodedata import east_asian_width
 import graphviz
 from graphviz.backend import dot_command
 
+from .forking import after_fork
 from .ieee import number
 from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
 from .scopes import Collapse, within
@@ -40,6 +42,7 @@ Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are dr
 PURE = "graphviz-pure"  # a wheel, and the binary in it
 PATIENCE = 10  # seconds that a notebook waits for a layout
 LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
+after_fork(lambda: globals().update(LOCK=RLock()))
 FEW = 3  # values and arrows of a composite that are shown one by one
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
 GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
@@ -160,7 +163,7 @@ def draw(
     order = toposort(*roots)
     auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
     full = collapse is None and not auto  # with a box for every node
-    endless = full and len(order) > number(max_nodes, "max_nodes")
+    endless = full and len(order) > limit(max_nodes)
     view = [] if endless else boxes(roots, 1 if auto else collapse, siblings)
     check_size(len(view or order), max_nodes)
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
@@ -193,8 +196,16 @@ def to_dot(*roots: Value, **options: Any) -> str:
     return draw(*roots, **options).source
 
 
+def limit(most: Any) -> float:
+    """``max_nodes`` as a number, which may be inf."""
+    found = number(most, "max_nodes")
+    if math.isnan(found):
+        raise ValueError("max_nodes=nan is no limit; give a number of nodes, or math.inf")
+    return found
+
+
 def check_size(nodes: int, most: int) -> None:
-    if nodes > number(most, "max_nodes"):
+    if nodes > limit(most):
         what = f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
         way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
         raise ValueError(f"{what}: {way_out}, or raise max_nodes")

@@ -21,9 +21,8 @@ class Scope:
     __slots__ = ("name", "parent")
 
     def __init__(self, name: str, parent: Scope | None = None) -> None:
+        check_name(name, "a composite")
         self.name, self.parent = name, parent
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a composite's name is a str, not {type(name).__name__}; write name=str(...)")
 
     def __repr__(self) -> str:
         return "/".join(scope.name for scope in self.path())
@@ -36,6 +35,17 @@ class Scope:
         return found[::-1]
 
 
+def check_name(name: object, whose: str) -> None:
+    """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
+    if not isinstance(name, str):
+        raise TypeError(f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        what = f"{whose}'s name has half a character (a lone surrogate) in place {error.start}: {name!r:.60}"
+        raise ValueError(f"{what}; it must be whole, as by name.encode(errors='replace').decode()") from None
+
+
 Collapse: TypeAlias = "str | int | Collection[str] | Callable[[Scope], bool] | None"
 FORGET = Scope("no_grad")  # the scope in which nothing is recorded
 SCOPE: ContextVar[Scope | None] = ContextVar("scope", default=None)
@@ -44,11 +54,12 @@ SCOPE: ContextVar[Scope | None] = ContextVar("scope", default=None)
 @contextmanager
 def within(scope: Scope | None) -> Generator[None]:
     """What is recorded in this block belongs to the given scope."""
-    token = SCOPE.set(scope)
-    try:
+    before = SCOPE.get()
+    try:  # before anything is set: an interrupt may come after any line
+        SCOPE.set(scope)
         yield
     finally:
-        SCOPE.reset(token)
+        SCOPE.set(before)
 
 
 def no_grad() -> Any:
@@ -93,6 +104,7 @@ def composite(function: Any = None, /, *, name: str = "") -> Any:
     if not callable(function):
         raise TypeError(f"composite marks a function; write @composite(name={function!r})")
     name = name or getattr(function, "__name__", type(function).__name__)
+    check_name(name, "a composite")
     if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
         what = f"composite cannot mark the generator function {name}"
         raise TypeError(f"{what}, whose body runs after the call; let it return a list")

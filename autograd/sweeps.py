@@ -15,10 +15,12 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
+from .forking import after_fork
 from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+after_fork(lambda: globals().update(LOCK=RLock()))
 
 
 class StaleGraphError(RuntimeError):

@@ -36,7 +36,7 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 CORE = ("value", "ops", "sweeps", "program")
 OTHERS = (
     *("derivatives", "operators", "ieee", "scopes", "copying", "checking"),
-    *("lowering", "layout", "emitting", "rowwise", "arrays"),
+    *("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables"),
 )
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95

@@ -19,6 +19,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import graphviz
+import numpy as np
 import pytest
 from graphviz.backend import dot_command
 
@@ -37,6 +38,7 @@ from autograd import (
     sin,
     tanh,
     to_dot,
+    to_html,
 )
 from autograd.drawing import find_dot
 from autograd.notation import LOW
@@ -472,6 +474,18 @@ def test_a_long_graph_is_refused_with_the_way_out() -> None:
     assert "\n" not in str(refusal.value)
     assert len(arrows(to_dot(chain(1999), style="textbook"), "ahead")) == 2000
     assert to_dot(y, max_nodes=2001)
+
+
+@pytest.mark.parametrize("limit", [math.nan, np.float64("nan"), np.float32("nan")])
+def test_a_limit_that_is_no_number(limit: Any) -> None:
+    """Nothing is more than nan, and so nothing would be too much."""
+    y = exp(Value(1.0))
+    for use in (draw, to_dot, to_html):
+        with pytest.raises(ValueError, match="max_nodes=nan is no limit; give a number of nodes"):
+            use(y, max_nodes=limit)
+        with pytest.raises(TypeError, match="max_nodes takes real numbers"):
+            use(y, max_nodes="2000")
+        assert use(y, max_nodes=math.inf) == use(y) or use is draw
 
 
 def test_a_very_long_graph_is_refused_at_once() -> None:

@@ -542,7 +542,7 @@ def test_results_are_the_callers_own(back_end: str) -> None:
     assert np.array_equal(program.value_and_grad(X)[1], before[1])
 
 
-def test_rows_that_are_not_finite_go_to_the_engine(by_numpy: None) -> None:
+def test_rows_that_are_not_finite_are_computed_with_care(by_numpy: None) -> None:
     (y,), x, ws = perceptron(0, "sigmoid")
     graph = [log(y) + sqrt(x[0]) / x[1]], x, ws
     X = np.random.default_rng(0).normal(size=(40, 3))
@@ -550,8 +550,8 @@ def test_rows_that_are_not_finite_go_to_the_engine(by_numpy: None) -> None:
     X[3], X[5, 1], X[7] = math.nan, 0.0, [math.inf, 1.0, 2.0]
     agrees(graph, X, np.random.default_rng(1))
     program, counts = compile(*graph), list[int]()
-    run = program.rowwise.run
-    program.rowwise.run = lambda at, *rest: (counts.append(len(at)), run(at, *rest))[1]
+    careful = program.rowwise.careful
+    program.rowwise.careful = lambda at, *rest: (counts.append(len(at)), careful(at, *rest))[1]
     program.vjp(X)
     assert counts == [int((~np.isfinite(eager(graph, X, np.ones((40, 1)))[0])).sum())]
 
@@ -609,8 +609,8 @@ def test_weights_and_seeds() -> None:
 
 @pytest.mark.parametrize(
     "X",
-    [None, [], [[]], [[1.0]], [1.0, 2.0], [[1.0, 2.0], [3.0]], [[[1.0, 2.0]]], [["1", "2"]], [[1j, 2.0]],
-     [[True, False]], [[None, 1.0]], np.zeros((2, 3)), 5.0],
+    [None, [[]], [[1.0]], [1.0, 2.0], [[1.0, 2.0], [3.0]], [[[1.0, 2.0]]], [["1", "2"]], [[1j, 2.0]],
+     [[None, 1.0]], np.zeros((2, 3)), np.zeros((0, 3)), 5.0],
 )  # fmt: skip
 def test_tables_that_do_not_fit(X: Any) -> None:
     a, b = Value(1.0), Value(2.0)
@@ -948,6 +948,76 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(
     assert np.array_equal(program(X), fresh(X))
 
 
+def many_inputs() -> Program:
+    xs = [Value(1.0, f"x{i}") for i in range(1500)]
+    return compile(dot(xs, xs), xs, [])
+
+
+def unreadable() -> Program:
+    x = Value(1.0, "x")
+    made = Op("made", "made", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
+    del OPS["made"]
+    program = compile([made(x), x], [x])
+    program([[1.0]] * 1000)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: compile(*perceptron(0)),
+            "1 output of 3 inputs (x0, x1, x2) and 54 parameters; 156 nodes, by NumPy in 9 groups",
+        ),
+        (
+            lambda: compile(Value(2.0) * 3),
+            "1 output of no inputs and 1 parameter; 2 nodes, by NumPy in 1 group",
+        ),
+        (
+            lambda: compile(Value(2.0), [Value(1.0), Value(1.0, "K")], []),
+            "1 output of 2 inputs (K) and no parameters; 1 node, by NumPy in no groups",
+        ),
+        (
+            many_inputs,
+            "1 output of 1,500 inputs (x0, x1, x2, x3, …) and no parameters; "
+            "4,501 nodes, by NumPy in 1 group",
+        ),
+        (unreadable, "2 outputs of 1 input (x) and no parameters; 2 nodes, row by row"),
+        (
+            lambda: compile([x := Value(1.0, "a\ud800\nb")], [x]),
+            r"1 output of 1 input ('a\ud800\nb') and no parameters; 1 node, by NumPy in no groups",
+        ),
+    ],
+)
+def test_a_program_says_what_it_is(make: Callable[[], Program], text: str) -> None:
+    program = make()
+    before = dict(program.codes)
+    assert repr(program) == f"<Program: {text}>"
+    assert program.codes == before  # nothing is compiled for it
+    repr(program).encode()
+
+
+def test_a_program_of_too_many_groups_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program_module, "MOST", 7)
+    assert repr(compile(*perceptron(0))).endswith("156 nodes, row by row>")
+
+
+@pytest.mark.parametrize("name", ["a\ud800b", "\udfff", "\ud83d x"])
+@pytest.mark.parametrize("back_end", ["numpy", "python"], indirect=True)
+def test_half_a_character_in_a_name(name: str, back_end: str) -> None:
+    """Its source can be written to a file, its pickle be loaded, and its errors and itself be printed."""
+    x, w = Value(0.5), Value(2.0)
+    x.name = w.name = name
+    program = compile(exp(w * x), [x], [w])
+    program.source.encode()
+    repr(program).encode()
+    assert close(pickle.loads(pickle.dumps(program))([[1.0]] * 3), np.full(3, math.exp(2.0)))
+    assert close(program({name: [1.0]}), np.array([math.exp(2.0)]))
+    with pytest.raises(ValueError, match="no column") as caught:
+        program({"K": [1.0]})
+    str(caught.value).encode()
+
+
 def test_nothing_is_collected_while_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[bool]()
 
@@ -1254,13 +1324,24 @@ def test_tables_of_no_columns_and_of_no_rows() -> None:
     w, x = Value(3.0, "w"), Value(2.0, "x")
     assert compile(w * w)(np.zeros((3, 0))).tolist() == [9.0] * 3
     program = compile(w * x, [x])
-    assert program(np.zeros(0)).shape == (0,)
-    with pytest.raises(ValueError, match=r"shape \(0,\)"):
-        program([])
     with pytest.raises(ValueError, match="real numbers, not object"):
         program()
-    with pytest.raises(ValueError, match="real numbers"):
-        program(np.ma.masked_array([[1.0]]))
+
+
+@pytest.mark.parametrize("width", [0, 1, 2, 5])
+@pytest.mark.parametrize("none", [[], (), np.zeros(0), None])
+def test_no_rows_of_any_width(width: int, none: Any, back_end: str) -> None:
+    """An empty list says nothing of columns, and is as good as np.zeros((0, 2))."""
+    x, w = [Value(1.0) for _ in range(width)], Value(3.0)
+    X = np.zeros((0, width)) if none is None else none
+    for many in (True, False):
+        y = sum(x, start=w * w)
+        program = compile([y, w] if many else y, x, [w])
+        assert program(X).shape == ((0, 2) if many else (0,))
+        gradient, by_inputs = program.vjp(X)
+        assert (gradient.tolist(), by_inputs.shape) == ([0.0], (0, width))
+    value, gradient = compile(w * w, x, [w]).value_and_grad(X)
+    assert (math.isnan(value), gradient.tolist()) == (True, [0.0])
 
 
 def test_a_seed_for_every_row_is_for_one_output() -> None:

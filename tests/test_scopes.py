@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, draw, exp, grad, no_grad, scope, tanh, toposort
+from autograd.scopes import FORGET, SCOPE
 from autograd.view import Box, boxes
 from tests.scripts import needs_docstrings
 
@@ -509,3 +510,36 @@ def test_a_scope_has_a_name_and_a_parent_and_nothing_else() -> None:
         found = Value(1.0).scope
     assert found
     assert not hasattr(found, "__dict__")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "layer \udfff", "\ud83d\ud83d"])
+def test_half_a_character_is_no_name(name: str) -> None:
+    """No file takes it, and no terminal; a whole one is as good as any letter."""
+    uses: list[Callable[[], Any]] = [lambda: scope(name).__enter__(), lambda: composite(name=name)(exp)]
+    for use in uses:
+        with pytest.raises(ValueError, match=r"a composite's name has half a character .* in place \d+: '"):
+            use()
+        assert SCOPE.get() is None
+    with scope("층 😀"):
+        assert repr(exp(Value(1.0)).scope) == "층 😀"
+
+
+def test_an_interrupt_leaves_the_scope_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it comes right after the scope was set, before the block is entered."""
+
+    class Sly:
+        def __init__(self, token: Any = None) -> None:
+            self.token = token
+
+        def get(self) -> Any:
+            return SCOPE.get()
+
+        def set(self, value: Any) -> Any:
+            SCOPE.set(value)
+            if value is FORGET:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograd.scopes.SCOPE", Sly())
+    with pytest.raises(KeyboardInterrupt), no_grad():
+        pass
+    assert SCOPE.get() is None
