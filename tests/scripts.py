@@ -1,4 +1,4 @@
-"""What tests run beside themselves: a Python of its own, a stand-in for ``dot``, a clock for endless loops."""
+"""What tests run beside themselves: a Python of its own, a stand-in for ``dot``, a clock for endless work."""
 
 import os
 import signal
