@@ -21,7 +21,6 @@ import pytest
 from hypothesis import Phase, given, settings, strategies as st
 
 from autograd import (
-    OPS,
     Op,
     Value,
     absolute,
@@ -1252,15 +1251,13 @@ def test_a_composite_that_only_has_an_ops_name_is_not_that_op() -> None:
 
 
 @pytest.fixture
-def cube() -> Iterator[Op]:
-    yield Op("cube", "cube", "x * x * x", (lambda z, x: 3 * x**2,))
-    del OPS["cube"]
+def cube() -> Op:
+    return Op("cube", "cube", "x * x * x", (lambda z, x: 3 * x**2,))
 
 
 @pytest.fixture
-def squared_sign() -> Iterator[Op]:
-    yield Op("hypotenuse", "⊕", "sqrt(x * x + y * y)", (lambda z, x, y: x / z, lambda z, x, y: y / z))
-    del OPS["hypotenuse"]
+def squared_sign() -> Op:
+    return Op("hypotenuse", "⊕", "sqrt(x * x + y * y)", (lambda z, x, y: x / z, lambda z, x, y: y / z))
 
 
 def test_an_op_of_ones_own_is_written_without_further_work(cube: Op) -> None:
