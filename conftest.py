@@ -1,7 +1,6 @@
 """What every test and doctest starts with, and leaves as it was: their order has no influence."""
 
 import gc
-import os
 import random
 import sys
 import threading
@@ -25,7 +24,10 @@ def same_ops() -> Iterator[None]:
 
 
 def settings() -> dict[str, Any]:
-    """What a process has one of, so that a test that leaves it changed would change others."""
+    """What a process has one of, so that a test that leaves it changed would change others.
+
+    Its environment is not among it: packages set variables for themselves when they are first imported.
+    """
     from autograd.value import SCOPE
 
     return {
@@ -36,7 +38,6 @@ def settings() -> dict[str, Any]:
         "stack of a thread": threading.stack_size(),
         "errors of NumPy": np.geterr(),
         "folder": Path.cwd(),
-        "environment": {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
         "scope": SCOPE.get(),
     }
 

@@ -16,7 +16,7 @@ from tests.test_load import alive
 
 FILES = {
     "test_a.py": """
-import os, random, sys
+import random, sys
 from autograd import OPS, Op
 
 def test_an_op():
@@ -34,8 +34,8 @@ test_the_same_number = test_a_number
 def test_leaves_a_limit():
     sys.setrecursionlimit(sys.getrecursionlimit() + 1)
 
-def test_leaves_a_variable():
-    os.environ["LEFT"] = "1"
+def test_leaves_a_profiler():
+    sys.setprofile(lambda *_: None)
 """,
     "README.md": """
 >>> from pathlib import Path
@@ -47,9 +47,9 @@ def test_leaves_a_variable():
 ENDS = {
     "passed README.md::README.md",
     *(f"passed test_a.py::test_{name}" for name in ("an_op", "the_ops", "a_number", "the_same_number")),
-    *(f"passed test_a.py::test_leaves_a_{name}" for name in ("limit", "variable")),
+    *(f"passed test_a.py::test_leaves_a_{name}" for name in ("limit", "profiler")),
     "error test_a.py::test_leaves_a_limit - left changed: recursion limit",
-    "error test_a.py::test_leaves_a_variable - left changed: environment",
+    "error test_a.py::test_leaves_a_profiler - left changed: profiler",
 }
 
 
