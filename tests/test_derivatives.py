@@ -613,7 +613,6 @@ def test_zeros_of_both_signs_are_not_confused() -> None:
     signed = Op("signed", "signed", "x", (lambda z, x: x * -0.0,))
     x = Value(3.0)
     slope = grad(maximum(signed(x), x * 0.0), x)
-    del OPS["signed"]
     assert any(v.op is OPS["mul"] and repr(v.args[1]) == "-0.0" for v in toposort(slope))
 
 
@@ -663,7 +662,6 @@ def test_a_partial_that_reads_its_own_nodes_often_is_gone_through_once() -> None
     tall = Op("tall", "tall", "exp(x) * 1099511627776", (doubled,))
     x = Value(0.5)
     slope = grad(tall(x) + exp(x), x)
-    del OPS["tall"]
     assert slope.data == (2.0**40 + 1) * math.exp(0.5) and len(toposort(slope)) == 43 and len(calls) < 200
 
 
@@ -675,7 +673,6 @@ def test_a_composite_in_a_partial_stays_one() -> None:
     soft = Op("soft", "soft", "log(1 + exp(x))", (lambda z, x: bell(x),))
     x = Value(0.5)
     slope = grad(soft(x) * exp(-x), x)
-    del OPS["soft"]
     assert [v.scope and v.scope.name for v in toposort(slope)].count("bell") >= 2
 
 
