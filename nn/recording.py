@@ -134,20 +134,19 @@ class Compiled:
             again, d_again, _ = self.run.eager(batch)
             if not np.array_equal([first, *gradient], [again, *d_again], equal_nan=True):
                 what = f"loss {first}, then {again}" if first != again else "another gradient"
-                return f"the model is another when it is called again ({what}), as with dropout or a counter"
+                return f"called again, the model gives other numbers ({what}), as with dropout or a counter"
         if chance() != before:
             return "the model draws random numbers, as dropout does"
-        assign(self.run.parameters, self.theta)
-        changed = self.frozen(0)
-        assign(self.run.parameters, self.run.theta)
-        return changed and "the model is another than when it was recorded, as with a counter or a schedule"
+        changed = self.frozen(0, self.theta)
+        return changed and "the model has changed since it was recorded, as with a counter or a schedule"
 
     def cause(self, rows: list[int]) -> str:
         """What is frozen that is otherwise for one of these rows."""
-        return next((why for i in rows if (why := self.frozen(i))), ROUNDED)
+        return next((why for i in rows if (why := self.frozen(i, self.run.theta))), ROUNDED)
 
-    def frozen(self, i: int) -> str:
-        """What was recorded otherwise than row i is now."""
+    def frozen(self, i: int, theta: Array) -> str:
+        """What was recorded otherwise than row i is now, with these parameters."""
+        assign(self.run.parameters, theta)
         ours = spelled(self.recording, self.run.parameters, self.program.rowwise.constants)
         return frozen(ours, spelled(self.record(i), self.run.parameters, {}))
 
