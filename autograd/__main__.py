@@ -176,8 +176,7 @@ def show(text: str) -> None:
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")
     try:
-        if out:
-            print(text, flush=True)
+        print(text, flush=True)
     except OSError as error:
         discard(out)
         if not isinstance(error, BrokenPipeError):
@@ -215,10 +214,12 @@ def marked(words: Sequence[str]) -> list[str]:
 def is_formula(word: str, names: Collection[str]) -> bool:
     """Whether a word is a formula that begins with -, when these are the names that a formula can have."""
     option, _, _ = word.partition("=")
-    if not re.match("-.", word) or option in OPTIONS or option == "--help":
+    if not re.match("-.", word) or option in (*OPTIONS, "--help"):
         return False
     name = re.fullmatch("-h|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
-    return not name or (name[1] or "h") in names
+    if name:
+        return (name[1] or "h") in names
+    return not word.startswith("--") or "".join(word.split()).isprintable()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -131,18 +131,16 @@ class Reader:
 
 
 def nearest(name: str, values: Collection[str], functions: Collection[str]) -> str:
-    """A known name in other letters, a product of known names, or a known name that is like it; else nothing.
+    """A product of known names, or a known name that is like it, in other letters too; else nothing.
 
-    >>> nearest("Sin", ["x"], ["sin"]), nearest("xy2", ["x", "y"], []), nearest("wieght", ["weight"], [])
-    ('sin', 'x*y*2', 'weight')
+    >>> nearest("xy2", ["x", "y"], []), nearest("Sin", ["x"], ["sin"]), nearest("wieght", ["weight"], [])
+    ('x*y*2', 'sin', 'weight')
     """
     if len(name) > LONGEST_NAME:
         return ""
-    known = {other.casefold(): other for other in (*functions, *values)}
-    if same := known.get(name.casefold()):
-        return same
     if factors := split(name, values, functions):
         return "*".join(factors)
+    known = {other.casefold(): other for other in (*functions, *values)}
     return next((known[other] for other in get_close_matches(name.casefold(), known, 1)), "")
 
 
@@ -176,4 +174,6 @@ def variable(word: str) -> Value:
         ((kind, text, _),) = scan(plain(name), range(len(name)))
         return Value(float(plain(number) if kind == "name" else ""), text)
     except ValueError:
-        raise refusal("a variable is given as in x=0.5, with one number", word, word.find("=") + 1) from None
+        why = "a variable is given as in x=0.5, with one number"
+        quotes = "" if "=" in word else "; a formula with spaces stands in quotes"
+        raise refusal(f"{why}{quotes}", word, word.find("=") + 1) from None

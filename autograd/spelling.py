@@ -238,14 +238,15 @@ class Speller:
         first, comma = self.before
         together = token.at == first.at + len(first.text) + 1
         if together and (first.kind, comma.kind) == ("number", ",") and not self.brackets[-1].call:
-            whole = first.text.replace(".", "")
-            grouped = f" or {whole}{token.text}" if len(token.text) == 3 else ""
-            why = f"a comma stands between operands; write {whole}.{token.text}{grouped}; {PARTS}"
+            whole, rest = f"{first.text:.30}".replace(".", ""), token.shown
+            grouped = f" or {whole}{rest}" if len(rest) == 3 else ""
+            why = f"a comma stands between operands; write {whole}.{rest}{grouped}; {PARTS}"
             raise Misread(why, first.at)
         tail = re.search(r"[A-Za-z]\w*", token.text)
         if tail and tail[0] in self.variables:
-            product = f"{token.text[: tail.start()]}*{token.text[tail.start() :]}"
-            raise Misread(f"{token.shown} has two meanings; write {product}, or rename {tail[0]}", token.at)
+            product = f"{token.text[: tail.start()]:.30}*{token.text[tail.start() :]:.30}"
+            why = f"{token.shown} has two meanings; write {product}, or rename {tail[0]:.30}"
+            raise Misread(why, token.at)
 
     def is_product(self, left: Token, right: Token) -> bool:
         """Whether a * was left out between two neighbours; raises Misread where it need not be a *."""
@@ -256,8 +257,8 @@ class Speller:
             f = f"{left.text:.30}"
             raise Misread(f"{f} needs brackets around its operand; write {f}(x)", right.at)
         if self.is_sign_lost(left, right):
-            power = f" or {x}^{y}" if left.kind == ")" and right.kind == "number" else ""
-            raise Misread(f"no sign between {x} and {y}; write {x}*{y}{power}", right.at)
+            other = {")": f" or {x}^{y}", "number": f" or {x}{y}"} if right.text.isdigit() else {}
+            raise Misread(f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}", right.at)
         for bound in self.brackets[-1].tight[-1:]:
             two = f"{bound}{x}{y} has two meanings"
             raise Misread(f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}", right.at)

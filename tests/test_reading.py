@@ -161,7 +161,8 @@ REFUSED = {
     "√": (0, "sqrt has no value; did you mean sqrt(x)?"),
     # no sign
     "x y": (2, "no sign between x and y; write x*y"), "x 2": (2, "write x*2"), "x.5": (1, "write x*.5"),
-    "(x+1)2": (5, "write (…)*2 or (…)^2"), "x²3": (2, "no sign"), "1 000": (2, "no sign between 1 and 000"),
+    "(x+1)2": (5, "write (…)*2 or (…)^2"), "x²3": (2, "no sign"),
+    "1 000": (2, "no sign between 1 and 000; write 1*000 or 1000"),
     "1.5.2": (3, "no sign between 1.5 and .2"), "2½": (1, "no sign"), "foo x": (4, "write foo*x"),
     "x + 1\ny + 2": (6, "no sign between 1 and y"), "2\n(x)": (2, "no sign"), "2\r\nx": (3, "no sign"),
     "2\N{LINE SEPARATOR}x": (2, "no sign"),
@@ -229,6 +230,23 @@ def test_what_is_advised_can_be_read(text: str) -> None:
         if "=" not in part and "right of it" not in part:
             whole = f"{part}(x)" if part.split("*")[-1] in FUNCTIONS else part
             value(whole.replace("…", "x"), **NAMES, w=1.0, foo=2.0)
+
+
+def test_refusals_are_short() -> None:
+    digits = "1" * 40_000
+    said, _ = refusal(f"{digits}e{digits}", **{f"e{digits}": 1.0})
+    assert "has two meanings" in said and len(said) < 200
+
+
+def test_a_refusal_shows_a_formula_of_lines_in_one() -> None:
+    with pytest.raises(ValueError, match="no sign between") as error:
+        value("x + 1\ny\t+ 2")
+    assert str(error.value).split("\n")[1:] == ["  x + 1 y + 2", "        ^"]
+
+
+def test_words_without_quotes() -> None:
+    with pytest.raises(ValueError, match="one number; a formula with spaces stands in quotes"):
+        variables(["+", "1", "x=2"])
 
 
 def test_nearest_is_bounded() -> None:
