@@ -13,6 +13,11 @@ from subprocess import SubprocessError
 from typing import Any, cast
 from unicodedata import normalize
 
+from . import alone
+
+if trouble := alone.trouble():
+    raise ImportError(trouble)
+
 from . import OPS, Value, composite, draw, grad, latex, toposort
 from .drawing import GraphvizMissingError, columns, table
 
