@@ -16,6 +16,11 @@ from threading import Timer
 from typing import Any
 from uuid import uuid4
 
+from . import alone
+
+if trouble := alone.trouble():
+    raise ImportError(trouble)
+
 from . import Value, composite, draw, grad, latex, toposort
 from .drawing import GraphvizMissingError, table
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables

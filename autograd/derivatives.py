@@ -11,25 +11,63 @@ graph is evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, wraps
+from inspect import signature
 from itertools import product
 from operator import is_
-from typing import Any, NamedTuple, TypeAlias, cast, overload
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from .operators import Scalar, plus, times
 from .ops import defined, where
 from .scopes import FORGET, within
 from .sweeps import check_fresh
-from .value import Form, Op, Value, plain, scalar, toposort
+from .value import Form, Op, Value, describe, plain, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Refuses what is written for JAX's or HIPS's function of the same name, which takes a function."""
+    way_out = f"write y = f(x) with a Value x, then {example}"
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name, parameters = function.__name__, signature(function)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for x in (*args, *kwargs.values()):
+                if callable(x):
+                    raise TypeError(f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}")
+            try:
+                parameters.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{name}: {error}; {way_out}") from None
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_direction(ys: Collection[Value], xs: Collection[Value]) -> None:
+    """Raises TypeError if the ys are leaves from which the xs were computed: it is the wrong way round."""
+    leaves = set(ys)
+    if not xs or any(y.form for y in leaves) or not leaves.isdisjoint(xs):
+        return
+    if all(leaves.intersection(toposort(x)) for x in xs):
+        y, x = next(iter(ys)), next(iter(xs))
+        what = f"{describe(y)} is a leaf, and {describe(x)} was computed from it"
+        raise TypeError(f"{what}; give the result first, as in grad(y, x) for y = f(x)")
 
 
 @overload
 def grad(y: Value, xs: Value) -> Value: ...
 @overload
 def grad(y: Value, xs: Iterable[Value]) -> list[Value]: ...
+@of_graphs("grad(y, x)")
 def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
     """∂y/∂xs as Values, one for a Value, a list for several.
 
@@ -47,6 +85,7 @@ def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
     return vjp(y, [xs])[0] if isinstance(xs, Value) else vjp(y, xs)
 
 
+@of_graphs("vjp(y, [x])")
 def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     """seed × ∂y/∂x for every x, by one reverse sweep.
 
@@ -57,7 +96,9 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     targets, seed = values(xs), scalar(seed, "vjp's seed")
     known = Known(targets)
     known.learn(*([seed] if isinstance(seed, Value) else ()))
-    return pulled_back(y, seed, known.learn(y), targets, known)
+    order = known.learn(y)
+    check_direction([y], targets)
+    return pulled_back(y, seed, order, targets, known)
 
 
 class Chosen(NamedTuple):
@@ -119,6 +160,7 @@ def values(xs: Any, by: str = " by") -> list[Value]:
     return targets
 
 
+@of_graphs("jvp(y, {x: 1.0})")
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     """Σ ∂y/∂x × tangent of x, by one forward sweep.
 
@@ -129,7 +171,9 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     if not isinstance(tangents, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}")
     directions = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
-    return pushed_forward([y], directions, Known(directions))[0]
+    [tangent] = pushed_forward([y], directions, Known(directions))
+    check_direction([y], directions)
+    return tangent
 
 
 def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
@@ -143,6 +187,7 @@ def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known:
     return [as_value(known.total(tangent.get(y, ZERO))) for y in ys]
 
 
+@of_graphs("hvp(y, [x], [1.0])")
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     columns = values(xs)
@@ -152,9 +197,12 @@ def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
         what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
         raise ValueError(f"hvp takes a list with every x once, and one with a number for each; not {what}")
     known = Known(columns)
-    return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
+    order = known.learn(y)
+    check_direction([y], columns)
+    return pushed_forward(pulled_back(y, 1.0, order, columns, known), tangents, known)
 
 
+@of_graphs("jacobian([y], [x])")
 def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     """A row for every y: its gradient by the xs.
 
@@ -163,11 +211,18 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     [[3.0, 2.0], [1.0, -1.0]]
     """
     columns, outputs = values(xs), values(ys, "")
-    known = Known(columns)
-    known.learn(*outputs)
-    return [pulled_back(y, 1.0, toposort(y), columns, known) for y in outputs]
+    check_direction(outputs, columns)
+    return rows(outputs, columns)
 
 
+def rows(ys: Sequence[Value], xs: Sequence[Value]) -> list[list[Value]]:
+    """The Jacobian of the ys."""
+    known = Known(xs)
+    known.learn(*ys)
+    return [pulled_back(y, 1.0, toposort(y), xs, known) for y in ys]
+
+
+@of_graphs("hessian(y, [x])")
 def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     """The second derivatives of y, a row for every x.
 
@@ -176,7 +231,7 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     [[6.0, 4.0], [4.0, 0.0]]
     """
     columns = values(xs)
-    return jacobian(grad(y, columns), columns)
+    return rows(grad(y, columns), columns)
 
 
 class Known(dict["Value | tuple[Any, ...]", Value]):

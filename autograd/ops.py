@@ -80,3 +80,6 @@ given      = Op("given",      "given:",  "y if x else w",  # the same; formulas 
                 (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
 defined    = Op("defined",    "defined:", "y if x == x else nan",  # y where x is not nan
                 (lambda z, x, y: 0.0, lambda z, x, y: 1.0), "x == x", selects=True)
+# fmt: on
+
+__all__ = [name for name, op in globals().items() if isinstance(op, Op)]  # pyright: ignore[reportUnsupportedDunderAll]

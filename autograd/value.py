@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from textwrap import indent
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -23,6 +23,8 @@ from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+NAMELESS = ""
+OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
 RECORD = """
@@ -234,24 +236,44 @@ class Value:
     ``data`` is an int, a float or a NumPy scalar (TypeError for anything else), kept as a Python float; IEEE
     754 throughout: inf and nan, no exceptions.  A leaf's data may be assigned; graphs built from it refuse to
     differentiate until ``forward()``.  Values are ordered by data, but equal (and hashed) by identity.
+    ``label`` is micrograd's word for the name; its ``_op`` and ``_children`` are refused: ops record them.
+    NumPy's functions, as np.exp, record the op of their name.
     """
 
-    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
-    name: str = ""
+    _name: str = NAMELESS
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
 
-    def __init__(self, data: Real, name: str = "") -> None:
+    def __init__(
+        self, data: Real, name: str = NAMELESS, _op: None = None, label: str = NAMELESS,
+        _children: None = None,
+    ) -> None:  # fmt: skip
+        if _op is not None or _children is not None:
+            raise TypeError(f"Value(data, name) is a leaf; an op records its operands: {OWN_OP}")
         self.form: Form | None = None
         self.scope = None if (scope := SCOPE.get()) is FORGET else scope
         self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
         self._x: Value | float | None = None
         self._y: Value | float | None = None
         self._w: Value | float | None = None
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
-        if name:
-            self.name = name
+        if name is not NAMELESS or label is not NAMELESS:
+            self._name = checked_name(name, label)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._backward is not Value._backward:
+            raise TypeError(f"{cls.__name__}: gradients come from ops alone, not from _backward; {OWN_OP}")
+
+    @property
+    def name(self) -> str:
+        """What pictures and formulas call it; also ``label``."""
+        return self._name
+
+    @name.setter
+    def name(self, text: str) -> None:
+        self._name = checked_name(text)
+
+    label = name
 
     @property
     def data(self) -> float:
@@ -392,6 +414,31 @@ class Value:
         """The op's symbol, as micrograd's notebooks print it."""
         return self.op.symbol if self.op else ""
 
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Adds to the operands' grad what flows to them from this node's: a step of ``backward`` by hand."""
+        from .sweeps import pull_node
+
+        return partial(pull_node, self)
+
+    @_backward.setter
+    def _backward(self, function: object) -> NoReturn:
+        raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
+
+    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Any:
+        from .ufuncs import call_ufunc
+
+        return call_ufunc(function, method, operands, options)
+
+    def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
+        from .ufuncs import call_function
+
+        return call_function(function, operands, options)
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        for name, x in attributes.items():  # version 0.5 kept the name as one of them
+            setattr(self, name, x)
+
     def __float__(self) -> NoReturn:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
 
@@ -407,6 +454,17 @@ def varies(x: Scalar) -> bool:
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
 METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
+
+
+def checked_name(name: object, label: object = NAMELESS) -> str:
+    """The one name; TypeError for what is no str, and for two."""
+    for text in (name, label):
+        if not isinstance(text, str):
+            what = f"a Value's name is a str, not {type(text).__name__}"
+            raise TypeError(f"{what}; write name=str(...); operands are recorded by an op, such as x * y")
+    if name and label and name != label:
+        raise TypeError(f"a Value has one name, and label= is the same; not {name!r} and {label!r}")
+    return cast("str", name or label)
 
 
 def scalar(x: Scalar, taker: str) -> Value | float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 from collections import deque
@@ -832,3 +833,107 @@ def test_higher_derivatives_are_accurate_near_their_zeros(name: str, order: int)
             with oracle.workdps(150):
                 truth = oracle.diff(ORACLES[name].value, oracle.mpf(at), order)
             assert abs(oracle.mpf(y.data) - truth) <= 8 * ulp(truth), (at, y.data, truth)
+
+
+# Calls that are written for JAX's or HIPS's functions of the same names
+
+FUNCTIONS: list[Callable[..., Any]] = [grad, vjp, jvp, hvp, jacobian, hessian]
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+
+
+def square(x: Any) -> Any:
+    return x * x
+
+
+class Model:
+    """A function that is an object, as a module of a network is."""
+
+    def __call__(self, x: Any) -> Any:
+        return x * x
+
+
+def refusal(call: Callable[[], Any]) -> str:
+    with pytest.raises(TypeError) as caught:
+        call()
+    return str(caught.value)
+
+
+@each_function
+@pytest.mark.parametrize(
+    "f", [square, lambda x: x, exp, math.sin, Model()], ids=["def", "λ", "Op", "C", "object"]
+)
+def test_a_function_instead_of_a_graph(function: Any, f: Any) -> None:
+    x = Value(3.0)
+    y, calls = x * x, list[tuple[Any, ...]]()
+    calls += [(f,), (f, x), (f, [x]), (f, 3.0), (f, (x,), (1.0,)), (f, x, y), (f, 0), (x, f), (y, f)]
+    for args in calls:
+        said = refusal(lambda args=args: function(*args))
+        assert f"{function.__name__} takes the Values of a graph, not {type(f).__name__}; " in said
+        assert f"write y = f(x) with a Value x, then {function.__name__}(" in said
+    assert "takes the Values of a graph, not" in refusal(lambda: function(fun=f))
+
+
+@each_function
+def test_the_call_that_is_advised(function: Any) -> None:
+    """What is to be written is what runs, with y = f(x)."""
+    example = refusal(lambda: function(square)).partition(", then ")[2]
+    x = Value(3.0)
+    found = eval(example, {"x": x, "y": square(x), function.__name__: function})  # noqa: S307  our own text
+    while isinstance(found, list):
+        [found] = found
+    assert found.data == {"hvp": 2.0, "hessian": 2.0}.get(function.__name__, 6.0)
+
+
+@each_function
+def test_a_number_of_arguments_that_does_not_fit(function: Any) -> None:
+    x = Value(3.0)
+    for args, kwargs in (((), {}), ((x * x,), {}), ((x * x, [x], 1.0, 1.0, 1.0), {}), ((x * x,), {"wrt": x})):
+        said = refusal(lambda args=args, kwargs=kwargs: function(*args, **kwargs))
+        assert said.startswith(f"{function.__name__}: ") and f", then {function.__name__}(" in said
+    assert "missing a required argument: 'xs'" in refusal(lambda: grad(x * x))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda y, x: grad(y, x),
+        lambda y, x: grad(y, [x]),
+        lambda y, x: vjp(y, [x]),
+        lambda y, x: jvp(y, {x: 1.0}),
+        lambda y, x: hvp(y, [x], [1.0]),
+        lambda y, x: hessian(y, [x]),
+        lambda y, x: jacobian([y], [x]),
+    ],
+)
+def test_the_wrong_way_round(call: Callable[[Value, Value], Any]) -> None:
+    x, lone = Value(3.0, "x"), Value(1.0)
+    y = exp(x * x)
+    y.name = "y"
+    call(y, x)
+    said = refusal(lambda: call(x, y))
+    assert (
+        said
+        == "'x' is a leaf, and 'y' was computed from it; give the result first, as in grad(y, x) for y = f(x)"
+    )
+    call(lone, y)  # nothing to do with one another: the gradient is 0
+    call(x, x)
+    call(x * 1, y)
+
+
+def test_where_there_is_no_wrong_way() -> None:
+    x, w = Value(3.0), Value(2.0)
+    inner = x * w
+    y = inner * inner + x
+    assert numbers(grad(x, [x, inner])) == [1.0, 0.0]
+    assert numbers(grad(x, [inner, w])) == [0.0, 0.0]
+    assert numbers(grad(inner, [y])) == [0.0]
+    assert [numbers(row) for row in jacobian([x, y], [inner])] == [[0.0], [12.0]]
+    assert grad(x, []) == []
+    twice = w * 2
+    assert [numbers(row) for row in hessian(twice * w, [twice])] == [[0.0]]  # of the gradient w, a leaf
+
+
+def test_what_the_functions_say_of_themselves() -> None:
+    for function in FUNCTIONS:
+        assert next(iter(inspect.signature(function).parameters)) in ("y", "ys")
+        assert function.__module__ == "autograd.derivatives" and function.__doc__

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import autograd
@@ -41,6 +42,12 @@ def computed(y: Value, x: Value) -> None:
     program([[1.0]])
     program.vjp([[1.0]])
     assert program.source
+
+
+def pulled(y: Value, x: Value) -> None:
+    y.grad = 1.0
+    for v in reversed(autograd.toposort(y)):
+        v._backward()
 
 
 def trained(y: Value, x: Value) -> None:
@@ -75,6 +82,9 @@ READ: dict[str, Use] = {  # what works on a graph of any size
     "notebook": lambda y, x: y._repr_mimebundle_(),
     "ops": lambda y, x: [op(*[y] * len(op.operands)) for op in OPS.values()],
     "operators": lambda y, x: (y + 1, 1 + y, 1 - y, 2 * y, 1 / y, 2**y, +y, -y, abs(y), sum([y, y])),
+    "_backward": pulled,
+    "name": lambda y, x: (setattr(y, "label", y.name), setattr(y, "name", y.label)),
+    "NumPy": lambda y, x: (np.exp(y), np.maximum(y, x), np.float64(2) * y, np.where(y, x, y)),
     "losses": lambda y, x: [loss([rounded(y)] * 2, [0.0, 1.0]) for loss in (nn.mse, nn.bce)],
     "logits": lambda y, x: [nn.hinge(y, 1), nn.bce_with_logits(y, 1)],
     "classes": lambda y, x: [nn.cross_entropy([rounded(y)] * 2, 1), nn.cross_entropy_with_logits([y, y], 1)],
@@ -104,7 +114,9 @@ ALIAS = {
     **dict.fromkeys(("op", "args", "inner", "_prev", "_op"), "parts"),
     **dict.fromkeys(("__repr__", "__format__"), "repr"),
     **{f"__{name}__": "operators" for name in ("radd", "rsub", "rmul", "rtruediv", "rpow", "pos")},
-    "__reduce__": "pickle",
+    **dict.fromkeys(("__reduce__", "__setstate__"), "pickle"),
+    **dict.fromkeys(("__array_ufunc__", "__array_function__"), "NumPy"),
+    "label": "name",
     "_repr_mimebundle_": "notebook",
     "Program": "compile",
 }
