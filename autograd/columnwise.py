@@ -65,7 +65,7 @@ def by_column(word: str) -> Callable[..., Any]:
 class Choices(ast.NodeTransformer):
     """``x if condition else y`` as ``where(condition, x, y)``, which takes columns."""
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:  # noqa: N802  ast's name
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         self.generic_visit(node)
         return ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
 

@@ -785,7 +785,7 @@ def test_a_standard_output_of_another_kind() -> None:
     assert cells(text.getvalue())[-1][2] == "6"
 
 
-def program(*words: str, closed: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+def command_line(*words: str, closed: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
     """The command as a program of its own; a shell closes its streams."""
     command = [sys.executable, "-m", "autograd", *words]
     if closed:
@@ -799,19 +799,19 @@ needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="no shell to cl
 @needs_sh
 @pytest.mark.parametrize("words", [["x*x", "x=2"], ["--help"], ["--version"]], ids=str)
 def test_a_closed_standard_output(words: list[str], tmp_path: Path) -> None:
-    done = program(*words, "--out", str(tmp_path / "y.dot"), closed=">&-")
+    done = command_line(*words, "--out", str(tmp_path / "y.dot"), closed=">&-")
     assert done.returncode == 0 and b"rror" not in done.stderr
     assert (tmp_path / "y.dot").exists() == (words[0] == "x*x")
-    done = program(*words, closed=">&- 2>&- <&-")
+    done = command_line(*words, closed=">&- 2>&- <&-")
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 @needs_sh
 def test_a_closed_standard_input() -> None:
-    done = program("-", "x=2", closed="<&-", stdout=subprocess.PIPE)
+    done = command_line("-", "x=2", closed="<&-", stdout=subprocess.PIPE)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b"glassgrad: error: standard input is closed; write the formula in place of -\n"
-    done = program("x*x", "x=2", closed="<&-", stdout=subprocess.PIPE)
+    done = command_line("x*x", "x=2", closed="<&-", stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"") and b"x" in done.stdout
 
 
@@ -821,7 +821,7 @@ def test_a_reader_that_has_gone(unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-    done = program("x*x", "x=2", stdout=writing, env=environment)
+    done = command_line("x*x", "x=2", stdout=writing, env=environment)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -829,7 +829,7 @@ def test_a_reader_that_has_gone(unbuffered: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 def test_a_standard_output_that_is_full() -> None:
     with Path("/dev/full").open("wb") as full:
-        done = program("x*x", "x=2", stdout=full)
+        done = command_line("x*x", "x=2", stdout=full)
     assert done.returncode == 2
     assert done.stderr == b"glassgrad: error: standard output: No space left on device\n"
 
