@@ -425,15 +425,15 @@ class Value:
     def _backward(self, function: object) -> NoReturn:
         raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
 
-    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .ufuncs import call_ufunc
 
-        return call_ufunc(function, method, operands, options)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
-    def __array_function__(self, function: Any, types: Any, operands: Any, options: Any) -> Any:
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         from .ufuncs import call_function
 
-        return call_function(function, operands, options)
+        return call_function(func, args, kwargs)
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         for name, x in attributes.items():  # version 0.5 kept the name as one of them

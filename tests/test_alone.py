@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -86,7 +87,11 @@ def told(site: Path, sentence: str, *command: str, also: Path | None = None) -> 
     assert sentence.format(folder=site / "autograd", way_out=alone.WAY_OUT) in line
 
 
-GLASSGRAD = "from autograd.__main__ import main; main(['x*x', 'x=3'])"  # the script that pip makes
+SCRIPT = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+MODULE, FUNCTION = SCRIPT["glassgrad"].split(":")
+GLASSGRAD = (
+    f"from {MODULE} import {FUNCTION}; {FUNCTION}(['x*x', 'x=3'])"  # as the script does that pip makes
+)
 
 
 @of_folders
@@ -114,7 +119,7 @@ def test_what_is_left_when_one_was_uninstalled(tmp_path: Path, order: tuple[obje
         install(tmp_path)  # type: ignore[operator]
     uninstall_theirs(tmp_path)
     told(tmp_path, NEEDS, "-c", "import nn")
-    told(tmp_path, PART, "-c", GLASSGRAD)
+    told(tmp_path, NEEDS, "-c", GLASSGRAD)
     told(tmp_path, PART, "-m", "autograd", "x*x", "x=3")
     shutil.rmtree(tmp_path / "autograd")
     shutil.rmtree(tmp_path / "nn")
@@ -132,7 +137,8 @@ def test_theirs_in_another_folder_that_comes_first(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     install_theirs(first)
     install_ours(second)
-    told(first, NEEDS, "-c", "import nn", also=second)
+    for statement in ("import nn", GLASSGRAD):
+        told(first, NEEDS, "-c", statement, also=second)
     assert said(first, "-c", "from autograd import grad; print(grad(1))", also=second) == (0, "1")
 
 

@@ -856,5 +856,5 @@ def test_the_script_is_declared() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["scripts"] == {"glassgrad": "autograd.__main__:main"}
+    assert project["scripts"] == {"glassgrad": "nn.__main__:main"}
     assert importlib.metadata.version(project["name"])

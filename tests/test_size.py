@@ -117,7 +117,7 @@ LAYERS = {
     "autograd": "alone forking ieee scopes operators value ops ufuncs sweeps copying derivatives view notation "
     "slopes checking drawing stepper arrays tables lowering columnwise rowwise layout emitting program "
     "spelling reading __init__ __main__",
-    "nn": "modules losses recording training __init__",
+    "nn": "modules losses recording training __init__ __main__",
 }
 
 

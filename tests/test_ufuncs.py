@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import re
@@ -344,3 +345,21 @@ def test_an_array_is_not_changed_in_place() -> None:
     for operate in (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow):
         assert "no out=" in refusal(lambda operate=operate: operate(array, v))
     assert array.tolist() == [1.0, 2.0]
+
+
+def test_type_checkers_know_the_protocols_by_the_names_of_their_parameters() -> None:
+    """Those of numpy's _SupportsArrayUFunc and _SupportsArrayFunc."""
+    assert [*inspect.signature(Value.__array_ufunc__).parameters] == [
+        "self",
+        "ufunc",
+        "method",
+        "inputs",
+        "kwargs",
+    ]
+    assert [*inspect.signature(Value.__array_function__).parameters] == [
+        "self",
+        "func",
+        "types",
+        "args",
+        "kwargs",
+    ]
