@@ -383,6 +383,11 @@ class Value:
 
         return mimebundle(self)
 
+    def _mime_(self) -> tuple[str, str]:
+        from .drawing import mime
+
+        return mime(self)
+
     def explain(self, path: Any = None, **options: Any) -> str:
         """The backward pass step by step, as a page that notebooks show: ``to_html`` with its options."""
         from .stepper import to_html
