@@ -13,7 +13,7 @@ python="$work/venv/bin/python"
 "$python" -I -m pip -qq --disable-pip-version-check install dezero==0.0.13 numpy==2.4.6
 cd "$work"
 
-"$python" -I - <<'PY'
+MPLCONFIGDIR="$work/matplotlib" "$python" -I - <<'PY'
 import subprocess
 import sys
 from importlib.metadata import requires, version

@@ -15,7 +15,7 @@ python="$work/venv/bin/python"
 "$python" -I -m pip -qq --disable-pip-version-check install dezero==0.0.13 matplotlib==3.11.2 numpy==2.4.6
 cd "$work"
 
-"$python" -I - <<'PY'
+MPLCONFIGDIR="$work/matplotlib" "$python" -I - <<'PY'
 import sys
 import warnings
 from importlib.metadata import version

@@ -15,7 +15,7 @@ python="$work/venv/bin/python"
 "$python" -I -m pip -qq --disable-pip-version-check install tinygrad==0.14.0
 cd "$work"
 
-DEV=PYTHON "$python" -I - <<'PY'
+DEV=PYTHON XDG_CACHE_HOME="$work/cache" "$python" -I - <<'PY'
 import sys
 from importlib.metadata import version
 
