@@ -7,6 +7,7 @@ contributes 0, as in ``entries``.  A node is a few calls of NumPy, however many 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -44,6 +45,11 @@ def where(x: Array, y: Array, w: Array) -> Array:
     return np.where(x != 0, y, w)
 
 
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)); no number overflows on the way."""
+    return np.exp(np.minimum(x, 0.0)) / (1 + np.exp(-np.abs(x)))
+
+
 WORDS: dict[str, Callable[..., Any]] = {  # NumPy's power(-0.0, 0.5) is -0.0
     "sign": sign, "maximum": maximum, "minimum": minimum, "where": where, "pow": np.float_power,
 }  # fmt: skip
@@ -56,10 +62,19 @@ def by_column(word: str) -> Callable[..., Any]:
     return known if ours else np.vectorize(NUMPY[word], otypes=[float])  # pyright: ignore[reportReturnType]
 
 
+class Choices(ast.NodeTransformer):
+    """``x if condition else y`` as ``where(condition, x, y)``, which takes columns."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
+
+
 def function(operands: Sequence[str], text: str) -> Callable[..., Any]:
     """A formula as a function of columns; NotImplementedError if NumPy reads it otherwise."""
     place: dict[str, Any] = {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)}
     expression(text, place)
+    text = ast.unparse(Choices().visit(ast.parse(text, mode="eval")))
     if "**" in text:  # which rounds as its operands' types say
         raise NotImplementedError(text)
     words = {*re.findall(r"[a-z]\w*", text)} & {*NUMPY} - {*operands}

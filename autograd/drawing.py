@@ -12,42 +12,44 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
-import subprocess
 import sysconfig
 from collections import Counter, defaultdict
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from html import escape
 from importlib import metadata
 from itertools import count
 from pathlib import Path
-from threading import RLock
 from typing import Any, Literal, TypeAlias, cast
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
 import graphviz
 from graphviz.backend import dot_command
 
-from .forking import after_fork
 from .ieee import number
 from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
+from .rendering import Engine, LayoutTimeoutError, render, seconds, too_large
 from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
 from .value import NO_GRAD, Value, plain, toposort
-from .view import Box, boxes
+from .view import Box, boxes, spans
 
-__all__ = ["Drawing", "GraphvizMissingError", "draw", "to_dot"]
+__all__ = ["Drawing", "GraphvizMissingError", "LayoutTimeoutError", "draw", "to_dot"]
 
 Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are drawn
 PURE = "graphviz-pure"  # a wheel, and the binary in it
-PATIENCE = 10  # seconds that a notebook waits for a layout
-LOCK = RLock()  # the graphviz package has one name for its program, shared by all threads
-after_fork(lambda: globals().update(LOCK=RLock()))
+PATIENCE, GLANCE = 30.0, 10.0  # seconds that a picture may take; and one that a notebook shows unasked
 FEW = 3  # values and arrows of a composite that are shown one by one
+CELL = 600.0  # points that a cell of a notebook has at least
 AUTO, MOST = 300, 2000  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
 GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
 TIMES = {"fontname": "Times", "color": LINE}
 LAYOUT = {"rankdir": "LR", "nodesep": "0.35", "ordering": "in"}
+MANY, TANGLED, MOST_BENDS = 150, 160_000, 120_000  # from where on a layout takes less care; more bends: 1 GB
+QUICK = {"nslimit": "2", "nslimit1": "2"}  # a layout in seconds, not minutes
+QUICKER, STRAIGHT = {"mclimit": "0.1", "nodesep": "0.15"}, {"splines": "line"}
 GRAPH = LAYOUT | {"bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b"}
 NODE = {
     "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
@@ -61,6 +63,7 @@ LONG = {"shape": "ellipse", "fixedsize": "false"}
 END = {"shape": "point", "style": "invis", "width": "0.01"}
 WORD = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
 CONSTANT = WORD | {"fontcolor": PALE}
+ROOM = 15.0  # points by which a text may be wider than the layout thinks
 
 
 class GraphvizMissingError(graphviz.ExecutableNotFound):
@@ -73,60 +76,98 @@ Its DOT text is there without it: print(drawing.source)."""
 
 
 class Drawing(graphviz.Digraph):
-    """A graphviz.Digraph that renders with the system's dot, or else with the one of graphviz-pure."""
+    """A graphviz.Digraph that renders with the system's dot, or else with the one of graphviz-pure.
+
+    Every picture has a limit of time, draw's ``timeout``, and of memory: 1 GB.  One of pixels is drawn at
+    fewer dots per inch where it would take more.
+
+    Raises LayoutTimeoutError when the time is over.  Raises ValueError for a picture that is too large, and
+    for letters that a picture of pixels cannot show; GraphvizMissingError if there is no dot.
+    """
 
     table = ""  # what a notebook shows when there is no dot
+    timeout = PATIENCE
+    bends = 0  # how many places the layout gives to arrows alone
 
-    def pipe(self, *args: Any, **kwargs: Any) -> Any:
+    def pipe(
+        self, format: str | None = None, renderer: str | None = None, formatter: str | None = None,
+        neato_no_op: bool | int | None = None, quiet: bool = True, *,
+        engine: str | None = None, encoding: str | None = None, timeout: float | None = None,
+    ) -> Any:  # fmt: skip
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
-        with engine(*args[:1], kwargs.get("format"), self.format):
-            return super().pipe(*args, **kwargs | {"quiet": True})
+        form, names = (format or self.format).lower(), {"renderer": renderer, "formatter": formatter}
+        checked = cast("Any", dot_command).command  # says what is no format, no engine, ...
+        _, *options = checked(engine or self.engine, form, neato_no_op=neato_no_op, **names)
+        picture = self.drawn(program(self.timeout if timeout is None else timeout), form, options)
+        return picture.decode(encoding) if encoding else picture
 
-    def render(self, *args: Any, **kwargs: Any) -> Any:
-        """Writes the DOT text and the picture to files, as graphviz.Digraph.render does."""
-        with engine(kwargs.get("format"), Path(kwargs.get("outfile") or "").suffix[1:], self.format):
-            return cast("Any", super()).render(*args, **kwargs | {"quiet": True})
+    def drawn(self, program: Engine, form: str, options: Sequence[str] = ("-Kdot", "-Tsvg")) -> bytes:
+        """The picture as that program draws it."""
+        if program.path.stem == PURE and form in ("pdf", "ps", "eps"):
+            raise ValueError(f"{form} needs the system's Graphviz; graphviz-pure writes svg and png")
+        if self.bends > MOST_BENDS:
+            raise ValueError(too_large("to lay out, with arrows so long"))
+        return render(program, self.source, options, form)
 
-    def save_picture(self, path: str | Path) -> Path:
-        """Writes the picture or the DOT text to a file, in the format of its suffix: .svg, .png, .dot, ..."""
+    def render(  # pyright: ignore[reportIncompatibleMethodOverride]  which takes some of it by position
+        self, filename: Any = None, directory: Any = None, view: bool = False, cleanup: bool = False,
+        format: str | None = None, *, outfile: Any = None, quiet_view: bool = False,
+        raise_if_result_exists: bool = False, **options: Any,
+    ) -> str:  # fmt: skip
+        """Writes the DOT text and the picture to files, as graphviz.Digraph.render does; returns the path."""
+        target = Path(str(directory or self.directory), outfile) if outfile else None
+        form = format or (target and target.suffix[1:].lower()) or self.format
+        picture = self.pipe(form, **options)
+        if target and raise_if_result_exists and target.exists():
+            raise graphviz.FileExistsError(f"output file exists: {str(target)!r}")
+        writer: Any = super()
+        source = writer.save(filename or (target and target.with_suffix(".gv")), directory=directory)
+        written = target or Path(f"{source}.{form}")
+        written.write_bytes(picture)
+        if cleanup:
+            Path(source).unlink()
+        if view or quiet_view:
+            cast("Any", graphviz).view(str(written), quiet=quiet_view)
+        return str(written)
+
+    def save_picture(self, path: str | Path, *, timeout: float | None = None) -> Path:
+        """Writes the picture or the DOT text to a file, in the format of its suffix: .svg, .png, .dot, ...
+
+        ``timeout`` is in seconds; without it, draw's is the limit.  Where no picture comes of it, the file
+        stays as it was.
+        """
         target = Path(path)
         suffix = target.suffix[1:].lower()
         if suffix not in ("svg", "png", "pdf", "dot", "gv"):
             which = ".svg, .png, .dot, or .pdf with a system Graphviz"
             raise ValueError(f"{target.name}: the suffix must be {which}")
-        picture = self.source.encode() if suffix in ("dot", "gv") else self.pipe(format=suffix)
+        as_text = suffix in ("dot", "gv")
+        picture = self.source.encode() if as_text else self.pipe(format=suffix, timeout=timeout)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(picture)
         return target
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, bytes | str]:
+        svg, text = self.shown(least=CELL)
+        return {"image/svg+xml": svg, "text/plain": text} if svg else {"text/plain": text}
+
+    def _mime_(self) -> tuple[str, str]:  # marimo takes one type, and of what is in a list shows HTML alone
+        svg, text = self.shown()
+        return ("text/html", svg[svg.index("<svg") :]) if svg else ("text/plain", text)
+
+    def shown(self, least: float = 0.0) -> tuple[str, str]:
+        """The SVG for a notebook and the table; or "" and why there is none, with the table."""
         try:
-            command, text = [find_dot() or "dot", "-Tsvg"], self.source.encode()
-            done = subprocess.run(command, input=text, capture_output=True, timeout=PATIENCE, check=True)
-            return {"image/svg+xml": done.stdout.decode(), "text/plain": self.table}
-        except FileNotFoundError:
-            why = str(GraphvizMissingError(["dot"]))
-        except subprocess.TimeoutExpired:
-            why = f"no layout within {PATIENCE} seconds; collapse composites, or draw a smaller part"
+            return fluid(self.pipe("svg", encoding="utf-8"), least), self.table
         except Exception as error:
-            why = str(error)
-        return {"text/plain": f"{why}\n\n{self.table}".strip()}
+            return "", f"{error}\n\n{self.table}".strip()
 
 
-@contextmanager
-def engine(*formats: str | None) -> Generator[None]:
-    """Lets the graphviz package run the program that ``find_dot`` found, and only in this block."""
-    found, wanted = find_dot(), next(filter(None, formats))
-    if found is None:
+def program(timeout: float) -> Engine:
+    """The program that renders, and its time."""
+    if (found := find_dot()) is None:
         raise GraphvizMissingError(["dot"])
-    if found.stem == PURE and wanted in ("pdf", "ps", "eps"):
-        raise ValueError(f"{wanted} needs the system's Graphviz; graphviz-pure writes svg and png")
-    with LOCK:
-        usual, dot_command.DOT_BINARY = dot_command.DOT_BINARY, found
-        try:
-            yield
-        finally:
-            dot_command.DOT_BINARY = usual
+    return Engine(found, timeout)
 
 
 def find_dot() -> Path | None:
@@ -140,10 +181,24 @@ def find_dot() -> Path | None:
     return next((Path(found) for name, folder in tries if (found := shutil.which(name, path=folder))), None)
 
 
+def fluid(svg: str, least: float = 0.0) -> str:
+    """The SVG as wide as its place in a notebook, but no wider than it is, or than ``least`` points.
+
+    Where a notebook makes an image of it, that is as wide as the cell whatever the SVG says.  A small picture
+    would be blown up then, so it gets room at its right.
+    """
+    size = r'<svg width="([\d.]+)pt" height="[\d.]+pt"\s+viewBox="([-\d.]+ [-\d.]+) ([\d.]+)'
+    if not (found := re.search(size, svg)):
+        return svg
+    own, width = float(found[1]), max(float(found[1]), least)
+    head = f'<svg width="100%" style="max-width:{width:g}pt"\n viewBox="{found[2]} '
+    return f"{svg[: found.start()]}{head}{float(found[3]) * width / own:.2f}{svg[found.end() :]}"
+
+
 def draw(
     *roots: Value, style: Literal["value", "textbook"] = "value",
     labels: Literal["formula", "number"] = "formula", gradients: bool = True, collapse: Collapse = None,
-    siblings: int | None = 3, loss: str = "L", max_nodes: int = MOST,
+    siblings: int | None = 3, loss: str = "L", max_nodes: int = MOST, timeout: float = PATIENCE,
 ) -> Drawing:  # fmt: skip
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.
 
@@ -160,12 +215,9 @@ def draw(
     True
     """
     check_options(roots, style, labels)
-    order = toposort(*roots)
-    auto = collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    full = collapse is None and not auto  # with a box for every node
-    endless = full and len(order) > limit(max_nodes)
-    view = [] if endless else boxes(roots, 1 if auto else collapse, siblings)
-    check_size(len(view or order), max_nodes)
+    order, limit = toposort(*roots), seconds(timeout)
+    chosen = outermost(order, collapse)
+    view, auto = visible(roots, order, chosen, siblings, max_nodes), chosen is not collapse
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
     notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(order)
     text = None
@@ -175,10 +227,26 @@ def draw(
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     drawing = sketch(roots, view, names, text, gradients)
-    drawing.table = table(order)
+    drawing.table, drawing.timeout = table(order), limit
     if notes:
-        drawing.attr(label=lines(*notes))
+        drawing.attr(label=roomy("\n".join(notes), 13))
     return drawing
+
+
+def outermost(order: Sequence[Value], collapse: Collapse) -> Collapse:
+    """What is collapsed: as was said, or the outermost composites of a graph that is too large without."""
+    too_many = collapse is None and len(order) > AUTO and any(v.scope for v in order)
+    return 1 if too_many else collapse
+
+
+def visible(
+    roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, siblings: int | None, max_nodes: int
+) -> list[Box]:
+    """The boxes of a drawing; ValueError if there are too many."""
+    endless = collapse is None and len(order) > limit(max_nodes)
+    view = [] if endless else boxes(roots, collapse, siblings)
+    check_size(len(view or order), max_nodes)
+    return view
 
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
@@ -274,6 +342,42 @@ def lines(*texts: str) -> str:
     return escaped("\n".join(texts)).replace("\n", "\\n")
 
 
+def roomy(text: str, size: float) -> str:
+    """A label in Times, with the room that a reader's font needs where that is more than Graphviz thinks.
+
+    Graphviz takes every byte of what is not ASCII for a space, so that Hangul would run over its place.
+    """
+    extra = overflow(text) * size
+    if extra <= ROOM:
+        return lines(text)
+    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\\", "&#92;").replace("\n", "<BR/>")
+    table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+    return f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
+
+
+def widened(text: str, margin: float, size: float = 16) -> dict[str, str]:
+    """Margins for a node with this text; of long names also for fonts that are wider than Times."""
+    extra = (overflow(text) + 0.1 * max(map(len, text.split("\n")))) * size
+    return {"margin": f"{margin + extra / 144:.3f},0.05"} if extra > ROOM else {}
+
+
+def overflow(text: str) -> float:
+    """By how many times the font's size a line is wider than Graphviz thinks, which counts bytes."""
+    return max(
+        sum(width(c) - len(c.encode()) / 4 for c in line if not c.isascii()) for line in text.split("\n")
+    )
+
+
+def width(c: str) -> float:
+    """What a letter outside of ASCII takes of a line, as a part of the font's size."""
+    kind, wide = category(c), east_asian_width(c) in "WF"
+    if kind[0] == "M" or kind == "Cf":  # drawn over the letter before
+        return 0.0
+    if wide:
+        return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
+    return 0.9 if kind == "Lu" else 0.65 if kind[0] == "L" else 0.5
+
+
 def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
@@ -288,16 +392,44 @@ def sketch(
     style = "textbook" if text else "value"
     drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
     drawing.attr(**{"class": style})
-    if sum(1 + len(box.args) for box in view) > 150:  # a layout in seconds, not minutes
-        drawing.attr(nslimit="2", nslimit1="2")
+    effort = Effort(view, names, *((2, 1 + gradients) if text else (1, 1)))
+    drawing.bends = effort.bends
+    if effort.large or effort.tangled:
+        drawing.attr(**QUICK)
+    if effort.tangled:
+        drawing.attr(**(QUICKER | STRAIGHT if text else QUICKER))
     if text:
-        textbook_style(drawing, roots, view, names, text, gradients)
+        textbook_style(drawing, roots, view, names, text, gradients, effort)
     else:
-        value_style(drawing, view, names)
+        value_style(drawing, view, names, effort)
     return drawing
 
 
-def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
+class Effort:
+    """How much care a layout can take; a label has a rank of its own, so that arrows span ``ranks`` each.
+
+    Curves cost time with the square of what an arrow spans; where that is long, the lines are straight.
+    """
+
+    def __init__(self, view: Sequence[Box], names: Names, ranks: int, pairs: int) -> None:
+        lengths = [ranks * span for span in spans(view)]
+        self.bends = pairs * sum(lengths)
+        self.large = sum(1 + len(box.args) for box in view) > MANY
+        self.tangled = pairs * sum(length**2 for length in lengths) > TANGLED
+        leaves = {x: names[x] for box in view if not box.args for x in box.values}
+        uses = Counter(leaves[x] for box in view for x in box.args if x in leaves)
+        self.loose = {name for name in leaves.values() if uses[name] == 1}
+
+    def weight(self, tail: str, light: str, heavy: str) -> dict[str, str]:
+        """An arrow's weight: a chain goes straight on, and does not bend to leaves that it alone reads."""
+        return {"weight": light if tail in self.loose else heavy} if self.large else {}
+
+    def ends(self, tail: str, head: str, side: str) -> tuple[str, str]:
+        """Where an arrow begins and ends: straight ones, there and back, would hide one another."""
+        return (f"{tail}:{side}e", f"{head}:{side}w") if self.tangled else (tail, head)
+
+
+def value_style(drawing: Any, view: Sequence[Box], names: Names, effort: Effort) -> None:
     """A box for every Value."""
     for box in view:
         v, name = box.values[0], names[box.values[0]]
@@ -310,7 +442,7 @@ def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
         drawing.node(name, lines(*rows), id=name, style=BORDER[kind], **{"class": kind})
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values" if place is None else None
-            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}")
+            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}", **effort.weight(tail, "1", "2"))
         for i, x in enumerate(box.args):
             if not isinstance(x, Value):
                 drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
@@ -318,14 +450,17 @@ def value_style(drawing: Any, view: Sequence[Box], names: Names) -> None:
 
 
 def textbook_style(
-    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels, gradients: bool
-) -> None:
+    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels, gradients: bool,
+    effort: Effort,
+) -> None:  # fmt: skip
     """A circle for every op, an arrow there and a thick one back for every edge."""
 
     def there_and_back(tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
-        drawing.edge(tail, head, escaped(ahead), **AHEAD, id=f"{tail}-{head}-{place}")
+        weight, name = effort.weight(tail, "5", "10"), f"{tail}-{head}-{place}"
+        drawing.edge(*effort.ends(tail, head, "n"), roomy(ahead, 14), **(AHEAD | weight), id=name)
         if gradients and back:
-            drawing.edge(tail, head, escaped(back), **BACK, id=f"{tail}-{head}-{place}-back")
+            way = BACK | weight
+            drawing.edge(*effort.ends(tail, head, "s"), roomy(back, 14), **way, id=f"{name}-back")
 
     for box in view:
         v, name = box.values[0], names[box.values[0]]
@@ -334,22 +469,32 @@ def textbook_style(
         elif v.op and box.args:
             sign, *constants = v.op.symbol.split()
         else:
-            drawing.node(name, **(WORD | {"label": escaped(text.words[v])} if v in text.words else END))
+            drawing.node(name, **(leaf(text.words[v]) if v in text.words else END))
             continue
-        drawing.node(name, escaped(sign), id=name, **(LONG if len(sign) > 3 else {}))
+        drawing.node(name, escaped(sign), id=name, **(LONG | widened(sign, 0.11) if len(sign) > 3 else {}))
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values", f"{n} gradients"
             there_and_back(tail, name, place, *(many if place is None else text.edges[box, place]))
         constants += [text.edges[box, i][0] for i, x in enumerate(box.args) if not isinstance(x, Value)]
-        for i, constant in enumerate(constants):
-            with drawing.subgraph() as rank:  # under its op, or it would go to the far left
-                rank.attr(rank="same")
-                rank.node(name)
-                rank.node(f"{name}c{i}", constant, **CONSTANT)
-            drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
+        constants_below(drawing, name, constants)
     for i, y in enumerate(roots):
         drawing.node(f"end{i}", **END)
         there_and_back(names[y], f"end{i}", 0, *text.roots[y])
+
+
+def leaf(word: str) -> dict[str, str]:
+    """A leaf that is more than an arrow."""
+    return WORD | {"label": escaped(word)} | widened(word, 0.05)
+
+
+def constants_below(drawing: Any, name: str, constants: Sequence[str]) -> None:
+    """Constants under their op, or they would go to the far left."""
+    for i, constant in enumerate(constants):
+        with drawing.subgraph() as rank:
+            rank.attr(rank="same")
+            rank.node(name)
+            rank.node(f"{name}c{i}", constant, **CONSTANT)
+        drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
 
 
 def table(order: Sequence[Value], most: int = 40) -> str:
@@ -386,6 +531,14 @@ def columns(text: str) -> int:
 def mimebundle(y: Value) -> dict[str, bytes | str]:
     """What a notebook shows of a Value: its graph, or a table where it cannot be drawn; it never raises."""
     try:
-        return draw(y)._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
+        return draw(y, timeout=GLANCE)._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
     except Exception as error:
         return {"text/plain": f"{y!r}\n{error}"}
+
+
+def mime(y: Value) -> tuple[str, str]:
+    """The same for marimo."""
+    try:
+        return draw(y, timeout=GLANCE)._mime_()  # pyright: ignore[reportPrivateUsage]
+    except Exception as error:
+        return "text/plain", f"{y!r}\n{error}"

@@ -24,12 +24,24 @@ def maximum(x: float, y: float) -> float:
     return x if x > y or x != x else y
 
 
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x)); no number overflows on the way."""
+    return math.exp(min(x, 0.0)) / (1 + math.exp(-abs(x)))
+
+
+def bell(x: float) -> float:
+    """The slope of the sigmoid."""
+    return sigmoid(x) * sigmoid(-x)
+
+
 WORDS: dict[str, Unary | Binary | Ternary] = {
     "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
     "heaviside": lambda x, at_zero: 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x,
     "maximum": maximum,
     "minimum": lambda x, y: -maximum(-x, -y),
     "where": lambda x, y, w: y if x else w,
+    "sigmoid": sigmoid,
+    "bell": bell,
 }
 PYTHON: dict[str, Any] = {**vars(math), **WORDS}  # what a formula may use, by the names that NumPy has too
 

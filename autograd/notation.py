@@ -113,6 +113,14 @@ ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
 CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
 WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
 
+
+def bell(x: Expr) -> Expr:
+    """The slope of the sigmoid, as a product."""
+    return call("sigmoid", x) * call("sigmoid", -x)
+
+
+WORDS["bell"] = bell
+
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
 TEX = str.maketrans({"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"})
@@ -339,6 +347,8 @@ class Formulas:
         operands: dict[str, Any] = dict(zip(v.op.operands, map(self.of, v.args), strict=True))
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *operands.values())
+        if v.op.selects:
+            return operands["y"]
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:
@@ -360,6 +370,15 @@ class Formulas:
     def defined(self) -> list[Value]:
         """The inner nodes with a name of their own."""
         return [v for v in self.names if v.op and v not in self.roots]
+
+    def needed(self, y: Value) -> list[Value]:
+        """Those of them that y's formula mentions, or the formula of another one that is needed."""
+        named, waiting, read = {self.names[v]: v for v in self.defined()}, [y], set[Value]()
+        while waiting:
+            mentioned = {named[name] for name in letters(self.full[waiting.pop()]) if name in named}
+            waiting += mentioned - read
+            read |= mentioned
+        return [v for v in reversed(self.defined()) if v in read]
 
     def backward(self) -> tuple[dict[Edge, Expr], dict[Value, Expr]]:
         """What flows back along every edge, and all that arrives at every Value."""
@@ -386,7 +405,21 @@ class Formulas:
             return expr(f"∂{self.letter(v)}/∂{self.letter(cast('Value', box.args[i]))}")
         with within(None):  # constants as Values, so that log(2) stays log(2)
             args = [x if isinstance(x, Value) else Value(x) for x in box.args]
-            return self.of(op.book[i](*cast("Any", (v, *args))))
+            return self.of(op.slope(i, v, args, book=True))
+
+
+def letters(e: Expr) -> Iterator[str]:
+    """Every name in an expression."""
+    for base, power in chain(*[factors for _, factors in e]):
+        match base:
+            case str():
+                yield base
+            case Expr():
+                yield from letters(base)
+            case _, args:
+                yield from chain(*map(letters, args))
+        if power != ONE:
+            yield from letters(power)
 
 
 def is_same(op: Op, box: Box) -> bool:
@@ -415,7 +448,7 @@ def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> s
     gathered: x·x is printed as x², and x/x as 1.
     """
     write, f = Writer(notation), Formulas([y], readable([y], collapse), drawn=False)
-    lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *reversed(f.defined())]]
+    lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *f.needed(y)]]
     return write.put("whole", write.put("lines").join(lines))
 
 

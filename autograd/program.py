@@ -57,6 +57,9 @@ def compile(
     >>> compile(S - 2 * K, [S, K])({"K": [1, 2], "S": [10, 20]})
     array([ 8., 16.])
 
+    Sums of products are rounded in another order than the engine's.  Where a kink is met exactly, as by
+    relu(a*x - a*y) at x = y, it may be decided otherwise, and a gradient is 1.0 where the engine has 0.0.
+
     Raises ValueError for an input or parameter that an op made or that is named twice, TypeError for what is
     no Value.
     """
@@ -221,7 +224,8 @@ class Program:
         """
         rows = self.rows(X)
         back = np.zeros(rows.shape)
-        return self.run(rows, theta, self.seeds(seed, len(rows)), back)[1], back
+        gradient = self.run(rows, theta, self.seeds(seed, len(rows)), back)[1]
+        return gradient, back + 0.0  # no -0.0: the engine adds to 0.0
 
     @cached_property
     def layout(self) -> Layout:
@@ -268,7 +272,7 @@ class Program:
         theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
         out = np.empty((len(rows), len(self.roots)))
         with self.lock:
-            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back).copy()
+            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back) + 0.0
 
     def sweep(self, theta: Array, *block: Array) -> Array:
         """The same for rows, seeds, outputs and gradients, in blocks that fit into the cache.

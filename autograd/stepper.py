@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,11 +19,13 @@ from typing import Any, Literal
 from . import drawing
 from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
 from .operators import Real
+from .rendering import Engine
 from .scopes import Collapse
-from .sweeps import Step, ledger
+from .sweeps import Step, entries, ledger
 from .value import Value, toposort
 from .view import Box, boxes
 
+MOST_STEPS = 5000  # of a page that opens at once
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
 TEXT: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -67,25 +69,33 @@ def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
     seed ∂L/∂y = 1
     upstream 1 × local 2·x = 6 → 6 added to grad of x: 6
     """
-    return Walk(y, seed).frames
+    return Walk(y, seed, readable([y], None)).frames
 
 
 class Walk:
-    """The steps of a graph, and one naming for all its pictures."""
+    """The steps of a graph as boxes, and one naming for all its pictures."""
 
-    def __init__(self, y: Value, seed: Real, borders: Iterable[Any] = ()) -> None:
-        edges, grads, order = ledger(y, seed), {y: float(seed)}, toposort(y)
-        self.at: dict[Any, int] = {v: i for i, v in enumerate(order)}
-        self.f = f = Formulas([y], readable([y], None), drawn=True)
+    def __init__(self, y: Value, seed: Real, view: Sequence[Box], borders: Iterable[Any] = ()) -> None:
+        edges, grads = told(y, seed, view), {y: float(seed)}
+        shown = [v for box in view for v in box.values]
+        self.at: dict[Any, int] = {v: i for i, v in enumerate(shown)}
+        self.f = f = Formulas([y], view, drawn=True)
         for v in borders:
             f.letter(v)
         self.total = f.backward()[1]  # from here on all have their names
-        self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in order]
+        self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in shown]
         self.frames.append(Frame("seed", y, f.of(y), expr(f.bar(y)), grads[y]))
         for edge in edges:
-            x, local = edge.operand, f.partial(f.home[edge.node], edge.node, edge.position)
+            x, local = edge.operand, self.local(edge)
             before, grads[x] = grads.get(x), grads.get(x, 0.0) + edge.contribution
             self.frames.append(Frame("backward", x, f.of(x), local, grads[x], before, edge))
+
+    def local(self, edge: Step) -> Expr:
+        """The derivative along an edge, as a formula."""
+        f = self.f
+        if edge.position >= 0:
+            return f.partial(f.home[edge.node], edge.node, edge.position)
+        return expr(f"∂{f.letter(edge.node)}/∂{f.letter(edge.operand)}")
 
     def labels(self, roots: Sequence[Value], view: Sequence[Box]) -> Labels:
         """What a textbook picture writes: every operand, and what flows back to it."""
@@ -99,18 +109,62 @@ class Walk:
                 found.edges[box, i] = write(f.of(x)), write(ZERO.plus(*back))
         return found
 
-    def picture(self, name: str, view: list[Box], roots: list[Value], style: str) -> dict[str, Any]:
+    def picture(self, name: str, part: Part, style: str, program: Engine) -> dict[str, Any]:
         """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
+        view, roots = part.view, part.roots
         names, found = {v: f"{name}n{i}" for i, box in enumerate(view) for v in box.values}, list[Any]()
         dot = drawing.sketch(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
         for box in view:
             at, values = names[box.values[0]], (box.args, box.values, box.members + box.inside)
-            dot.node(at, id=at, URL=f"#in-{at}" if box.scope else None)
+            opens = part.opened and box.scope is not None
+            dot.node(at, id=at, URL=f"#in-{at}" if opens else None)
             reads, gives, has = ([self.at.get(v, -1) for v in group] for group in values)
             scope = box.title if box.scope else ""
-            found.append({"id": at, "scope": scope, "reads": reads, "gives": gives, "has": has})
-        svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", dot.pipe(format="svg", encoding="utf-8"))
+            has = [v for v in has if v >= 0]
+            found.append(
+                {"id": at, "scope": scope, "reads": reads, "gives": gives, "has": has, "opens": opens}
+            )
+        svg = re.sub("<!--.*?-->\n|<title>.*?</title>\n", "", dot.drawn(program, "svg").decode())
         return {"svg": svg[svg.index("<svg") :], "roots": [self.at[y] for y in roots], "boxes": found}
+
+
+def told(y: Value, seed: Real, view: Sequence[Box]) -> list[Step]:
+    """The ledger; what happens inside of a box that is a composite is one step for each of its operands."""
+    edges, home = defaultdict[Box, list[Step]](list), {v: box for box in view for v in box.members}
+    for edge in ledger(y, seed):
+        edges[home[edge.node]].append(edge)
+    return [step for box in reversed(view) for step in (summed(box, edges[box]) if box.scope else edges[box])]
+
+
+def summed(box: Box, edges: Sequence[Step]) -> Generator[Step]:
+    """A composite's steps: from each value that it gives to what it reads, and to others that it gives."""
+    upstream = {edge.node: edge.upstream for edge in edges}
+    for v in [v for v in reversed(box.values) if v in upstream]:
+        between = [u for u in box.members if u is v or u not in box.values]
+        local = passed(entries(between, {v: 1.0}), between)
+        alone = len(box.values) == 1
+        flow = passed(edges if alone else entries(between, {v: upstream[v]}), between)
+        for i, x in [*enumerate(box.args), *((-1, u) for u in box.values)]:
+            if isinstance(x, Value) and x in local:
+                yield Step(v, x, i, local[x], upstream[v], flow[x])
+
+
+def passed(edges: Iterable[Step], between: Sequence[Value]) -> dict[Value, float]:
+    """What the edges carry out of the nodes that they lie between."""
+    inner, total = set(between), defaultdict[Value, float](float)
+    for edge in edges:
+        if edge.operand not in inner:
+            total[edge.operand] += edge.contribution
+    return total
+
+
+@dataclass
+class Part:
+    """A picture of the page: the whole graph, or the inside of a composite."""
+
+    view: list[Box]
+    roots: list[Value]
+    opened: bool = False  # whether its composites have pictures, too
 
 
 def inside(box: Box) -> list[Box]:
@@ -135,23 +189,51 @@ class Page(str):
 def to_html(
     y: Value, path: str | Path | None = None, *, seed: Real = 1.0, lang: Literal["en", "ko"] = "en",
     style: Literal["value", "textbook"] = "value", collapse: Collapse = None, max_nodes: int = drawing.MOST,
+    timeout: float = drawing.PATIENCE,
 ) -> Page:  # fmt: skip
-    """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``."""
+    """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``.
+
+    A graph of more than 300 nodes is collapsed to its outermost composites by itself, unless ``collapse`` is
+    ().  The insides of composites have pictures and steps of their own, level by level, as long as there are
+    at most 5,000 steps.  What is inside of others is one step for each operand, whose sums may differ from
+    the engine's in their last digit; parameters in there have no steps.
+
+    Raises ValueError for more than ``max_nodes`` boxes, LayoutTimeoutError when the pictures are not there
+    after ``timeout`` seconds, GraphvizMissingError if there is no dot, StaleGraphError as ``backward`` does.
+    """
     drawing.check_options([y], style, "formula")
     if not isinstance(lang, str) or lang not in TEXT:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
-    views = [(boxes([y], 1 if collapse is None and len(toposort(y)) > drawing.AUTO else collapse), [y])]
-    for view, _ in views:  # which grow by the insides of composites
-        drawing.check_size(len(view), max_nodes)
-        views += [(inside(box), box.values) for box in view if box.scope]
-    borders = (v for view, _ in views for box in view if box.scope for v in (*box.args, *box.values))
-    walk = Walk(y, seed, borders)
-    pictures = [walk.picture(f"p{i}", *view, style) for i, view in enumerate(views)]
-    page = filled(walk, pictures, lang)
+    program, order = drawing.program(timeout), toposort(y)
+    view = drawing.visible([y], order, drawing.outermost(order, collapse), None, max_nodes)
+    parts, finest = opened(y, order, Part(view, [y]), max_nodes)
+    borders = (v for part in parts for box in part.view if box.scope for v in (*box.args, *box.values))
+    walk = Walk(y, seed, finest, borders)
+    page = filled(walk, [walk.picture(f"p{i}", part, style, program) for i, part in enumerate(parts)], lang)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(page, encoding="utf-8")
     return page
+
+
+def opened(y: Value, order: Sequence[Value], whole: Part, max_nodes: int) -> tuple[list[Part], list[Box]]:
+    """The pictures, and all that they show as one view: level by level, as long as there is room."""
+    parts, level, finest = [whole], [whole], whole.view
+    while closed := [box for part in level for box in part.view if box.scope]:
+        scopes = {box.scope for box in closed}
+        inner = {s for v in order if v.scope for s in v.scope.path() if s.parent in scopes}
+        finer = boxes([y], inner.__contains__)
+        insides = [Part(inside(box), box.values) for box in closed] if few_steps(finer) else []
+        if not insides or max(len(part.view) for part in insides) > max_nodes:
+            break
+        for part in level:
+            part.opened = True
+        parts, level, finest = parts + insides, insides, finer
+    return parts, finest
+
+
+def few_steps(view: Sequence[Box]) -> bool:
+    return sum(len(box.values) * (1 + len(box.args)) for box in view) <= MOST_STEPS
 
 
 def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:

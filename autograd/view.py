@@ -98,3 +98,16 @@ def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
             box = Box(rest[0].scope, f"×{len(rest)} more", members, values, rest[0].args, [])
             at |= dict.fromkeys(members, box)
     return at
+
+
+def spans(view: Sequence[Box]) -> list[int]:
+    """Over how many ranks every arrow of a drawing runs, if leaves stand next to what reads them first."""
+    at = {v: box for box in view for v in box.values}
+    edges = [(at[x], box) for box in view for x in box.args if isinstance(x, Value)]
+    rank, first = dict.fromkeys(view, 0), dict[Box, int]()
+    for tail, head in edges:  # by heads, operands before results
+        rank[head] = max(rank[head], rank[tail] + 1)
+    for tail, head in edges:
+        first[tail] = min(rank[head], first.get(tail, rank[head]))
+    leaves = {tail for tail in first if not rank[tail]}
+    return [rank[head] - (first[tail] - 1 if tail in leaves else rank[tail]) for tail, head in edges]

@@ -44,7 +44,7 @@ WAYS_OUT = (  # what it takes to be told what is wanted instead
     r"it has|has numbers|go from|ends in|as in|invalid int|rows, but|not finite",
 )
 WANTED = re.compile("|".join(WAYS_OUT))
-REFUSALS, CASES = 19_088, 22_714
+REFUSALS, CASES = 19_986, 23_698
 
 
 # The objects
@@ -262,6 +262,7 @@ masked, fraction, huge = (
     is_a(Fraction),
     lambda x: type(x) is int and abs(x) > 10**308,
 )
+without_dimensions = lambda x: is_array(x) and x.ndim == 0  # noqa: E731
 not_text = lambda x: not isinstance(x, str)  # noqa: E731
 
 
@@ -312,7 +313,8 @@ def operators() -> Iterator[tuple[str, Call]]:
     for word in COMPARISONS:
         op = getattr(operator, word)
         yield f"x {word} bad", Call(lambda s, bad, op=op: op(s.x, bad), scalar, answers)
-        yield f"bad {word} x", Call(lambda s, bad, op=op: op(bad, s.x), either(scalar, answers), masked)
+        lone = either(masked, without_dimensions)  # so NumPy hands over its scalars in comparisons
+        yield f"bad {word} x", Call(lambda s, bad, op=op: op(bad, s.x), either(scalar, answers), lone)
     for word in ("floordiv", "mod", "matmul"):
         op = getattr(operator, word)
         yield f"x {word} bad", Call(lambda s, bad, op=op: op(s.x, bad), answers, masked)
@@ -341,6 +343,18 @@ CALLS: dict[str, Call] = dict([*operators(), *op_calls()])
 CALLS |= {
     "Value data": Call(lambda s, bad: Value(bad), real),
     "Value name": Call(lambda s, bad: Value(1.0, bad), text),
+    "Value label": Call(lambda s, bad: Value(1.0, label=bad), text),
+    "Value _op": Call(lambda s, bad: Value(1.0, "x", bad), "None"),
+    "Value _children": Call(lambda s, bad: Value(1.0, _children=bad), "None"),
+    "Value.name": Call(lambda s, bad: setattr(s.lone, "name", bad), text),
+    "Value.label": Call(lambda s, bad: setattr(s.lone, "label", bad), text),
+    "np.add x": Call(lambda s, bad: np.add(bad, s.x), scalar),
+    "np.maximum y": Call(lambda s, bad: np.maximum(s.x, bad), scalar),
+    "np.less y": Call(lambda s, bad: np.less(s.x, bad), scalar, without_dimensions),
+    "np.heaviside at_zero": Call(lambda s, bad: np.heaviside(s.x, bad), lambda x: real(x) and x == 0),
+    "np.arctan2 y": Call(lambda s, bad: np.arctan2(s.x, bad)),
+    "np.where condition": Call(lambda s, bad: np.where(bad, s.x, s.w), either(scalar, condition)),
+    "np.where y": Call(lambda s, bad: np.where(s.x, s.w, bad), scalar),
     "Value.data": Call(lambda s, bad: setattr(s.lone, "data", bad), real),
     "Value.backward seed": Call(lambda s, bad: s.y.backward(bad), real),
     "Value.explain path": Call(lambda s, bad: s.lone.explain(bad), "None", either(text, is_a(Path))),

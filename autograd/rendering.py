@@ -1,0 +1,214 @@
+"""DOT text to a picture, by a program that gets so much time and memory, and no more.
+
+A picture of pixels takes memory with its area, so the graph is laid out first.  From the layout follow the
+dots per inch at which the picture is small enough.  Letters that the program would draw as empty boxes come
+from the fonts of the machine: resvg then draws the same layout's SVG.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import graphviz
+
+from .ieee import number
+
+__all__ = ["LayoutTimeoutError"]
+
+RASTER = {"bmp", "gif", "jpe", "jpeg", "jpg", "png", "tga", "tif", "tiff", "webp"}  # made of pixels
+MEMORY = 1_000_000_000  # bytes that the program may take
+LARGEST = 48_000_000  # pixels; graphviz-pure takes 8 bytes for each
+USUAL, COARSEST = 96, 40  # dots per inch: what pictures have, and where their letters can hardly be read
+PLACED = ("-Kneato", "-n2")  # the layout that the text has
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NO_LETTER = "\u0378"  # a place in Unicode that is not assigned: every font draws it as a missing letter
+FONTS = {  # what the drawings ask for, and what comes near it where that is not installed
+    "Times": "Times, Times New Roman, Liberation Serif, Tinos, Nimbus Roman, DejaVu Serif, Noto Serif, serif",
+    "Courier": "Courier New, Liberation Mono, Cousine, DejaVu Sans Mono, Noto Sans Mono, monospace",
+}
+ONE_LETTER = """graph { graph [pad=0 margin=0 dpi=48]
+n [label="&#%d;" shape=plaintext fixedsize=true width=.4 height=.4 fontname=%s] }
+"""
+ONE_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
+<text x="4" y="24" font-size="16" font-family="%s">%s</text></svg>"""
+ELSEWHERE = "save it as .svg, or a system Graphviz (apt, brew or winget install graphviz) draws it"
+SMALLER = "collapse composites with collapse=, or draw a smaller part such as a single sample"
+shown: dict[tuple[str, str, str], bool] = {}  # by program, font and letter: whether it is drawn
+
+
+class LayoutTimeoutError(TimeoutError):
+    """A picture was not ready in the time that it was given."""
+
+
+class Engine:
+    """A program that reads DOT text, until the time is over that all its runs have together."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self.path, self.timeout = path, seconds(timeout)
+        self.end = monotonic() + self.timeout
+
+    def run(self, text: str, *options: str) -> bytes:
+        """What the program prints.
+
+        Raises LayoutTimeoutError, ValueError if the memory does not suffice, and CalledProcessError for any
+        other failure.  The program and what it started have ended then, too.
+        """
+        command, left = [str(self.path), *options], max(self.end - monotonic(), 0.0)
+        with started(command) as process:
+            try:
+                out, err = process.communicate(text.encode(), None if math.isinf(left) else left)
+            except subprocess.TimeoutExpired:
+                stop(process)
+                raise LayoutTimeoutError(self.too_slow()) from None
+            except BaseException:
+                stop(process)
+                raise
+        if process.returncode:
+            if re.search(rb"memory allocation|out of memory", err, re.IGNORECASE):
+                raise ValueError(too_large("to lay out or to draw"))
+            raise graphviz.CalledProcessError(process.returncode, command, out, err)
+        return out
+
+    def too_slow(self) -> str:
+        what = f"there was no picture of this graph after {self.timeout:g} seconds"
+        ways = "style='value' and gradients=False are quicker, a .dot file is there at once"
+        return f"{what}: {SMALLER}; {ways}; or give it longer, as by timeout={10 * self.timeout:g}"
+
+
+def seconds(timeout: Any) -> float:
+    """The time that a picture may take."""
+    found = number(timeout, "timeout")
+    if not found > 0:
+        raise ValueError(
+            f"timeout={timeout!r}: give the seconds that the picture may take, as 30 or math.inf"
+        )
+    return found
+
+
+def too_large(what: str) -> str:
+    return f"this picture would take more than {MEMORY // 10**9} GB of memory {what}: {SMALLER}"
+
+
+def started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A program in a group of its own, with a limit of memory where the system can set one for others."""
+    own: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        own = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    pipe = subprocess.PIPE
+    process: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **own)
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(OSError, ValueError):  # it has ended, or has less already
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
+    return process
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program and, where it has a group, all that it started."""
+    if sys.platform == "win32":
+        process.kill()
+    elif process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+
+
+def render(engine: Engine, source: str, options: Sequence[str], form: str) -> bytes:
+    """The picture; ``options`` are those of the program, the second says the format."""
+    if form not in RASTER:
+        return engine.run(source, *options)
+    letters = {c for c in source if not c.isascii()}
+    lacking = missing(engine_draws(engine), str(engine.path), letters)
+    if lacking:
+        check_fonts(form, letters, lacking)
+    layout = engine.run(source, options[0], "-Tdot", *options[2:]).decode()
+    dpi = resolution(engine, layout)
+    if lacking:
+        svg = engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72").decode()
+        return rasterised(svg, dpi or USUAL)
+    return engine.run(layout, *PLACED, options[1], *([f"-Gdpi={dpi:.6g}"] if dpi else []))
+
+
+def resolution(engine: Engine, layout: str) -> float | None:
+    """The dots per inch at which the picture is small enough; None if it is so by itself."""
+    width, height = extent(engine.run(layout, *PLACED, "-Tsvg"))
+    if width * height * (USUAL / 72) ** 2 <= LARGEST:
+        return None
+    width, height = extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72"))
+    dpi = 72 * math.sqrt(LARGEST / (width * height))
+    if dpi < COARSEST:
+        inches = f"{width / 72:,.0f} × {height / 72:,.0f} inches"
+        what = f"this graph is {inches} large, and a picture of so few pixels that it takes less memory"
+        raise ValueError(f"{what} could not be read: save it as .svg; or {SMALLER}")
+    return dpi
+
+
+def extent(svg: bytes) -> tuple[float, float]:
+    """Width and height in the SVG's points."""
+    found = re.search(rb'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+
+
+def missing(draws: Callable[[Iterable[str], str], list[bytes]], where: str, letters: set[str]) -> list[str]:
+    """The letters that are drawn as a letter is that no font has."""
+    lacking = set[str]()
+    for font in FONTS:
+        new = [c for c in sorted(letters) if (where, font, c) not in shown]
+        if new:
+            empty, *pictures = draws([NO_LETTER, *new], font)
+            shown.update(
+                ((where, font, c), picture != empty) for c, picture in zip(new, pictures, strict=False)
+            )
+        lacking |= {c for c in letters if not shown.get((where, font, c), True)}
+    return sorted(lacking)
+
+
+def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
+    """How the program draws letters: a picture for each, all by one run."""
+
+    def draws(letters: Iterable[str], font: str) -> list[bytes]:
+        text = "".join(ONE_LETTER % (ord(c), font) for c in letters)
+        return engine.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
+
+    return draws
+
+
+def check_fonts(form: str, letters: set[str], lacking: list[str]) -> None:
+    """ValueError if this machine cannot draw the letters either, which graphviz-pure lacks."""
+    if form != "png":
+        raise ValueError(f"{without(lacking, f'{form} by graphviz-pure')}: {ELSEWHERE}")
+    if find_spec("resvg_py") is None:
+        way = f"{ELSEWHERE}, as does `pip install resvg-py`, with a font that has them"
+        raise ValueError(f"{without(lacking, 'PNG by graphviz-pure')}: {way}")
+    if still := missing(resvg_draws, "resvg", letters | {"a"}):
+        raise ValueError(f"{without(still, 'font of this machine')}: {ELSEWHERE} with a font that has them")
+
+
+def resvg_draws(letters: Iterable[str], font: str) -> list[bytes]:
+    """How the fonts of this machine draw letters: a picture for each."""
+    return [rasterised(ONE_SVG % (font, f"&#{ord(c)};"), 72) for c in letters]
+
+
+def rasterised(svg: str, dpi: float) -> bytes:
+    """The SVG as PNG, with the fonts of this machine."""
+    svg_to_bytes: Any = import_module("resvg_py").svg_to_bytes
+    for font, families in FONTS.items():
+        svg = re.sub(f'font-family="{font}[^"]*"', f'font-family="{families}"', svg)
+    return svg_to_bytes(svg, dpi=dpi)
+
+
+def without(letters: Sequence[str], who: str) -> str:
+    """Who lacks which letters, in words."""
+    few = ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (len(letters) > 5)
+    return f"no {who} has the letters {few}" if len(letters) > 1 else f"no {who} has the letter {few}"
