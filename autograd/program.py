@@ -53,6 +53,9 @@ def compile(
     array([ 1., 25.])
     >>> program.value_and_grad([[1.0], [3.0]])
     (13.0, array([16.]))
+    >>> S, K = Value(1.0, "S"), Value(1.0, "K")
+    >>> compile(S - 2 * K, [S, K])({"K": [1, 2], "S": [10, 20]})
+    array([ 8., 16.])
 
     Sums of products are rounded in another order than the engine's.  Where a kink is met exactly, as by
     relu(a*x - a*y) at x = y, it may be decided otherwise, and a gradient is 1.0 where the engine has 0.0.
@@ -94,9 +97,7 @@ def renew() -> None:
     """In a forked process: what only threads of its parent could have given back."""
     for program in PROGRAMS:
         program.renew()
-    if PAUSED:
-        PAUSED.clear()
-        gc.enable()
+    resume(bool(PAUSED))
 
 
 after_fork(renew)
@@ -106,25 +107,41 @@ after_fork(renew)
 def no_collecting() -> Generator[None]:
     """A block without the garbage collector, which would look through all that is made, again and again."""
     enabled = gc.isenabled()
-    try:  # before it is disabled: an interrupt may come after any line
-        if enabled:
-            PAUSED.append("collector")
-            gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-            PAUSED.clear()
+    try:
+        try:
+            pause(enabled)
+            yield
+        finally:
+            resume(enabled)
+    finally:  # once more: an interrupt may come before any line
+        resume(enabled)
+
+
+def pause(enabled: bool) -> None:
+    if enabled:
+        PAUSED.append("collector")
+        gc.disable()
+
+
+def resume(enabled: bool) -> None:
+    if enabled:
+        gc.enable()
+        PAUSED.clear()
 
 
 class Program:
     """What ``compile`` gives: the outputs for all rows of a table, and their gradients.
 
+    A table is an array, a list of rows, or has names: a data frame, a dict of columns, an array with fields.
+    Where the inputs have names too, they decide which columns are read; otherwise the order does.  True is
+    1.0.  Raises ValueError for a column that is missing, or that holds no numbers.
+
     ``source`` is the code that it runs.  ``theta``, the parameters' numbers as one array in the order of
     ``parameters``, is read from the Values and written to them; the methods take another theta without
-    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine, so
-    that inf, nan and the saturation rule are as in ``backward``; what overflows on the way only (a sigmoid
-    below 1e-307) is rounded to 0.  A Program pickles, and is then compiled again.
+    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine's
+    rules, so that inf, nan and the saturation rule are as in ``backward`` from the sum of the outputs times
+    their seeds; an output that is nan since an input is stays as it is.  What overflows on the way only (a
+    sigmoid below 1e-307) is rounded to 0.  A Program pickles, and is then compiled again.
     """
 
     def __init__(

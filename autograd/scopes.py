@@ -55,10 +55,13 @@ SCOPE: ContextVar[Scope | None] = ContextVar("scope", default=None)
 def within(scope: Scope | None) -> Generator[None]:
     """What is recorded in this block belongs to the given scope."""
     before = SCOPE.get()
-    try:  # before anything is set: an interrupt may come after any line
-        SCOPE.set(scope)
-        yield
-    finally:
+    try:
+        try:
+            SCOPE.set(scope)
+            yield
+        finally:
+            SCOPE.set(before)
+    finally:  # once more: an interrupt may come before any line
         SCOPE.set(before)
 
 

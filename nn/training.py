@@ -240,7 +240,8 @@ def fit(
 ) -> History:  # fmt: skip
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
 
-    ``X`` and ``y`` have a row, or a number, for every sample.  ``loss`` is a name, one of nn's losses, or a
+    ``X`` and ``y`` have a row, or a number, for every sample; a data frame's columns are taken in its order,
+    and True is 1.0.  ``loss`` is a name, one of nn's losses, or a
     function of what the model gives for a row and its target.  Without ``batch_size`` a step sees all rows;
     ``shuffle`` takes them in a new order every epoch, by Python's ``random``.  ``metrics`` are "accuracy" or
     functions of the lists of predictions and targets.  ``progress`` shows a bar; None: where one can be seen.

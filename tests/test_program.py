@@ -47,6 +47,7 @@ from autograd.layout import Layout
 from autograd.lowering import UNIFORM, VARYING, Node
 from autograd.rowwise import Rowwise
 from nn import MLP, hinge, softmax
+from tests.interrupts import interrupted_everywhere
 
 program_module = sys.modules["autograd.program"]
 Array = NDArray[np.float64]
@@ -1044,6 +1045,16 @@ def test_the_collector_is_left_as_it_was() -> None:
     with pytest.raises(KeyError), program_module.no_collecting():
         raise KeyError
     assert gc.isenabled()
+
+
+def test_an_interrupt_before_any_line_leaves_the_collector_as_it_was() -> None:
+    def work() -> None:
+        with program_module.no_collecting():
+            pass
+
+    for n in interrupted_everywhere(work):
+        assert gc.isenabled(), n
+    assert n > 8
 
 
 FEW, LIMIT = 20, 20_000
