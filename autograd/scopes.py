@@ -12,6 +12,8 @@ from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, TypeAlias, TypeVar, overload
 
+from .names import check_name
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -33,17 +35,6 @@ class Scope:
         while parent := found[-1].parent:
             found.append(parent)
         return found[::-1]
-
-
-def check_name(name: object, whose: str) -> None:
-    """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
-    if not isinstance(name, str):
-        raise TypeError(f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        what = f"{whose}'s name has half a character (a lone surrogate) in place {error.start}: {name!r:.60}"
-        raise ValueError(f"{what}; it must be whole, as by name.encode(errors='replace').decode()") from None
 
 
 Collapse: TypeAlias = "str | int | Collection[str] | Callable[[Scope], bool] | None"

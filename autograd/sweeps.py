@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Generator, Mapping, Sequence
 from threading import RLock
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
 from .forking import after_fork
@@ -158,33 +158,3 @@ def is_dead(z: Value, x: Value, local: float, upstream: float, flat_at: Collecti
     """Whether the edge from z to its operand x contributes 0, whatever flows in."""
     saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
     return local == 0 and (saturated or (z.op is not None and z.op.selects))
-
-
-def pull_node(z: Value) -> None:
-    """``z._backward()``: adds to the operands' grad what flows to them from z.grad; of a leaf, nothing.
-
-    Over the nodes in reverse order this is ``backward``, to the last bit, where the grads begin at 0.  A dead
-    edge leaves its operand's grad alone, and a node whose grad was neither set nor reached passes nothing on.
-
-    Raises TypeError for a grad that is not a real number, and StaleGraphError for an operand that is younger
-    than z; nothing was added then.  An operand of an operand is not looked at: it refuses at its own turn.
-    """
-    if z.form is None:
-        return
-    with LOCK:
-        check_fresh([z])
-        upstream, xs = grad_of(z), z.inner
-        for x in xs:
-            grad_of(x)
-        if z.grad is NO_GRAD:
-            return
-        flat_at = overflows(toposort(z)) if any(math.isinf(x.data) for x in xs) else ()
-        for x, local in zip(xs, z.form.local(z.data, *map(plain, z.args)), strict=True):
-            if not is_dead(z, x, local, upstream, flat_at):
-                x.grad = grad_of(x) + upstream * local
-
-
-def grad_of(v: Value) -> float:
-    """v.grad, which anybody may assign, as a float; None counts as 0."""
-    grad = cast("object", v.grad)
-    return number(0.0 if grad is None else grad, f"the grad of {describe(v)}")

@@ -18,6 +18,7 @@ from textwrap import indent
 from typing import Any, NoReturn, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, Real, evaluator, number
+from .names import one_name
 from .operators import OPERATORS, OPS, Partials, Scalar, check_line
 from .scopes import FORGET, SCOPE, within
 
@@ -257,7 +258,7 @@ class Value:
         self._y: Value | float | None = None
         self._w: Value | float | None = None
         if name is not NAMELESS or label is not NAMELESS:
-            self._name = checked_name(name, label)
+            self._name = one_name(name, label)
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -271,7 +272,7 @@ class Value:
 
     @name.setter
     def name(self, text: str) -> None:
-        self._name = checked_name(text)
+        self._name = one_name(text)
 
     label = name
 
@@ -422,7 +423,7 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """Adds to the operands' grad what flows to them from this node's: a step of ``backward`` by hand."""
-        from .sweeps import pull_node
+        from .pulling import pull_node
 
         return partial(pull_node, self)
 
@@ -459,17 +460,6 @@ def varies(x: Scalar) -> bool:
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
 METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
-
-
-def checked_name(name: object, label: object = NAMELESS) -> str:
-    """The one name; TypeError for what is no str, and for two."""
-    for text in (name, label):
-        if not isinstance(text, str):
-            what = f"a Value's name is a str, not {type(text).__name__}"
-            raise TypeError(f"{what}; write name=str(...); operands are recorded by an op, such as x * y")
-    if name and label and name != label:
-        raise TypeError(f"a Value has one name, and label= is the same; not {name!r} and {label!r}")
-    return cast("str", name or label)
 
 
 def scalar(x: Scalar, taker: str) -> Value | float:

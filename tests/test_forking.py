@@ -53,7 +53,6 @@ print(status)
 """
 HOLDS = {
     "backward": "with sweeps.LOCK: wait()",
-    "a picture": "with drawing.LOCK: wait()",
     "a program": "with known.lock: wait()",
     "a program's sweep": "known.sweep = lambda *_: wait() or np.zeros(1); known([[1.0]])",
     "a compilation": "with program.no_collecting(): wait()",
