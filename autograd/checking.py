@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 from . import value as engine  # its generated functions make the nodes
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
-from .notation import formula
+from .notation import TEXT, computation
 from .operators import Scalar
 from .scopes import within
 from .slopes import (
@@ -349,16 +349,16 @@ def told(z: Value, what: str = "") -> str:
     """z = op(x, y) with the names and numbers of x and y; in which composite, and on which line."""
     op = z.op
     assert op is not None
-    letters = dict(zip(z.args, op.operands, strict=True))
+    letters = dict(zip(reversed(z.args), reversed(op.operands), strict=True))  # the first one's
     names: list[str] = [z.name or "z", *[x.name or letters[x] for x in dict.fromkeys(z.inner)]]
-    clear = len({*names}) == len(names)  # else the operands are told by letters
+    clear = len({*map(TEXT.name, names)}) == len(names)  # else the operands are told by letters
     with within(None):
         copies = {x: Value(x.data, x.name if clear and x.name else letters[x]) for x in z.inner}
         copy = op(*[copies[x] if isinstance(x, Value) else x for x in z.args])
     copy.name = names[0] if clear else "z"
     at = ", ".join(f"{x.name} = {x.data!r}" for x in copies.values())
     place = [f"in {z.scope}" if z.scope else "", vars(z).get("line", "")]
-    return ", ".join([f"{formula(copy)}{what} at {at}", *filter(None, place)])
+    return ", ".join([f"{computation(copy)}{what} at {at}", *filter(None, place)])
 
 
 class Recording(threading.local):

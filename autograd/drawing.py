@@ -29,7 +29,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from .ieee import number
-from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
+from .notation import NO_XML, TEXT, Edge, Labels, Writer, computation, formula, label_boxes, partials
 from .rendering import Engine, LayoutTimeoutError, render, seconds, too_large
 from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
@@ -508,11 +508,11 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         with within(None):
             z = v.op(*[symbols.get(x, x) for x in v.args]) if v.op else Value(v.data)
         z.name, name = names[v], TEXT.name(names[v])
-        written, local = formula(z).removeprefix(f"{name} = "), list[str]()
+        told = computation(z) if v.op else formula(z)
+        written, local = told.removeprefix(f"{name} = "), list[str]()
         with suppress(Exception):  # of a partial that is no graph
-            partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
             numbers = v.form.local(v.data, *map(plain, v.args)) if v.form else ()
-            for x, *equal in zip(v.inner, partials, map(short, numbers), strict=True):
+            for x, *equal in zip(v.inner, partials(z) if v.op else (), map(short, numbers), strict=True):
                 local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
         rows.append((name, written, short(v), ", ".join(local), grad))

@@ -263,6 +263,27 @@ class Writer:
 TEXT = Writer()  # names that look alike in it are told apart
 
 
+class Literal(str):
+    """A name or a number that is gathered with no other, not even with one that reads the same."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class Operands(dict[str, Any]):
+    """The operands of a formula: at every place that reads one it is a Literal of its own.
+
+    Of numbers only 0 and 1 are, which would be left out as terms and factors.
+    """
+
+    def __getitem__(self, operand: str) -> Expr:
+        x = super().__getitem__(operand)
+        if isinstance(x, str):
+            return expr(Literal(x))
+        return expr(Literal(f"{x:g}")) if x in (0.0, 1.0) else expr(x)
+
+
 @dataclass
 class Labels:
     """What a drawing writes: (ahead, back) for edges and roots, and the sums that meet in shared nodes."""
@@ -349,6 +370,15 @@ class Formulas:
             return call(v.op.symbol, *operands.values())
         if v.op.selects:
             return operands["y"]
+        return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
+
+    def computed(self, v: Value) -> Expr:
+        """What v's op computes from its operands, which all have names, without gathering anything."""
+        assert v.op is not None
+        given = [self.names[x] if isinstance(x, Value) else x for x in v.args]
+        operands = Operands(zip(v.op.operands, given, strict=True))
+        if v.op.symbol.isidentifier():
+            return call(v.op.symbol, *[operands[x] for x in operands])
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:
@@ -450,6 +480,29 @@ def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> s
     write, f = Writer(notation), Formulas([y], readable([y], collapse), drawn=False)
     lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *f.needed(y)]]
     return write.put("whole", write.put("lines").join(lines))
+
+
+def computation(z: Value) -> str:
+    """z = ..., as its op computes it from operands that are leaves: equal ones are not gathered.
+
+    >>> x = Value(0.0, name="x")
+    >>> print(formula(x / x), computation(x / x), computation(x * 0), sep="; ")
+    y = 1; y = x/x; y = x·0
+    """
+    f = Formulas([z], boxes([z]), drawn=False)
+    return TEXT.equation(f.names[z], f.computed(z))
+
+
+def partials(z: Value) -> list[str]:
+    """∂z/∂operand for every Value among the operands, which are leaves; equal ones are not gathered."""
+    assert z.op is not None
+    f = Formulas([z], boxes([z]), drawn=False)
+    with within(None):
+        apart = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
+    f.names[apart] = f.names[z]
+    f.names |= {new: Literal(f.names[old]) for new, old in zip(apart.inner, z.inner, strict=True)}
+    box, writer = boxes([apart])[-1], Writer(short=True)
+    return [writer.sum(f.partial(box, apart, i)) for i, x in enumerate(z.args) if isinstance(x, Value)]
 
 
 def latex(y: Value) -> str:

@@ -189,13 +189,13 @@ OUTSIDE = Sample(math.nan, math.nan, math.nan)
 
 
 def recorded(y: Value, x: Value) -> Sample:
-    """y, with its slope along x by the ledger; every node is rounded but x."""
+    """y, with its slope along x by the ledger; every node is rounded, and leaves are exact."""
     slope, paths = float(y is x), {y: 1.0}
     for step in ledger(y):
         slope += step.contribution if step.operand is x else 0.0
         passed = paths.get(step.node, 0.0) * abs(step.local)
         paths[step.operand] = paths.get(step.operand, 0.0) + passed
-    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v is not x)
+    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v.form)
     return Sample(y.data, noise if noise == noise else math.inf, slope)
 
 
@@ -275,8 +275,8 @@ def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
         if not all(map(math.isfinite, (left, right, width))):
             continue
         noise = 2 * max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right)) / width
-        if abs(quotient - here.slope) <= enough + MARGIN * noise:
-            return Chord(quotient, (here.slope, here.slope, here.slope), noise, points[1] == x)
+        if (off := abs(quotient - here.slope)) <= enough + noise / MARGIN:
+            return Chord(quotient, (here.slope, here.slope, here.slope), max(noise, off), points[1] == x)
         samples = [curve.sample(point) for point in points]
         slopes = samples[0].slope, samples[1].slope, samples[2].slope
         noise = 2 * max(s.noise for s in samples) / width + ROUNDING * max(map(abs, slopes))
@@ -291,7 +291,7 @@ def real_steps(x: float, precise: float) -> Iterator[float]:
     steps = sorted(CLOSEST * start * GROWTH**k for start, n in starts for k in range(n))
     last = 0.0
     for h in steps:
-        if max(2 * last, 4 * math.ulp(x)) < h < max(abs(x), 1.0) / 2:
+        if max(4 * last, 4 * math.ulp(x)) < h < max(abs(x), 1.0) / 2:
             yield h
             last = h
 

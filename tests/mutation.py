@@ -35,7 +35,7 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
 CORE = ("value", "ops", "sweeps", "program")
 OTHERS = (
-    *("derivatives", "operators", "ieee", "scopes", "copying", "checking"),
+    *("derivatives", "operators", "ieee", "names", "scopes", "pulling", "copying", "slopes", "checking"),
     *("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables"),
 )
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
