@@ -63,7 +63,7 @@ LONG = {"shape": "ellipse", "fixedsize": "false"}
 END = {"shape": "point", "style": "invis", "width": "0.01"}
 WORD = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
 CONSTANT = WORD | {"fontcolor": PALE}
-ROOM = 15.0  # points by which a text may be wider than the layout thinks
+ROOM, WIDER = 15.0, 0.1  # points that a text may take more; what a letter takes more if a font is wider
 
 
 class GraphvizMissingError(graphviz.ExecutableNotFound):
@@ -342,12 +342,13 @@ def lines(*texts: str) -> str:
     return escaped("\n".join(texts)).replace("\n", "\\n")
 
 
-def roomy(text: str, size: float) -> str:
+def roomy(text: str, size: float, spare: float = 0.0) -> str:
     """A label in Times, with the room that a reader's font needs where that is more than Graphviz thinks.
 
     Graphviz takes every byte of what is not ASCII for a space, so that Hangul would run over its place.
+    ``spare`` is the room for every letter of a long line, if the font is wider than Times.
     """
-    extra = overflow(text) * size
+    extra = overflow(text, spare) * size
     if extra <= ROOM:
         return lines(text)
     found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\\", "&#92;").replace("\n", "<BR/>")
@@ -356,25 +357,29 @@ def roomy(text: str, size: float) -> str:
 
 
 def widened(text: str, margin: float, size: float = 16) -> dict[str, str]:
-    """Margins for a node with this text; of long names also for fonts that are wider than Times."""
-    extra = (overflow(text) + 0.1 * max(map(len, text.split("\n")))) * size
+    """Margins for a node with this text."""
+    extra = overflow(text, WIDER) * size
     return {"margin": f"{margin + extra / 144:.3f},0.05"} if extra > ROOM else {}
 
 
-def overflow(text: str) -> float:
-    """By how many times the font's size a line is wider than Graphviz thinks, which counts bytes."""
-    return max(
-        sum(width(c) - len(c.encode()) / 4 for c in line if not c.isascii()) for line in text.split("\n")
-    )
+def overflow(text: str, spare: float) -> float:
+    """By how many times the font's size its lines are wider than Graphviz thinks, which counts bytes."""
+    found = list[float]()
+    for line in text.split("\n"):
+        wide = sum(width(c, line) - len(c.encode()) / 4 for c in line if c > "~")
+        found.append(wide + spare * max(len(line) - 12, 0))
+    return max(found)
 
 
-def width(c: str) -> float:
-    """What a letter outside of ASCII takes of a line, as a part of the font's size."""
-    kind, wide = category(c), east_asian_width(c) in "WF"
+def width(c: str, line: str) -> float:
+    """What a letter outside of ASCII takes of its line, as a part of the font's size."""
+    kind, east = category(c), east_asian_width(c)
     if kind[0] == "M" or kind == "Cf":  # drawn over the letter before
         return 0.0
-    if wide:
+    if east in "WF":
         return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
+    if east == "A" and any(east_asian_width(other) in "WF" for other in line):
+        return 0.75  # ∂ and ·, which an East Asian font has wider
     return 0.9 if kind == "Lu" else 0.65 if kind[0] == "L" else 0.5
 
 
@@ -457,7 +462,8 @@ def textbook_style(
 
     def there_and_back(tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
         weight, name = effort.weight(tail, "5", "10"), f"{tail}-{head}-{place}"
-        drawing.edge(*effort.ends(tail, head, "n"), roomy(ahead, 14), **(AHEAD | weight), id=name)
+        there = roomy(ahead, 14, WIDER if tail in effort.loose else 0.0)
+        drawing.edge(*effort.ends(tail, head, "n"), there, **(AHEAD | weight), id=name)
         if gradients and back:
             way = BACK | weight
             drawing.edge(*effort.ends(tail, head, "s"), roomy(back, 14), **way, id=f"{name}-back")

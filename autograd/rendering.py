@@ -38,11 +38,12 @@ FONTS = {  # what the drawings ask for, and what comes near it where that is not
     "Courier": "Courier New, Liberation Mono, Cousine, DejaVu Sans Mono, Noto Sans Mono, monospace",
 }
 ONE_LETTER = """graph { graph [pad=0 margin=0 dpi=48]
-n [label="&#%d;" shape=plaintext fixedsize=true width=.4 height=.4 fontname=%s] }
+n [label="%s" shape=plaintext fixedsize=true width=.4 height=.4 fontname=%s] }
 """
 ONE_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <text x="4" y="24" font-size="16" font-family="%s">%s</text></svg>"""
-ELSEWHERE = "save it as .svg, or a system Graphviz (apt, brew or winget install graphviz) draws it"
+ELSEWHERE = """save it as .svg, or a system Graphviz (apt, brew or winget install graphviz) draws it, \
+with a font that has such letters"""
 SMALLER = "collapse composites with collapse=, or draw a smaller part such as a single sample"
 shown: dict[tuple[str, str, str], bool] = {}  # by program, font and letter: whether it is drawn
 
@@ -178,7 +179,7 @@ def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
     """How the program draws letters: a picture for each, all by one run."""
 
     def draws(letters: Iterable[str], font: str) -> list[bytes]:
-        text = "".join(ONE_LETTER % (ord(c), font) for c in letters)
+        text = "".join(ONE_LETTER % (c, font) for c in letters)  # none of them is ASCII
         return engine.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
 
     return draws
@@ -186,18 +187,16 @@ def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
 
 def check_fonts(form: str, letters: set[str], lacking: list[str]) -> None:
     """ValueError if this machine cannot draw the letters either, which graphviz-pure lacks."""
-    if form != "png":
-        raise ValueError(f"{without(lacking, f'{form} by graphviz-pure')}: {ELSEWHERE}")
-    if find_spec("resvg_py") is None:
-        way = f"{ELSEWHERE}, as does `pip install resvg-py`, with a font that has them"
-        raise ValueError(f"{without(lacking, 'PNG by graphviz-pure')}: {way}")
+    if form != "png" or find_spec("resvg_py") is None:
+        way = "; so does `pip install resvg-py`" if form == "png" else ""
+        raise ValueError(f"graphviz-pure cannot show {few(lacking)} in a {form}: {ELSEWHERE}{way}")
     if still := missing(resvg_draws, "resvg", letters | {"a"}):
-        raise ValueError(f"{without(still, 'font of this machine')}: {ELSEWHERE} with a font that has them")
+        raise ValueError(f"no font of this machine shows {few(still)} in a png: {ELSEWHERE}")
 
 
 def resvg_draws(letters: Iterable[str], font: str) -> list[bytes]:
     """How the fonts of this machine draw letters: a picture for each."""
-    return [rasterised(ONE_SVG % (font, f"&#{ord(c)};"), 72) for c in letters]
+    return [rasterised(ONE_SVG % (font, c), 72) for c in letters]
 
 
 def rasterised(svg: str, dpi: float) -> bytes:
@@ -208,7 +207,5 @@ def rasterised(svg: str, dpi: float) -> bytes:
     return svg_to_bytes(svg, dpi=dpi)
 
 
-def without(letters: Sequence[str], who: str) -> str:
-    """Who lacks which letters, in words."""
-    few = ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (len(letters) > 5)
-    return f"no {who} has the letters {few}" if len(letters) > 1 else f"no {who} has the letter {few}"
+def few(letters: Sequence[str]) -> str:
+    return ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (len(letters) > 5)

@@ -19,13 +19,13 @@ from typing import Any, Literal
 from . import drawing
 from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
 from .operators import Real
-from .rendering import Engine
+from .rendering import SMALLER, Engine
 from .scopes import Collapse
 from .sweeps import Step, entries, ledger
-from .value import Value, toposort
+from .value import Value, postorder, toposort
 from .view import Box, boxes
 
-MOST_STEPS = 5000  # of a page that opens at once
+MANY_STEPS, MOST_STEPS = 5000, 20_000  # up to which insides are shown; and up to which there is a page
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
 TEXT: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
@@ -139,8 +139,9 @@ def told(y: Value, seed: Real, view: Sequence[Box]) -> list[Step]:
 def summed(box: Box, edges: Sequence[Step]) -> Generator[Step]:
     """A composite's steps: from each value that it gives to what it reads, and to others that it gives."""
     upstream = {edge.node: edge.upstream for edge in edges}
+    inner = set(box.members).difference(box.values)
     for v in [v for v in reversed(box.values) if v in upstream]:
-        between = [u for u in box.members if u is v or u not in box.values]
+        between = postorder([v], lambda u: [x for x in u.inner if x in inner])
         local = passed(entries(between, {v: 1.0}), between)
         alone = len(box.values) == 1
         flow = passed(edges if alone else entries(between, {v: upstream[v]}), between)
@@ -206,6 +207,8 @@ def to_html(
         raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
     program, order = drawing.program(timeout), toposort(y)
     view = drawing.visible([y], order, drawing.outermost(order, collapse), None, max_nodes)
+    if (most := length(view)) > MOST_STEPS:
+        raise ValueError(f"a page of {most:,} steps is of no use; {SMALLER}")
     parts, finest = opened(y, order, Part(view, [y]), max_nodes)
     borders = (v for part in parts for box in part.view if box.scope for v in (*box.args, *box.values))
     walk = Walk(y, seed, finest, borders)
@@ -223,7 +226,7 @@ def opened(y: Value, order: Sequence[Value], whole: Part, max_nodes: int) -> tup
         scopes = {box.scope for box in closed}
         inner = {s for v in order if v.scope for s in v.scope.path() if s.parent in scopes}
         finer = boxes([y], inner.__contains__)
-        insides = [Part(inside(box), box.values) for box in closed] if few_steps(finer) else []
+        insides = [Part(inside(box), box.values) for box in closed] if length(finer) <= MANY_STEPS else []
         if not insides or max(len(part.view) for part in insides) > max_nodes:
             break
         for part in level:
@@ -232,8 +235,9 @@ def opened(y: Value, order: Sequence[Value], whole: Part, max_nodes: int) -> tup
     return parts, finest
 
 
-def few_steps(view: Sequence[Box]) -> bool:
-    return sum(len(box.values) * (1 + len(box.args)) for box in view) <= MOST_STEPS
+def length(view: Sequence[Box]) -> int:
+    """How many steps a view has, at most."""
+    return sum(len(box.values) * (1 + len(box.args)) for box in view)
 
 
 def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:
