@@ -397,7 +397,7 @@ def sketch(
     style = "textbook" if text else "value"
     drawing: Any = Drawing("autograd", format="svg", graph_attr=GRAPH, node_attr=NODE[style], edge_attr=EDGE)
     drawing.attr(**{"class": style})
-    effort = Effort(view, names, *((2, 1 + gradients) if text else (1, 1)))
+    effort = Effort(view, names, *((2, 2 if gradients else 1) if text else (1, 1)))
     drawing.bends = effort.bends
     if effort.large or effort.tangled:
         drawing.attr(**QUICK)

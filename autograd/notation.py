@@ -21,6 +21,7 @@ from itertools import chain, count
 from typing import Any, TypeAlias, cast
 
 from .ieee import PYTHON
+from .names import check_name
 from .operators import OPS, Scalar
 from .scopes import Collapse, within
 from .sweeps import entries
@@ -312,6 +313,7 @@ class Formulas:
     def __init__(self, roots: Sequence[Value], view: Sequence[Box], loss: str = "L", *, drawn: bool) -> None:
         if not isinstance(loss, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"loss is a name such as 'L', not {type(loss).__name__}")
+        check_name(loss, "a loss")
         self.roots, self.view, self.drawn, self.long = roots, view, drawn, 12 if drawn else 30
         self.full: dict[Value, Expr] = {}
         self.home = {v: box for box in view for v in box.values}

@@ -27,7 +27,9 @@ def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
     lower = x ** (y - 1)
     if not varies(y):
         return where(y, y * lower, 0.0)
-    steep = lower + sqrt(1 - y)  # at x = 0 and y <= 1: like lower, but its slope by y is -inf at y = 1 too
+    steep = lower + sqrt(
+        maximum(1 - y, 0.0)
+    )  # at x = 0 and y <= 1: like lower, but its slope by y is -inf at y = 1 too
     at_zero_base = where(step(y - 1), y * lower, where(step(y), steep, -steep))
     at_zero_exponent = where(absolute(sign(x)) - 1, z - 1, z * (y / x))
     return given(y, given(x, y * lower, at_zero_base), at_zero_exponent)
@@ -35,7 +37,7 @@ def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
 
 def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
     """∂z/∂y = z·log(x) of z = x^y; at x = 0 its limit, such that ∂²z/∂x∂y is -inf for 0 < y <= 1."""
-    at_zero_base = where(step(-y), -z, where(step(y - 1), 0.0, where(y, 0 - sqrt(x), 0.0)))
+    at_zero_base = where(step(-y), -z, where(step(y - 1), 0.0, where(y, 0 - sqrt(maximum(x, 0.0)), 0.0)))
     return given(x, z * log(x), at_zero_base)
 
 

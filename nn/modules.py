@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
 from autograd.ieee import INTEGER, REAL, UNREAL, number
+from autograd.names import check_name
 from autograd.value import scalar
 
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
@@ -158,6 +159,7 @@ class Neuron(Module):
     ) -> None:  # fmt: skip
         if not isinstance(nonlin, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}")
+        check_name(f"w{place}", "a weight")
         self.activation = activation_of(activation if nonlin else "linear")
         spread, bias_spread = bounds(init, whole(nin, "Neuron's nin"), 1)
         self.w = [parameter(random.uniform(-spread, spread), f"w{place}{i + 1}") for i in range(nin)]

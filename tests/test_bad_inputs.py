@@ -247,6 +247,10 @@ def whole_text(x: Any) -> bool:
     return isinstance(x, str) and not re.search("[\ud800-\udfff]", x)
 
 
+def whole_as_text(x: Any) -> bool:
+    return whole_text(f"{x}")
+
+
 def whole(x: Any) -> bool:
     return isinstance(x, (int, np.integer)) and not isinstance(x, (bool, np.timedelta64)) and x > 0
 
@@ -332,7 +336,7 @@ def placed(op: Op, i: int, *others: Any) -> Callable[[Any], Any]:
 def op_calls() -> Iterator[tuple[str, Call]]:
     for name, op in OPS.items():
         for i, operand in enumerate(op.operands):
-            takes = either(scalar, condition) if (name, i) == ("where", 0) else scalar
+            takes = either(scalar, condition) if op.selects and i == 0 else scalar
             among_values = lambda s, bad, op=op, i=i: placed(op, i, s.x, s.w, s.y)(bad)  # noqa: E731
             among_numbers = lambda s, bad, op=op, i=i: placed(op, i, 1.5, 2.5, 3.5)(bad)  # noqa: E731
             yield f"{name} {operand}", Call(among_values, takes)
@@ -342,12 +346,12 @@ def op_calls() -> Iterator[tuple[str, Call]]:
 CALLS: dict[str, Call] = dict([*operators(), *op_calls()])
 CALLS |= {
     "Value data": Call(lambda s, bad: Value(bad), real),
-    "Value name": Call(lambda s, bad: Value(1.0, bad), text),
-    "Value label": Call(lambda s, bad: Value(1.0, label=bad), text),
+    "Value name": Call(lambda s, bad: Value(1.0, bad), whole_text),
+    "Value label": Call(lambda s, bad: Value(1.0, label=bad), whole_text),
     "Value _op": Call(lambda s, bad: Value(1.0, "x", bad), "None"),
     "Value _children": Call(lambda s, bad: Value(1.0, _children=bad), "None"),
-    "Value.name": Call(lambda s, bad: setattr(s.lone, "name", bad), text),
-    "Value.label": Call(lambda s, bad: setattr(s.lone, "label", bad), text),
+    "Value.name": Call(lambda s, bad: setattr(s.lone, "name", bad), whole_text),
+    "Value.label": Call(lambda s, bad: setattr(s.lone, "label", bad), whole_text),
     "np.add x": Call(lambda s, bad: np.add(bad, s.x), scalar),
     "np.maximum y": Call(lambda s, bad: np.maximum(s.x, bad), scalar),
     "np.less y": Call(lambda s, bad: np.less(s.x, bad), scalar, without_dimensions),
@@ -431,7 +435,7 @@ CALLS |= {
         lambda s, bad: autograd.draw(s.boxed, collapse="f", siblings=bad),
         "None, True, False, huge, -huge, indexed, -1, 0, 2, int64",
     ),
-    "draw loss": Call(lambda s, bad: autograd.draw(s.boxed, style="textbook", loss=bad), text),
+    "draw loss": Call(lambda s, bad: autograd.draw(s.boxed, style="textbook", loss=bad), whole_text),
     "draw max_nodes": Call(lambda s, bad: autograd.draw(s.boxed, max_nodes=bad), "inf"),
     "to_dot roots": Call(lambda s, bad: autograd.to_dot(bad), value),
     "to_dot options: styl": Call(lambda s, bad: autograd.to_dot(s.y, styl=bad)),
@@ -513,7 +517,7 @@ ROWS = "list of Values, tuple, range, array 2"
 COUNTS = "2, int64"
 CALLS |= {
     "parameter data": Call(lambda s, bad: nn.parameter(bad), real),
-    "parameter name": Call(lambda s, bad: nn.parameter(1.0, bad), text),
+    "parameter name": Call(lambda s, bad: nn.parameter(1.0, bad), whole_text),
     "softmax row": Call(
         lambda s, bad: nn.softmax(bad),
         "bytes, bytearray, memoryview, list, list of Values, tuple, dict of Values, set, frozenset, range, "
@@ -541,7 +545,7 @@ CALLS |= {
     "Layer nonlin": Call(lambda s, bad: nn.Layer(1, 1, bad), is_a(bool)),
     "Layer activation": Call(lambda s, bad: nn.Layer(2, 1, activation=bad), callable),
     "Layer init": Call(lambda s, bad: nn.Layer(2, 1, init=bad), "tuple", callable),
-    "Layer place": Call(lambda s, bad: nn.Layer(2, 1, place=bad), anything),  # as text
+    "Layer place": Call(lambda s, bad: nn.Layer(2, 1, place=bad), whole_as_text),
     "Layer options: biased": Call(lambda s, bad: nn.Layer(2, 1, biased=bad)),
     "Neuron nin": Call(lambda s, bad: nn.Neuron(bad), whole, huge),
     "Neuron nonlin": Call(lambda s, bad: nn.Neuron(1, bad), is_a(bool)),
@@ -549,7 +553,7 @@ CALLS |= {
     "Neuron bias": Call(lambda s, bad: nn.Neuron(2, bias=bad), anything, ODD),
     "Neuron init": Call(lambda s, bad: nn.Neuron(2, init=bad), "tuple", callable),
     "Neuron init: one": Call(lambda s, bad: nn.Neuron(2, init=(bad, 0.0)), "0, 2, 2.5, float32, int64"),
-    "Neuron place": Call(lambda s, bad: nn.Neuron(2, place=bad), anything),
+    "Neuron place": Call(lambda s, bad: nn.Neuron(2, place=bad), whole_as_text),
     "fit model": Call(lambda s, bad: fit(s, model=bad)),
     "fit X: inputs": Call(lambda s, bad: fit(s, X=bad), "array 2x2"),
     "fit X: row": Call(lambda s, bad: fit(s, X=[[0.0, 1.0], bad]), "tuple, range, array 2, array of bool"),
@@ -742,7 +746,7 @@ PASSIVE = {
     "Checked",
     "Nonfinite",
 }  # not made by users
-ERRORS = {"GraphvizMissingError", "StaleGraphError", "GradcheckError"}
+ERRORS = {"GraphvizMissingError", "LayoutTimeoutError", "StaleGraphError", "GradcheckError"}
 
 
 def parameters() -> list[str]:

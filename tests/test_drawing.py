@@ -463,12 +463,6 @@ def test_characters_that_xml_has_not_are_left_out(name: str, style: str) -> None
     assert {"ab", "(ab)"} & {*texts(y, style=style)}
 
 
-def test_half_a_character_is_left_out() -> None:
-    y = Value(2.0, name="a\ud800b") * 7
-    assert "ab" in texts(y)
-    assert "text/plain" in y._repr_mimebundle_()
-
-
 # ------------------------------------------------------------------------------------------ size and collapse
 def test_a_long_graph_is_refused_with_the_way_out() -> None:
     y = chain(2000)
