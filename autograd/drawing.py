@@ -371,7 +371,7 @@ def width(c: str, line: str) -> float:
         return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
     if east == "A" and any(east_asian_width(other) in "WF" for other in line):
         return 0.75  # ∂ and ·, which an East Asian font has wider
-    return 0.9 if kind == "Lu" else 0.65 if kind[0] == "L" else 0.5
+    return 0.9 if kind == "Lu" else 0.6 if kind[0] == "L" else 0.5
 
 
 def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
