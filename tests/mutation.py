@@ -40,7 +40,7 @@ OTHERS = (
 )
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95
-ELSEWHERE = {"browser", "demos", "drawing", "main", "mutation", "rendering", "size", "stepper", "view"}  # of other things
+ELSEWHERE = {"browser", "demos", "drawing", "main", "mutation", "rendering", "size", "stepper", "view"}
 TESTED_IN = {"operators": "ops", "ieee": "ops", "copying": "value"}  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
