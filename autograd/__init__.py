@@ -11,6 +11,14 @@ a pass starts with; a tangent is what forward mode carries.  vjp and jvp multipl
 from the left and from the right.
 """
 
+import builtins as _builtins
+from types import ModuleType as _Module
+
+from . import alone
+
+if _trouble := alone.trouble():
+    raise ImportError(_trouble)
+
 from .checking import *  # noqa: F403
 from .derivatives import *  # noqa: F403
 from .drawing import *  # noqa: F403
@@ -22,3 +30,10 @@ from .scopes import composite as composite, no_grad as no_grad, scope as scope
 from .stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
 from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad
 from .value import Op as Op, Value as Value, toposort as toposort
+
+# Not compile: ``from autograd import *`` would hide Python's own.
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    name
+    for name, x in globals().items()
+    if name[0] != "_" and not isinstance(x, _Module) and not hasattr(_builtins, name)
+]

@@ -1,28 +1,34 @@
-"""The command line.  Python's parser reads a formula, a closed list of rules computes it; it is never run."""
+"""The command line: a formula and the values of its variables, as a table, a picture, a page or LaTeX."""
 
-import ast
-import math
+import io
+import os
 import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[reportUnknownVariableType]
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from errno import EACCES, EISDIR, ENOTDIR
+from importlib import import_module, metadata
 from pathlib import Path
 from subprocess import SubprocessError
-from typing import Any, cast
-from unicodedata import normalize
+from threading import Timer
+from typing import Any
+from uuid import uuid4
 
-from . import OPS, Value, composite, draw, grad, latex, toposort
-from .drawing import GraphvizMissingError, columns, table
+from . import alone
 
-RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of operands
-    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Pow: pow, ast.UAdd: pos, ast.USub: neg,
-    **{(word, len(op.operands)): op for op in OPS.values() for word in (op.symbol, op.name)},
-}  # fmt: skip
-WORDS = " ".join(sorted({s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()}))
-PARTS = "a formula has numbers, names, + - * / **, brackets and functions"
-LONGEST, LARGEST, MOST = 100_000, 20_000, 500  # characters, nodes to differentiate, nodes to draw
+if trouble := alone.trouble():
+    raise ImportError(trouble)
+
+from . import Value, composite, draw, grad, latex, toposort
+from .drawing import GraphvizMissingError, table
+from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
+from .stepper import TEXT
+
+LARGEST, MOST = 20_000, 500  # nodes to differentiate, nodes to draw
+PATIENCE = 2.0  # seconds after which a derivative says that it takes long
+INTERRUPTED = 130  # the exit code after Ctrl-C, by custom
 FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = {
     ".svg": lambda y, _, look: draw(y, **look).pipe(format="svg"),
     ".png": lambda y, _, look: draw(y, **look).pipe(format="png"),
@@ -32,52 +38,28 @@ FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = 
 }
 
 
-def refusal(why: str, text: str, at: int) -> ValueError:
-    """Why a text is refused, with a caret under the place in it."""
-    near = "".join(c if c.isprintable() else "?" for c in text[max(0, at - 40) : at + 30])
-    return ValueError(f"{why}\n  {near}\n  {' ' * columns(near[: min(at, 40)])}^")
+def file(word: str) -> Path:
+    """A file's path; the space is that of ``marked``."""
+    return Path(word.removeprefix(" ") if word.startswith(" -") else word)
 
 
-def compute(node: ast.expr, text: str, names: Mapping[str, Any]) -> Any:
-    """A node of the parser's tree; of plain numbers, too, by the engine's arithmetic, where 1/0 is inf."""
-    rule, why, args = None, PARTS, [x for x in ast.iter_child_nodes(node) if isinstance(x, ast.expr)]
-    match node:
-        case ast.Constant(value=int() | float() as x) if not isinstance(x, bool):
-            return float(x) if x <= sys.float_info.max else math.inf
-        case ast.Name(id=name) if name in names:
-            return names[name]
-        case ast.Name(id=name):
-            why = f"{name:.30} has no value; write {name:.30}=0.5 after the formula"
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-            rule, why = (name, len(args)), f"no {name:.30} of {len(args)} operands; functions: {WORDS}"
-        case _:
-            rule = cast("object", type(getattr(node, "op", node)))
-    if not (op := RULES.get(rule)):
-        raise refusal(why, text, len(text.encode()[: node.col_offset].decode()))  # the parser counts bytes
-    xs = [compute(x, text, names) for x in args]
-    return op(*xs) if Value in map(type, xs) else op(Value(xs[0]), *xs[1:]).data
-
-
-def build(text: str, variables: Mapping[str, Value]) -> Value:  # the parser would only warn of 1or
-    if strange := re.search(r"[^\w\s.+*/(),-]|//|(?<![\w.])[\d.][\w.]*?(and|else|for|i[fns]|not|or)", text):
-        raise refusal(f"{strange[0]!r:.30} has no place here; {PARTS}", text, strange.start())
-    if len(text) > LONGEST:
-        raise refusal(f"more than {LONGEST:,} characters; take a part of it", text, LONGEST)
+def version() -> str:
     try:
-        z = compute(ast.parse(text, mode="eval").body, text, {"pi": math.pi, "e": math.e, **variables})
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        why, at = getattr(error, "msg", "too deep, or too long without brackets"), getattr(error, "offset", 1)
-        raise refusal(f"{re.split('[.;] ', why)[0]}; {PARTS}", text, (at or len(text) + 1) - 1) from None
-    return z if isinstance(z, Value) else Value(z)
+        return metadata.version("glassgrad")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
 
 
-def variable(text: str) -> Value:
-    """A leaf from name=number."""
-    name, _, digits = normalize("NFKC", text).partition("=")  # as the parser does
-    try:
-        return Value(float(digits if name.isidentifier() else ""), name)
-    except ValueError:
-        raise refusal("a variable is given as in x=0.5", text, text.find("=") + 1) from None
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--out": {"action": "append", "default": [], "type": file, "help": f"file: {' '.join(FORMATS)}"},
+    "--style": {"choices": ("value", "textbook"), "default": "value", "help": "of the picture"},
+    "--collapse": {"metavar": "NAME", "help": "draw the whole formula as one node of this name"},
+    "--order": {"type": int, "choices": range(10), "default": 0, "help": "derivative by the first x"},
+    "--lang": {"choices": (*TEXT,), "default": "en", "help": "of the page, .html"},
+    "--version": {"action": "version", "version": f"glassgrad {version()}"},
+}
+NOTES = f"""Functions: {" ".join(FUNCTIONS)}. Constants: {" ".join(CONSTANTS)}.
+x^2, x², 2x, 2(x+1), √x, ln(x), × and − are read as well."""
 
 
 def tex(y: Value, xs: Sequence[Value]) -> str:
@@ -88,42 +70,174 @@ def tex(y: Value, xs: Sequence[Value]) -> str:
     return "".join(f"\\[{latex(v)}\\]\n" for v in (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy))))
 
 
+@dataclass
+class Progress:
+    """How far the derivatives have come, and how large they are."""
+
+    order: int
+    done: int = 0
+    nodes: int = 0
+
+    def __str__(self) -> str:
+        what = f"order {self.order} takes more than {PATIENCE:g} s"
+        return f"{what} (order {self.done} has {self.nodes:,} nodes); Ctrl-C stops, a lower --order is faster"
+
+
 def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
-    """What to print, and what to write where."""
-    if strange := [path for path in options.out if path.suffix not in FORMATS]:
-        raise ValueError(f"{strange[0]}: a file ends in {' '.join(FORMATS)}")
-    text = sys.stdin.read(LONGEST + 1) if options.formula == "-" else options.formula
-    xs = {x.name: x for x in map(variable, options.variables)}
+    """What to print, and what to write where; raises ValueError for what it refuses."""
+    suffixes = {path: path.suffix.lower() for path in options.out}
+    if strange := [path for path, suffix in suffixes.items() if suffix not in FORMATS]:
+        raise ValueError(f"{strange[0]}: a file ends in {' '.join(FORMATS)}, as in y.svg")
+    text = typed(options.formula).strip()
+    xs = variables(options.variables)
     make = composite(name=options.collapse)(build) if options.collapse else build
-    y = make(re.sub(r"\s", " ", text).strip(), xs)
-    for n in range(options.order):
-        if not xs or len(toposort(y)) > LARGEST:
-            raise ValueError(f"order {n + 1} needs a variable and at most {LARGEST:,} nodes; lower --order")
-        y = grad(y, next(iter(xs.values())))
-    y.name = y.name or next(name for name in (*"yzf", "_y") if name not in xs) + "'" * options.order
-    y.backward()
-    look = {"style": options.style, "collapse": options.collapse, "max_nodes": MOST}
-    return table(toposort(y)), {path: FORMATS[path.suffix](y, [*xs.values()], look) for path in options.out}
+    y, progress = make(text, xs), Progress(options.order)
+    with patience(progress):
+        y = derivative(y, [*xs.values()], progress)
+        y.name = y.name or next(name for name in (*"yzf", "_y") if name not in xs) + "'" * options.order
+        y.backward()
+        look = {"style": options.style, "collapse": options.collapse, "max_nodes": MOST}
+        looks = dict.fromkeys(FORMATS, look) | {".html": look | {"lang": options.lang}}
+        files = {path: FORMATS[suffix](y, [*xs.values()], looks[suffix]) for path, suffix in suffixes.items()}
+        return table(toposort(y)), files
+
+
+def typed(formula: str) -> str:
+    """The formula, or what standard input has for -."""
+    if formula != "-":
+        return formula
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  closed by <&-
+        raise ValueError("standard input is closed; write the formula in place of -")
+    try:
+        return sys.stdin.read(LONGEST + 1)
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start} of standard input"
+        raise ValueError(f"{where} is no {error.encoding}; write the formula in that encoding") from None
+
+
+def derivative(y: Value, xs: Sequence[Value], progress: Progress) -> Value:
+    """The derivative of that order by the first variable."""
+    for n in range(1, progress.order + 1):
+        progress.done = n - 1
+        progress.nodes = len(toposort(y))
+        if not xs or progress.nodes > LARGEST:
+            raise ValueError(f"order {n} needs a variable and at most {LARGEST:,} nodes; lower --order")
+        y = grad(y, xs[0])
+    return y
+
+
+@contextmanager
+def patience(progress: Progress) -> Generator[None]:
+    """Says the progress once, on standard error, where derivatives take longer than PATIENCE."""
+    timer = Timer(PATIENCE, lambda: say(f"glassgrad: {progress}"))
+    timer.daemon = True
+    if progress.order:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def say(text: str) -> None:
+    """Prints on standard error, if it is there."""
+    if sys.stderr:
+        print(text, file=sys.stderr, flush=True)
+
+
+def write(files: Mapping[Path, bytes]) -> None:
+    """Writes all files, or none: first beside their places, then each into its place."""
+    parts: dict[Path, Path] = {}
+    path = Path()
+    try:
+        for path, data in files.items():
+            parts[path] = part = beside(path)
+            part.write_bytes(data)
+        for path, part in parts.items():
+            part.replace(path.resolve())  # what a link points at, not the link
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror or error}") from None
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A new file's path in the folder of another, which is made; raises OSError for what stays as it is."""
+    place = path.resolve()
+    if place.parent.is_file():
+        raise OSError(ENOTDIR, os.strerror(ENOTDIR))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_dir():
+        raise OSError(EISDIR, os.strerror(EISDIR))
+    if place.exists() and not os.access(place, os.W_OK):
+        raise OSError(EACCES, os.strerror(EACCES))
+    return place.with_name(f".{uuid4().hex}.part")
+
+
+def show(text: str) -> None:
+    """Prints a text, also where standard output is closed, cannot show ∂, or has lost its reader."""
+    out: Any = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        discard(out)
+        if not isinstance(error, BrokenPipeError):
+            raise ValueError(f"standard output: {error.strerror}") from None
+
+
+def discard(out: Any) -> None:
+    """Drops what a stream has not handed on, or Python would try again at its end and complain."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+def parser() -> ArgumentParser:
+    cli = ArgumentParser("glassgrad", SUPPRESS, __doc__, NOTES, allow_abbrev=False)
+    cli.add_argument("formula", help="such as '1 / (1 + exp(-x))'; - reads it from standard input")
+    cli.add_argument("variables", nargs="*", metavar="x=0.5", help="the value of each variable")
+    for name, settings in OPTIONS.items():
+        cli.add_argument(name, **settings)
+    return cli
+
+
+def marked(words: Sequence[str]) -> list[str]:
+    """The words, with a space before every formula that argparse would take for an option.
+
+    >>> marked(["--3+x", "x=1", "--order=2"])
+    [' --3+x', 'x=1', '--order=2']
+    """
+    end = [*words, "--"].index("--")  # after which there are no options
+    given = [word.partition("=")[0] for word in words if "=" in word]
+    names = {*FUNCTIONS, *CONSTANTS, *given}
+    before = [f" {word}" if is_formula(word, names) else word for word in words[:end]]
+    return before + [re.sub("^-(?=.)", " -", word) for word in words[end + 1 :]]
+
+
+def is_formula(word: str, names: Collection[str]) -> bool:
+    """Whether a word is a formula that begins with -, when these are the names that a formula can have."""
+    option, _, _ = word.partition("=")
+    if not re.match("-.", word) or option in (*OPTIONS, "--help"):
+        return False
+    name = re.fullmatch("-h|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
+    if name:
+        return (name[1] or "h") in names
+    return not word.startswith("--") or "".join(word.split()).isprintable()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table and writes the files; says in one line what is wrong, with exit code 2."""
-    cli = ArgumentParser("glassgrad", SUPPRESS, __doc__, f"Functions: {WORDS}. Constants: pi e.")
-    cli.add_argument("formula", help="such as '1 / (1 + exp(-x))'; - reads it from standard input")
-    cli.add_argument("variables", nargs="*", metavar="x=0.5", help="the value of each variable")
-    cli.add_argument("--out", action="append", default=[], type=Path, help=f"file: {' '.join(FORMATS)}")
-    cli.add_argument("--style", choices=("value", "textbook"), default="value", help="of the picture")
-    cli.add_argument("--collapse", metavar="NAME", help="draw the whole formula as one node of this name")
-    cli.add_argument("--order", type=int, choices=range(10), default=0, help="derivative by the first x")
-    words = [re.sub("^-(?!-|h?$)", " -", word) for word in argv or sys.argv[1:]]  # -x is a formula
+    cli = parser()
     try:
-        text, files = run(cli.parse_intermixed_args(words))
-        for path, data in files.items():
-            path.write_bytes(data)
-        cast("Any", sys.stdout).reconfigure(errors="replace")  # where ∂ cannot be printed
-        print(text)
+        text, files = run(cli.parse_intermixed_args(marked(sys.argv[1:] if argv is None else argv)))
+        write(files)
+        show(text)
     except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:
         cli.error(str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

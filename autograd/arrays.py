@@ -119,6 +119,10 @@ def expression(text: str, names: dict[str, Expr]) -> Expr:
                 word, operands = WORDS.get(type(op)), [x]
             case ast.Call(ast.Name(name), operands):
                 word = WORDS.get(name, name)
+            case ast.IfExp(condition, x, y):
+                word, operands = "where", [condition, x, y]
+            case ast.Compare(x, [ast.Eq()], [y]):
+                word, operands = "equal", [x, y]
             case _:
                 word, operands = None, []
         arity = getattr(getattr(np, word or "", None), "nin", len(operands))  # log(x, 2) is not log(x)
@@ -134,6 +138,8 @@ def simple(word: str, *operands: Expr) -> Expr:
     match word, operands:
         case "where", (float(x), y, w):
             return y if x else w
+        case "where", (_, y, w) if y == w:
+            return y
         case ("multiply", (1.0, x) | (x, 1.0)) | ("power" | "divide", (x, 1.0)):
             return x
         case "power", (x, 2.0):
@@ -144,13 +150,13 @@ def simple(word: str, *operands: Expr) -> Expr:
             return Call("reciprocal", (x,))
         case "absolute", (Call("negative", (x,)),):
             return Call("absolute", (x,))
-        case "divide", (
-            Call("exp", (Call("minimum", (x, 0.0)),)),
-            Call("add", (1.0, Call("exp", (Call("negative", (Call("absolute", (y,)),)),)))),
-        ) if x in (y, Call("negative", (y,))):  # the sigmoid of y or -y, without care below -700
-            e = Call("exp", (Call("negative", (y,)),))
-            z = Call("reciprocal", (Call("add", (1.0, e)),))
-            return z if x == y else Call("multiply", (e, z))
+        case "sigmoid", (Call("negative", (x,)),):  # without care below -700
+            e = Call("exp", (Call("negative", (x,)),))
+            return Call("multiply", (e, Call("reciprocal", (Call("add", (1.0, e)),))))
+        case "sigmoid", (x,) if not isinstance(x, float):
+            return Call("reciprocal", (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),))
+        case "bell", (x,) if not isinstance(x, float):
+            return Call("multiply", (simple("sigmoid", x), simple("sigmoid", simple("negative", x))))
         case _ if all(isinstance(x, float) for x in operands):
             with np.errstate(all="ignore"):
                 return float((getattr(np, word, None) or NUMPY[word])(*operands))
@@ -158,16 +164,54 @@ def simple(word: str, *operands: Expr) -> Expr:
             return Call(word, operands)
 
 
+def select(condition: Array, x: Array, y: Array, out: Array) -> None:
+    """``np.where`` into an array."""
+    out[...] = np.where(condition, x, y)
+
+
+def greatest(x: Array, y: Array, out: Array) -> None:
+    """``np.maximum``, but 0.0 of 0.0 and -0.0, whose sign NumPy leaves to the processor."""
+    np.maximum(x, y, out=out)
+    if y.ndim == 0 and y == 0.0 and not np.signbit(y):
+        np.add(out, 0.0, out)
+    else:
+        np.add(x, y, out, where=(out == 0) & (x == y))
+
+
+def least(x: Array, y: Array, out: Array) -> None:
+    """``np.minimum``, but -0.0 of 0.0 and -0.0."""
+    greatest(np.negative(x), np.negative(y), out)
+    np.negative(out, out)
+
+
+def raised(x: Array, y: Array, out: Array) -> None:
+    """``np.power``, but (-0.0) ** 0.5 is 0.0 and (-inf) ** 0.5 is inf: there NumPy takes the square root."""
+    np.power(x, y, out)
+    if y.ndim == 0 and y == 0.5:
+        np.absolute(out, out, where=x == 0)
+        np.copyto(out, np.inf, where=np.isinf(x))
+
+
+BY_HAND: dict[str, Callable[..., None]] = {
+    "where": select,
+    "maximum": greatest,
+    "minimum": least,
+    "power": raised,
+}
+
+
 def function_of(word: str) -> Callable[..., Any]:
     """The function that a word of the source stands for; one that NumPy lacks runs number by number."""
-    found: Any = getattr(np, word, None)
-    if isinstance(found, np.ufunc) or word in ("dot", "matmul", "einsum"):
-        return getattr(found, "_implementation", found)  # without looking for __array_function__
+    function: Any = getattr(np, word, None)
+    if word in BY_HAND:
+        return BY_HAND[word]
+    if isinstance(function, np.ufunc) or word in ("dot", "matmul", "einsum"):
+        return getattr(function, "_implementation", function)  # without looking for __array_function__
     one_by_one = np.vectorize(NUMPY[word], otypes=[np.float64])
 
     def compute(*args: Array, out: Array) -> None:
         if out.size:
-            out[...] = np.where(args[0] != 0, *args[1:]) if word == "where" else one_by_one(*args)
+            out[...] = one_by_one(*args)
 
     return compute
 

@@ -3,29 +3,71 @@
 The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
 printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
 of a graph are products with a constant 0 or 1, and sums with 0, and what is there already is not made again:
-the third derivative reads what the first two have computed.  What is decided when it is recorded: that an op
-has no derivative where it has no value (log at -1).
+the third derivative reads what the first two have computed.  Nothing is decided while a graph is recorded:
+what ``where`` does not choose contributes 0, and an op without a value (log at -1) has no slope, wherever the
+graph is evaluated.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache, wraps
+from inspect import signature
+from itertools import product
 from operator import is_
-from typing import Any, cast, overload
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from .operators import Scalar, plus, times
-from .scopes import within
+from .ops import defined, where
+from .scopes import FORGET, within
 from .sweeps import check_fresh
-from .value import Form, Value, scalar, toposort
+from .value import Form, Op, Value, describe, plain, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Refuses what is written for JAX's or HIPS's function of the same name, which takes a function."""
+    way_out = f"write y = f(x) with a Value x, then {example}"
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name, parameters = function.__name__, signature(function)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for x in (*args, *kwargs.values()):
+                if callable(x):
+                    raise TypeError(f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}")
+            try:
+                parameters.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{name}: {error}; {way_out}") from None
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def check_direction(ys: Collection[Value], xs: Collection[Value]) -> None:
+    """Raises TypeError if the ys are leaves from which the xs were computed: it is the wrong way round."""
+    leaves = set(ys)
+    if not xs or any(y.form for y in leaves) or not leaves.isdisjoint(xs):
+        return
+    if all(leaves.intersection(toposort(x)) for x in xs):
+        y, x = next(iter(ys)), next(iter(xs))
+        what = f"{describe(y)} is a leaf, and {describe(x)} was computed from it"
+        raise TypeError(f"{what}; give the result first, as in grad(y, x) for y = f(x)")
 
 
 @overload
 def grad(y: Value, xs: Value) -> Value: ...
 @overload
 def grad(y: Value, xs: Iterable[Value]) -> list[Value]: ...
+@of_graphs("grad(y, x)")
 def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
     """∂y/∂xs as Values, one for a Value, a list for several.
 
@@ -43,6 +85,7 @@ def grad(y: Value, xs: Value | Iterable[Value]) -> Value | list[Value]:
     return vjp(y, [xs])[0] if isinstance(xs, Value) else vjp(y, xs)
 
 
+@of_graphs("vjp(y, [x])")
 def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     """seed × ∂y/∂x for every x, by one reverse sweep.
 
@@ -53,21 +96,51 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     targets, seed = values(xs), scalar(seed, "vjp's seed")
     known = Known(targets)
     known.learn(*([seed] if isinstance(seed, Value) else ()))
-    return pulled_back(y, seed, known.learn(y), targets, known)
+    order = known.learn(y)
+    check_direction([y], targets)
+    return pulled_back(y, seed, order, targets, known)
+
+
+class Chosen(NamedTuple):
+    """A flow arrives only where ``where``, or an op like it, takes its operand 1 or 2 by this condition."""
+
+    op: Op
+    condition: Value
+    position: int
+
+
+class Either(NamedTuple):
+    """A flow arrives where all of the first choices hold, or all of the second ones."""
+
+    first: Choices
+    second: Choices
+
+
+Choices: TypeAlias = "tuple[Chosen | Either, ...]"
+
+
+class Flow(NamedTuple):
+    """What flows along an edge, and by which choices it gets there; elsewhere the amount means nothing.
+
+    An op that is not chosen may have an infinite slope or none, and 0 times that is nan.  So the choices are
+    kept beside the amount, and applied where flows meet and where a sweep ends.
+    """
+
+    amount: Scalar
+    choices: Choices = ()
 
 
 def pulled_back(
     y: Value, seed: Scalar, order: Sequence[Value], targets: Sequence[Value], known: Known
 ) -> list[Value]:
     """The reverse sweep from y: seed × ∂y/∂x for every target."""
-    needed, adjoint = set(targets), {y: seed}
+    needed, adjoint = set(targets), {y: Flow(seed)}
     needed.update(z for z in order if any(x in needed for x in z.inner))
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
             if x in needed:
-                flow = known.noted(times(adjoint[z], known.partial(z, i)))
-                adjoint[x] = known.noted(plus(adjoint[x], flow)) if x in adjoint else flow
-    return [as_value(adjoint.get(x, 0.0)) for x in targets]
+                known.add(adjoint, x, known.flow(adjoint[z], z, i))
+    return [as_value(known.total(adjoint.get(x, ZERO))) for x in targets]
 
 
 def as_value(x: Scalar) -> Value:
@@ -87,6 +160,7 @@ def values(xs: Any, by: str = " by") -> list[Value]:
     return targets
 
 
+@of_graphs("jvp(y, {x: 1.0})")
 def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     """Σ ∂y/∂x × tangent of x, by one forward sweep.
 
@@ -97,21 +171,23 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     if not isinstance(tangents, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}")
     directions = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
-    return pushed_forward([y], directions, Known(directions))[0]
+    [tangent] = pushed_forward([y], directions, Known(directions))
+    check_direction([y], directions)
+    return tangent
 
 
 def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
     """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
     known.learn(*[t for t in tangents.values() if isinstance(t, Value)])
-    tangent = dict(tangents)
+    tangent = {x: Flow(t) for x, t in tangents.items()}
     for z in known.learn(*ys):
         for i, x in enumerate(() if z in tangents else z.args):
             if x in tangent:
-                flow = known.noted(times(tangent[x], known.partial(z, i)))
-                tangent[z] = known.noted(plus(tangent[z], flow)) if z in tangent else flow
-    return [as_value(tangent.get(y, 0.0)) for y in ys]
+                known.add(tangent, z, known.flow(tangent[x], z, i))
+    return [as_value(known.total(tangent.get(y, ZERO))) for y in ys]
 
 
+@of_graphs("hvp(y, [x], [1.0])")
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     columns = values(xs)
@@ -121,9 +197,12 @@ def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
         what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
         raise ValueError(f"hvp takes a list with every x once, and one with a number for each; not {what}")
     known = Known(columns)
-    return pushed_forward(pulled_back(y, 1.0, known.learn(y), columns, known), tangents, known)
+    order = known.learn(y)
+    check_direction([y], columns)
+    return pushed_forward(pulled_back(y, 1.0, order, columns, known), tangents, known)
 
 
+@of_graphs("jacobian([y], [x])")
 def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     """A row for every y: its gradient by the xs.
 
@@ -132,11 +211,18 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     [[3.0, 2.0], [1.0, -1.0]]
     """
     columns, outputs = values(xs), values(ys, "")
-    known = Known(columns)
-    known.learn(*outputs)
-    return [pulled_back(y, 1.0, toposort(y), columns, known) for y in outputs]
+    check_direction(outputs, columns)
+    return rows(outputs, columns)
 
 
+def rows(ys: Sequence[Value], xs: Sequence[Value]) -> list[list[Value]]:
+    """The Jacobian of the ys."""
+    known = Known(xs)
+    known.learn(*ys)
+    return [pulled_back(y, 1.0, toposort(y), xs, known) for y in ys]
+
+
+@of_graphs("hessian(y, [x])")
 def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     """The second derivatives of y, a row for every x.
 
@@ -145,7 +231,7 @@ def hessian(y: Value, xs: Iterable[Value]) -> list[list[Value]]:
     [[6.0, 4.0], [4.0, 0.0]]
     """
     columns = values(xs)
-    return jacobian(grad(y, columns), columns)
+    return rows(grad(y, columns), columns)
 
 
 class Known(dict["Value | tuple[Any, ...]", Value]):
@@ -167,12 +253,65 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
                 self.setdefault(spelled(v), v)
         return order
 
-    def partial(self, z: Value, i: int) -> Scalar:
-        """∂z/∂operand i, as a Value if it depends on one."""
+    def flow(self, above: Flow, z: Value, i: int) -> Flow:
+        """What flows on through z, to operand i or, forwards, from it."""
+        op, operands = cast("Form", z.form).op, cast("Any", z.args)
+        amount = self.where_defined(times(above.amount, self.merged(op.partials[i](z, *operands))), z)
+        if not op.selects or i == 0 or len(operands) < 3:
+            return Flow(amount, above.choices)
+        return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
+
+    def few(self, choices: Choices) -> Choices:
+        """The same choices.  Many become one, by a number that is 1 where all hold: deep graphs stay fast."""
+        if len(choices) < MANY:
+            return choices
+        return (Chosen(where, cast("Value", self.masked(1.0, choices)), 1),)
+
+    def where_defined(self, amount: Scalar, z: Value) -> Scalar:
+        """The amount, but nan where z is.  A constant 0 stays one, if z is not nan now, or by a condition."""
         form = cast("Form", z.form)
-        if form.guarded and math.isnan(z.data):
-            return self.noted(z * math.nan)  # which depends on x still, so that all higher orders are nan
-        return self.merged(form.op.partials[i](z, *cast("Any", z.args)))
+        constants = tuple([x for x in z.args if not isinstance(x, Value)])
+        condition = form.op.selects and len(form.inner) > 1
+        if is_zero(amount) and (condition or not math.isnan(z.data)):
+            return 0.0
+        if form.guarded and leaks(form, constants):
+            return self.noted(defined(z, amount))
+        return self.noted(amount)
+
+    def add(self, flows: dict[Value, Flow], x: Value, flow: Flow) -> None:
+        """Adds to what has arrived at x."""
+        if not is_zero(flow.amount):
+            flows[x] = self.both(flows[x], flow) if x in flows else flow
+
+    def both(self, one: Flow, other: Flow) -> Flow:
+        """Two flows as one."""
+        shared = tuple([choice for choice in one.choices if choice in other.choices])
+        first, second = (tuple([c for c in flow.choices if c not in shared]) for flow in (one, other))
+        match first, second:
+            case (Chosen(op, condition, 1),), (Chosen(same, equal, 2),) if (op, condition) == (same, equal):
+                return Flow(self.noted(op(condition, one.amount, other.amount)), shared)
+            case (Chosen(position=2),), (Chosen(position=1),):
+                return self.both(other, one)
+            case _:
+                pass
+        amount = plus(self.masked(one.amount, first), self.masked(other.amount, second))
+        either = (Either(first, second),) if first and second else ()
+        return Flow(self.noted(amount), self.few(shared + either))
+
+    def total(self, flow: Flow) -> Scalar:
+        """The amount where it arrives, else 0."""
+        return self.masked(flow.amount, flow.choices)
+
+    def masked(self, taken: Scalar, choices: Choices, otherwise: Scalar = 0.0) -> Scalar:
+        """The first number where all choices hold, else the second."""
+        for choice in reversed(choices):
+            if isinstance(choice, Either):
+                rest = self.masked(taken, choice.second, otherwise)
+                taken = self.masked(taken, choice.first, rest)
+            else:
+                op, condition, i = choice
+                taken = self.noted(op.choice(condition, i, taken, otherwise))
+        return taken
 
     def merged(self, x: Scalar) -> Scalar:
         """What a partial gave, with known nodes for all that are equal; the leaves it made are numbers."""
@@ -200,6 +339,31 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
             return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
+
+
+ZERO = Flow(0.0)
+MANY = 8
+SIZES = (1e-17, 0.5, 1.5, 1.0, 2.0, 3.0, 10.0, 1e300, math.inf, 0.0)  # at which leaks looks, with either sign
+PROBES = (math.nan, *SIZES, *(-x for x in SIZES))
+
+
+def is_zero(x: Scalar) -> bool:
+    return not isinstance(x, Value) and x == 0
+
+
+@cache
+def leaks(form: Form, constants: tuple[float, ...]) -> bool:
+    """Whether a partial has a value somewhere where the op has none: 1/x does, the slope of log at -2."""
+    for point in product(PROBES, repeat=len(form.inner)):
+        numbers, others = iter(point), iter(constants)
+        places = range(len(form.op.operands))
+        with within(FORGET):
+            operands: Any = [Value(next(numbers)) if i in form.inner else next(others) for i in places]
+            z = form.op(*operands)
+            partials = [form.op.slope(i, z, operands) for i in form.inner]
+        if math.isnan(z.data) and not all(math.isnan(plain(partial)) for partial in partials):
+            return True
+    return False
 
 
 def spelled(v: Value) -> tuple[Any, ...]:

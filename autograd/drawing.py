@@ -10,6 +10,7 @@ table.  Colours are Okabe and Ito's, and never the only sign of anything.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from .ieee import number
-from .notation import NO_XML, TEXT, Edge, Labels, Writer, formula, label_boxes
+from .notation import NO_XML, TEXT, Edge, Labels, Writer, computation, formula, label_boxes, partials
 from .rendering import Engine, LayoutTimeoutError, render, seconds, too_large
 from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
@@ -214,7 +215,7 @@ def draw(
     True
     """
     check_options(roots, style, labels)
-    order, limit = toposort(*roots), seconds(timeout)
+    order, patience = toposort(*roots), seconds(timeout)
     chosen = outermost(order, collapse)
     view, auto = visible(roots, order, chosen, siblings, max_nodes), chosen is not collapse
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
@@ -226,7 +227,7 @@ def draw(
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     drawing = sketch(roots, view, names, text, gradients)
-    drawing.table, drawing.timeout = table(order), limit
+    drawing.table, drawing.timeout = table(order), patience
     if notes:
         drawing.attr(label=roomy("\n".join(notes), 13))
     return drawing
@@ -242,7 +243,7 @@ def visible(
     roots: Sequence[Value], order: Sequence[Value], collapse: Collapse, siblings: int | None, max_nodes: int
 ) -> list[Box]:
     """The boxes of a drawing; ValueError if there are too many."""
-    endless = collapse is None and len(order) > number(max_nodes, "max_nodes")
+    endless = collapse is None and len(order) > limit(max_nodes)
     view = [] if endless else boxes(roots, collapse, siblings)
     check_size(len(view or order), max_nodes)
     return view
@@ -263,8 +264,16 @@ def to_dot(*roots: Value, **options: Any) -> str:
     return draw(*roots, **options).source
 
 
+def limit(most: Any) -> float:
+    """``max_nodes`` as a number, which may be inf."""
+    found = number(most, "max_nodes")
+    if math.isnan(found):
+        raise ValueError("max_nodes=nan is no limit; give a number of nodes, or math.inf")
+    return found
+
+
 def check_size(nodes: int, most: int) -> None:
-    if nodes > number(most, "max_nodes"):
+    if nodes > limit(most):
         what = f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
         way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
         raise ValueError(f"{what}: {way_out}, or raise max_nodes")
@@ -505,11 +514,11 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         with within(None):
             z = v.op(*[symbols.get(x, x) for x in v.args]) if v.op else Value(v.data)
         z.name, name = names[v], TEXT.name(names[v])
-        written, local = formula(z).removeprefix(f"{name} = "), list[str]()
+        told = computation(z) if v.op else formula(z)
+        written, local = told.removeprefix(f"{name} = "), list[str]()
         with suppress(Exception):  # of a partial that is no graph
-            partials = [back for _, back in label_boxes([z], boxes([z]), z.name).edges.values() if back]
             numbers = v.form.local(v.data, *map(plain, v.args)) if v.form else ()
-            for x, *equal in zip(v.inner, partials, map(short, numbers), strict=True):
+            for x, *equal in zip(v.inner, partials(z) if v.op else (), map(short, numbers), strict=True):
                 local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
         rows.append((name, written, short(v), ", ".join(local), grad))

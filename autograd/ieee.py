@@ -5,8 +5,8 @@ it is used all the same; what raises is computed again by NumPy, where the answe
 """
 
 import math
+import numbers
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Number
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -24,12 +24,24 @@ def maximum(x: float, y: float) -> float:
     return x if x > y or x != x else y
 
 
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x)); no number overflows on the way."""
+    return math.exp(min(x, 0.0)) / (1 + math.exp(-abs(x)))
+
+
+def bell(x: float) -> float:
+    """The slope of the sigmoid."""
+    return sigmoid(x) * sigmoid(-x)
+
+
 WORDS: dict[str, Unary | Binary | Ternary] = {
     "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
     "heaviside": lambda x, at_zero: 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x,
     "maximum": maximum,
     "minimum": lambda x, y: -maximum(-x, -y),
     "where": lambda x, y, w: y if x else w,
+    "sigmoid": sigmoid,
+    "bell": bell,
 }
 PYTHON: dict[str, Any] = {**vars(math), **WORDS}  # what a formula may use, by the names that NumPy has too
 
@@ -54,10 +66,16 @@ BOOL: tuple[type[Any], ...] = (bool, np.bool_)
 REAL: tuple[type[Any], ...] = (float, int, np.floating, np.integer)
 INTEGER: tuple[type[Any], ...] = (int, np.integer)
 UNREAL: tuple[type[Any], ...] = (bool, np.timedelta64)
+ROUNDED = (  # float(t) inside of mpmath.diff's function gives the same number for all of its steps
+    "convert it once, with float(...), and differentiate with grad: "
+    "a Value holds a float, in which the tiny steps of mpmath.diff are lost"
+)
 ADVICE: list[tuple[Any, str]] = [
     (BOOL, "write 1.0 or 0.0"),
-    ((complex, np.complexfloating), "take its .real part or its abs(...)"),
-    ((str, bytes, Number), "convert it with float(...)"),
+    ((str, bytes, np.timedelta64), "convert it with float(...)"),
+    (numbers.Real, ROUNDED),
+    (numbers.Complex, "take its .real part or its abs(...)"),
+    (numbers.Number, ROUNDED),  # Decimal
     (np.ndarray, "a Value holds one number: take one element with .item() or [i], or make a Value of each"),
     (Iterable, "a Value holds one number: make one of each element"),
     (object, "convert it to a float first"),

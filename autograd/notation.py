@@ -113,6 +113,14 @@ ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
 CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
 WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
 
+
+def bell(x: Expr) -> Expr:
+    """The slope of the sigmoid, as a product."""
+    return call("sigmoid", x) * call("sigmoid", -x)
+
+
+WORDS["bell"] = bell
+
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
 TEX = str.maketrans({"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"})
@@ -255,6 +263,27 @@ class Writer:
 TEXT = Writer()  # names that look alike in it are told apart
 
 
+class Literal(str):
+    """A name or a number that is gathered with no other, not even with one that reads the same."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class Operands(dict[str, Any]):
+    """The operands of a formula: at every place that reads one it is a Literal of its own.
+
+    Of numbers only 0 and 1 are, which would be left out as terms and factors.
+    """
+
+    def __getitem__(self, operand: str) -> Expr:
+        x = super().__getitem__(operand)
+        if isinstance(x, str):
+            return expr(Literal(x))
+        return expr(Literal(f"{x:g}")) if x in (0.0, 1.0) else expr(x)
+
+
 @dataclass
 class Labels:
     """What a drawing writes: (ahead, back) for edges and roots, and the sums that meet in shared nodes."""
@@ -339,6 +368,17 @@ class Formulas:
         operands: dict[str, Any] = dict(zip(v.op.operands, map(self.of, v.args), strict=True))
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *operands.values())
+        if v.op.selects:
+            return operands["y"]
+        return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
+
+    def computed(self, v: Value) -> Expr:
+        """What v's op computes from its operands, which all have names, without gathering anything."""
+        assert v.op is not None
+        given = [self.names[x] if isinstance(x, Value) else x for x in v.args]
+        operands = Operands(zip(v.op.operands, given, strict=True))
+        if v.op.symbol.isidentifier():
+            return call(v.op.symbol, *[operands[x] for x in operands])
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:
@@ -360,6 +400,15 @@ class Formulas:
     def defined(self) -> list[Value]:
         """The inner nodes with a name of their own."""
         return [v for v in self.names if v.op and v not in self.roots]
+
+    def needed(self, y: Value) -> list[Value]:
+        """Those of them that y's formula mentions, or the formula of another one that is needed."""
+        named, waiting, read = {self.names[v]: v for v in self.defined()}, [y], set[Value]()
+        while waiting:
+            mentioned = {named[name] for name in letters(self.full[waiting.pop()]) if name in named}
+            waiting += mentioned - read
+            read |= mentioned
+        return [v for v in reversed(self.defined()) if v in read]
 
     def backward(self) -> tuple[dict[Edge, Expr], dict[Value, Expr]]:
         """What flows back along every edge, and all that arrives at every Value."""
@@ -386,7 +435,21 @@ class Formulas:
             return expr(f"∂{self.letter(v)}/∂{self.letter(cast('Value', box.args[i]))}")
         with within(None):  # constants as Values, so that log(2) stays log(2)
             args = [x if isinstance(x, Value) else Value(x) for x in box.args]
-            return self.of(op.book[i](*cast("Any", (v, *args))))
+            return self.of(op.slope(i, v, args, book=True))
+
+
+def letters(e: Expr) -> Iterator[str]:
+    """Every name in an expression."""
+    for base, power in chain(*[factors for _, factors in e]):
+        match base:
+            case str():
+                yield base
+            case Expr():
+                yield from letters(base)
+            case _, args:
+                yield from chain(*map(letters, args))
+        if power != ONE:
+            yield from letters(power)
 
 
 def is_same(op: Op, box: Box) -> bool:
@@ -415,8 +478,31 @@ def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> s
     gathered: x·x is printed as x², and x/x as 1.
     """
     write, f = Writer(notation), Formulas([y], readable([y], collapse), drawn=False)
-    lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *reversed(f.defined())]]
+    lines = [write.equation(f.names[v], f.full[v], "aligned") for v in [y, *f.needed(y)]]
     return write.put("whole", write.put("lines").join(lines))
+
+
+def computation(z: Value) -> str:
+    """z = ..., as its op computes it from operands that are leaves: equal ones are not gathered.
+
+    >>> x = Value(0.0, name="x")
+    >>> print(formula(x / x), computation(x / x), computation(x * 0), sep="; ")
+    y = 1; y = x/x; y = x·0
+    """
+    f = Formulas([z], boxes([z]), drawn=False)
+    return TEXT.equation(f.names[z], f.computed(z))
+
+
+def partials(z: Value) -> list[str]:
+    """∂z/∂operand for every Value among the operands, which are leaves; equal ones are not gathered."""
+    assert z.op is not None
+    f = Formulas([z], boxes([z]), drawn=False)
+    with within(None):
+        apart = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
+    f.names[apart] = f.names[z]
+    f.names |= {new: Literal(f.names[old]) for new, old in zip(apart.inner, z.inner, strict=True)}
+    box, writer = boxes([apart])[-1], Writer(short=True)
+    return [writer.sum(f.partial(box, apart, i)) for i, x in enumerate(z.args) if isinstance(x, Value)]
 
 
 def latex(y: Value) -> str:

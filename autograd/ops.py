@@ -4,17 +4,40 @@ z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a
 
 The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead:
 
-    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right
+    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right.  bell is this slope, and its
+                    own slope, -z·tanh(x/2), does not cancel at 0
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
-    power           y·x^(y-1) and z·log(x) are 0·inf at x = 0
+    power           y·x^(y-1) and z·log(x) are 0·inf or inf - inf at x = 0 and at y = 0
 
 power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
-At y = 0 its ∂z/∂x and at x = 0 its ∂z/∂y are constants, by convention, and ∂²z/∂x∂y is 0: not 1/x, nor -inf.
+At x = 0 its derivatives are the limits from x > 0; at x = y = 0, where there is none, they are 0.
 At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
+
+Two ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where x has
+a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
 
-from .value import Op
+from .operators import Scalar
+from .value import Op, Value, varies
+
+
+def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
+    """∂z/∂x = y·x^(y-1) of z = x^y; where both vary, also such that ∂²z/∂x∂y is right at x = 0 and y = 0."""
+    lower = x ** (y - 1)
+    if not varies(y):
+        return where(y, y * lower, 0.0)
+    steep = lower + sqrt(1 - y)  # at x = 0 and y <= 1: like lower, but its slope by y is -inf at y = 1 too
+    at_zero_base = where(step(y - 1), y * lower, where(step(y), steep, -steep))
+    at_zero_exponent = where(absolute(sign(x)) - 1, z - 1, z * (y / x))
+    return given(y, given(x, y * lower, at_zero_base), at_zero_exponent)
+
+
+def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
+    """∂z/∂y = z·log(x) of z = x^y; at x = 0 its limit, such that ∂²z/∂x∂y is -inf for 0 < y <= 1."""
+    at_zero_base = where(step(-y), -z, where(step(y - 1), 0.0, where(y, 0 - sqrt(x), 0.0)))
+    return given(x, z * log(x), at_zero_base)
+
 
 # fmt: off
 #                name          symbol    formula     partials: ∂z/∂x, ∂z/∂y, ∂z/∂w                    domain
@@ -37,21 +60,26 @@ step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,)
 relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
-sigmoid    = Op("sigmoid",    "sigmoid", "exp(minimum(x, 0.0)) / (1 + exp(-fabs(x)))",
-                (lambda z, x: z * sigmoid(-x),), book=(lambda z, x: z * (1 - z),))
+sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)",
+                (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
+bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),))
 tanh       = Op("tanh",       "tanh",   "tanh(x)",
-                (lambda z, x: 4 * sigmoid(2 * x) * sigmoid(-(2 * x)),), book=(lambda z, x: 1 - z * z,))
+                (lambda z, x: 4 * bell(2 * x),), book=(lambda z, x: 1 - z * z,))
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
-power      = Op("power",      "^",      "pow(x, y)",
-                (lambda z, x, y: where(y, y * x ** (y - 1), 0.0),
-                 lambda z, x, y: where(x, z * log(x), where(step(-y), -z, 0.0))),
+power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),
                 "x > 0 or (y % 1 == 0 if x else y >= 0)",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
 maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))
 minimum    = Op("minimum",    "min",    "minimum(x, y)",
                 (lambda z, x, y: 0.5 * (1 - sign(x - y)), lambda z, x, y: 0.5 * (1 + sign(x - y))))
-where      = Op("where",      "where",  "where(x, y, w)",  # y where x is not 0, else w
-                (lambda z, x, y, w: 0.0, lambda z, x, y, w: where(x, 1.0, 0.0),
-                 lambda z, x, y, w: where(x, 0.0, 1.0)), selects=True)
+where      = Op("where",      "where",  "y if x else w",  # y where x is not 0
+                (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
+given      = Op("given",      "given:",  "y if x else w",  # the same; formulas print y
+                (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
+defined    = Op("defined",    "defined:", "y if x == x else nan",  # y where x is not nan
+                (lambda z, x, y: 0.0, lambda z, x, y: 1.0), "x == x", selects=True)
+# fmt: on
+
+__all__ = [name for name, op in globals().items() if isinstance(op, Op)]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -18,19 +18,24 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from textwrap import indent
 from threading import RLock
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
+from .forking import after_fork
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
+from .tables import TABLE, columns, floats
 from .value import Value, describe, toposort
 
+Mask: TypeAlias = NDArray[np.bool_]
 ROW = np.zeros((1, 0))  # the table of a program without inputs
+FEW = 4  # names that are shown
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 
 
@@ -48,6 +53,12 @@ def compile(
     array([ 1., 25.])
     >>> program.value_and_grad([[1.0], [3.0]])
     (13.0, array([16.]))
+    >>> S, K = Value(1.0, "S"), Value(1.0, "K")
+    >>> compile(S - 2 * K, [S, K])({"K": [1, 2], "S": [10, 20]})
+    array([ 8., 16.])
+
+    Sums of products are rounded in another order than the engine's.  Where a kink is met exactly, as by
+    relu(a*x - a*y) at x = y, it may be decided otherwise, and a gradient is 1.0 where the engine has 0.0.
 
     Raises ValueError for an input or parameter that an op made or that is named twice, TypeError for what is
     no Value.
@@ -78,34 +89,67 @@ def listed(given: Any, what: str) -> list[Value]:
     return values
 
 
+PAUSED = list[str]()  # what a thread of this process has paused
+PROGRAMS = WeakSet["Program"]()
+
+
+def renew() -> None:
+    """In a forked process: what only threads of its parent could have given back."""
+    for program in PROGRAMS:
+        program.renew()
+    resume(bool(PAUSED))
+
+
+after_fork(renew)
+
+
 @contextmanager
 def no_collecting() -> Generator[None]:
     """A block without the garbage collector, which would look through all that is made, again and again."""
     enabled = gc.isenabled()
-    gc.disable()
     try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        try:
+            pause(enabled)
+            yield
+        finally:
+            resume(enabled)
+    finally:  # once more: an interrupt may come before any line
+        resume(enabled)
+
+
+def pause(enabled: bool) -> None:
+    if enabled:
+        PAUSED.append("collector")
+        gc.disable()
+
+
+def resume(enabled: bool) -> None:
+    if enabled:
+        gc.enable()
+        PAUSED.clear()
 
 
 class Program:
     """What ``compile`` gives: the outputs for all rows of a table, and their gradients.
 
+    A table is an array, a list of rows, or has names: a data frame, a dict of columns, an array with fields.
+    Where the inputs have names too, they decide which columns are read; otherwise the order does.  True is
+    1.0.  Raises ValueError for a column that is missing, or that holds no numbers.
+
     ``source`` is the code that it runs.  ``theta``, the parameters' numbers as one array in the order of
     ``parameters``, is read from the Values and written to them; the methods take another theta without
-    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine, so
-    that inf, nan and the saturation rule are as in ``backward``; what overflows on the way only (a sigmoid
-    below 1e-307) is rounded to 0.  A Program pickles, and is then compiled again.
+    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine's
+    rules, so that inf, nan and the saturation rule are as in ``backward`` from the sum of the outputs times
+    their seeds; an output that is nan since an input is stays as it is.  What overflows on the way only (a
+    sigmoid below 1e-307) is rounded to 0.  A Program pickles, and is then compiled again.
     """
 
     def __init__(
         self, outputs: list[Value], inputs: list[Value], parameters: list[Value], many: bool
     ) -> None:
-        self.inputs, self.parameters, self.many, self.lock = inputs, parameters, many, RLock()
-        self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
-        self.quiet.run(np.seterr, all="ignore")
+        self.inputs, self.parameters, self.many = inputs, parameters, many
+        self.renew()
+        PROGRAMS.add(self)
         self.bound, self.codes = lru_cache(8)(self.bind), dict[bool, Emitter | None]()
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
@@ -115,6 +159,21 @@ class Program:
             self.roots = [place[y] for y in outputs]
             self.leaves = [leaves[v] for v in parameters], [leaves[v] for v in inputs]
             self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
+
+    def renew(self) -> None:
+        """Makes a lock that nobody holds, and a context that nobody has entered."""
+        self.lock = RLock()
+        self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
+        self.quiet.run(np.seterr, all="ignore")
+
+    def __repr__(self) -> str:
+        """What it computes of what; and row by row, if that is known, instead of many rows by NumPy."""
+        inputs = counted(len(self.inputs), "input") + shown(self.inputs)
+        leaves = f"{inputs} and {counted(len(self.parameters), 'parameter')}"
+        by_row = len(self.groups) > MOST or self.codes.get(False, self) is None
+        way = "row by row" if by_row else f"by NumPy in {counted(len(self.groups), 'group')}"
+        nodes = counted(len(self.rowwise.order), "node")
+        return f"<Program: {counted(len(self.roots), 'output')} of {leaves}; {nodes}, {way}>"
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
         copy = self.rowwise.copy()
@@ -165,7 +224,8 @@ class Program:
         """
         rows = self.rows(X)
         back = np.zeros(rows.shape)
-        return self.run(rows, theta, self.seeds(seed, len(rows)), back)[1], back
+        gradient = self.run(rows, theta, self.seeds(seed, len(rows)), back)[1]
+        return gradient, back + 0.0  # no -0.0: the engine adds to 0.0
 
     @cached_property
     def layout(self) -> Layout:
@@ -212,12 +272,13 @@ class Program:
         theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
         out = np.empty((len(rows), len(self.roots)))
         with self.lock:
-            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back).copy()
+            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back) + 0.0
 
     def sweep(self, theta: Array, *block: Array) -> Array:
         """The same for rows, seeds, outputs and gradients, in blocks that fit into the cache.
 
-        Rows that leave the finite numbers are left to the engine.
+        Rows that leave the finite numbers are left to ``rowwise``.  An output that is nan since an input is
+        stays as it is.
         """
         (rows, seeds, out, back), n = block, len(block[0])
         if n > self.block:
@@ -229,20 +290,33 @@ class Program:
         gradient = bound.run(theta, *block)
         if finite(gradient, out) and (not back.size or finite(back)):
             return gradient
-        bad = bound.bad()
+        if seeds.shape[1]:
+            bad, gradient = self.without(bound.bad(), bound, theta, *block)
+        else:
+            came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
+            bad = ~(np.isfinite(out) | came_in).all(axis=1)
+        return gradient + self.rowwise.careful(np.flatnonzero(bad).tolist(), theta, *block)
+
+    def without(
+        self, bad: Mask, bound: Bound, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+    ) -> tuple[Mask, Array]:
+        """Which rows are bad, and the gradient of the others; all are, if what they share is not finite."""
         if not bad.all():
             some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
             gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
-            if finite(gradient):  # else what is the same for all rows is not finite either
-                return gradient + self.rowwise.run(np.flatnonzero(bad), theta, *block)
-        return self.rowwise.run(range(n), theta, *block)
+            if finite(gradient):
+                return bad, gradient
+        return np.ones_like(bad), np.zeros(len(theta))
 
     def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
         width = len(self.inputs)
-        table = ROW if X is None and not width else floats(X, "X")
-        if table.ndim == width == 1 and (len(table) or isinstance(X, np.ndarray)):
-            table = table[:, None]
+        if X is None and not width:
+            return ROW
+        named = columns(X, "X", [v.name for v in self.inputs])
+        table = floats(X, "X", kinds=TABLE) if named is None else named
+        if table.ndim == 1 and (width == 1 or not len(table)):  # a number a row, or no rows at all
+            table = table.reshape(len(table), width)
         if table.ndim != 2 or table.shape[1] != width:
             raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}")
         return table
@@ -253,17 +327,16 @@ class Program:
         return np.broadcast_to(array.reshape(shape) if array.ndim else array, shape)
 
 
-def floats(data: Any, name: str, *shapes: tuple[int, ...]) -> Array:
-    """Numbers as an array of floats in one of the shapes, without a copy where it is one, or a ValueError."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
-    if array.dtype.kind not in "fiu" or isinstance(data, np.ma.MaskedArray):
-        raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
-    if shapes and array.shape not in shapes:
-        raise ValueError(f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}")
-    return array if array.dtype == np.float64 else array.astype(np.float64)
+def counted(n: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{n:,} {what}{'s' * (n != 1)}" if n else f"no {what}s"
+
+
+def shown(values: Sequence[Value]) -> str:
+    """The first few names, in parentheses."""
+    names = [v.name if v.name.isprintable() else repr(v.name) for v in values[:FEW] if v.name]
+    names += ["…"] * (len(values) > FEW)
+    return f" ({', '.join(names)})" if names else ""
 
 
 def finite(*arrays: Array) -> bool:
@@ -334,7 +407,7 @@ class Bound:
             back[:, places] = adjoints.T
         return self.gradient
 
-    def bad(self) -> NDArray[np.bool_]:
+    def bad(self) -> Mask:
         """The rows that left the finite numbers in any array; all, if there is none."""
         varying = [array for array in self.arrays.values() if array.ndim == 2]
         good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)

@@ -2,7 +2,8 @@
 
 The graph becomes one straight line of source, 20 times faster than the engine.  Formulas and partials are
 the op table's own text, and contributions are added in the engine's order, so every number is the eager one,
-bit for bit.  What raises or is not finite goes to a copy of the graph and the engine itself.
+bit for bit.  What raises or has a nan among its gradients goes to a copy of the graph and the engine itself,
+or, if there are many such rows, to ``columnwise``.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache, cached_property
+from itertools import chain
 from keyword import iskeyword
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .arrays import Array
+from .columnwise import Columnwise
 from .ieee import ERRORS, PYTHON
-from .sweeps import zero_grad
-from .value import Form, Value, toposort
+from .sweeps import entries
+from .value import Form, Value, plain, toposort
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
+FEW = 8  # rows that are not finite, which the engine computes one by one
+Result: TypeAlias = (
+    "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
+)
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
 
 
@@ -59,17 +66,33 @@ class Rowwise:
         return found
 
     @cached_property
-    def source(self) -> str:
-        """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
-        names, lines = self.names, ["def sweep(row, theta, seeds):"]
+    def reads(self) -> Array:
+        """A row for every input: 1 for the outputs that depend on it, 0 for the others."""
+        bits = {x: 1 << i for i, x in enumerate(self.inputs)}
+        for v in self.order:
+            for x in v.inner:
+                bits[v] = bits.get(v, 0) | bits.get(x, 0)
+        depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
+        return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
+
+    @cached_property
+    def values(self) -> list[str]:
+        """A line for every Value, operands before results."""
+        lines = list[str]()
         for name, leaves in (("row", self.inputs), ("theta", self.parameters)):
             lines += [f"    {self.listed(leaves)} = {name}"] * bool(leaves)
         for v in self.order:
             if v not in self.leaves:
                 text = self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])
-                lines.append(f"    {names[v]} = {text}")
+                lines.append(f"    {self.names[v]} = {text}")
+        return lines
+
+    @cached_property
+    def source(self) -> str:
+        """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
+        head, result = "def sweep(row, theta, seeds):", f"    return {self.listed(self.outputs)}, "
         gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
-        return "\n".join([*lines, *self.adjoints(), f"    return {self.listed(self.outputs)}, {gradients}"])
+        return "\n".join([head, *self.values, *self.adjoints(), result + gradients])
 
     def listed(self, values: Sequence[Value], prefix: str = "") -> str:
         return "[" + ", ".join(prefix + self.names[v] for v in values) + "]"
@@ -99,9 +122,13 @@ class Rowwise:
 
     @cached_property
     def sweep(self) -> Callable[..., Any]:
-        space: dict[str, Any] = {}
-        exec(self.source, dict(SPACE), space)  # noqa: S102  the op table's own text
-        return space["sweep"]
+        return written(self.source, "sweep")
+
+    @cached_property
+    def forward(self) -> Callable[..., Any]:
+        """``forward(row, theta)`` gives the outputs alone."""
+        lines = ["def forward(row, theta):", *self.values, f"    return {self.listed(self.outputs)}"]
+        return written("\n".join(lines), "forward")
 
     def copy(self) -> Rowwise:
         """The graph once more, with numbers of its own."""
@@ -115,32 +142,86 @@ class Rowwise:
 
     twin = cached_property(copy)  # for the engine to assign to
 
-    def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """The outputs, and the gradients by parameters and by inputs, by ``backward``."""
+    @cached_property
+    def columnwise(self) -> Columnwise:
+        """The graph for many rows that are not finite."""
+        return Columnwise(self.outputs, (self.inputs, self.parameters), self.order, self.constants)
+
+    def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Result:
+        """The outputs, and from a seed for each the gradients by parameters and by inputs, in one sweep."""
         for v, x in zip(self.leaves, [*row, *theta], strict=True):
             v.data = x
-        out = [y.forward().data for y in self.outputs]
-        zero_grad(*self.leaves)
-        for y, s in zip(self.outputs, seed, strict=True):
-            y.backward(s)
-        return out, [v.grad for v in self.parameters], [v.grad for v in self.inputs]
+        for v in self.order:
+            if v.form:
+                v._data = v.form.op.evaluate(*map(plain, v.args))  # pyright: ignore[reportPrivateUsage]
+        if seed:
+            self.pull(seed)
+        by_theta, by_inputs = ([v.grad for v in part] for part in (self.parameters, self.inputs))
+        return [y.data for y in self.outputs], by_theta, by_inputs
 
-    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Any:
-        """The same by the straight line, where that is finite."""
+    def pull(self, seed: list[float]) -> None:
+        """``backward`` from all outputs at once."""
+        self.begin(seed)
+        for v in reversed(self.order):
+            if v.form:
+                v.form.pull(v)
+        if any(v.grad != v.grad for v in self.leaves):
+            adjoint = self.begin(seed)
+            for step in entries(self.order, adjoint):
+                step.operand.grad += step.contribution
+
+    def begin(self, seed: list[float]) -> dict[Value, float]:
+        """Sets every grad to 0, the outputs' to their seeds."""
+        for v in chain(self.leaves, self.order):
+            v.grad = 0.0
+        for y, s in zip(self.outputs, seed, strict=True):
+            y.grad += s
+        return {y: y.grad for y in self.outputs}
+
+    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Result:
+        """The same as by the engine, by the straight line where that can do it."""
+        return self.by_line(row, theta, seed) or self.twin.by_engine(row, theta, seed)
+
+    def by_line(self, row: list[float], theta: list[float], seed: list[float]) -> Result | None:
+        """The same by the straight line; None if it raises, or for a nan that the ledger may know better."""
         if len(self.order) <= MOST:
             with suppress(*ERRORS):
-                found: Any = self.sweep(row, theta, seed)
-                if all(math.isfinite(x) for part in found for x in part):
+                found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
+                if all(x == x for gradient in found[1:] for x in gradient):
                     return found
-        return self.twin.by_engine(row, theta, seed)
+        return None
 
     def run(self, at: Iterable[int], theta: Array, *block: Array) -> Array:
         """For some rows: writes outputs and gradients by the inputs, adds up those by the parameters."""
+        return self.each(at, self.by_line, theta, *block)
+
+    def careful(self, at: Sequence[int], theta: Array, *block: Array) -> Array:
+        """The same where the straight line cannot do it."""
+        if len(at) > FEW:
+            return self.columnwise.run(at, theta, *block)
+        return self.each(at, self.twin.by_engine, theta, *block) if len(at) else np.zeros(len(theta))
+
+    def each(
+        self, at: Iterable[int], compute: Callable[..., Result | None], theta: Array, *block: Array
+    ) -> Array:
+        """The same, row by row; what is not computed is left for care."""
         (rows, seeds, out, back), gradient, numbers = block, np.zeros(len(theta)), theta.tolist()
+        left = list[int]()
         for i in at:
-            seed = seeds[i].tolist() or [0.0] * len(self.outputs)
-            out[i], by_theta, by_inputs = self.gradient(rows[i].tolist(), numbers, seed)
-            gradient += by_theta
+            found = compute(rows[i].tolist(), numbers, seeds[i].tolist())
+            if found is None:
+                left.append(i)
+                continue
+            out[i], by_theta, by_inputs = found
+            if seeds.shape[1]:
+                gradient += by_theta
             if back.shape[1]:  # else they are not wanted, and this may be a view of the caller's table
                 back[i] = by_inputs
-        return gradient
+        return gradient + self.careful(left, theta, *block) if left else gradient
+
+
+def written(source: str, name: str) -> Callable[..., Any]:
+    """The function of this name in the source."""
+    space: dict[str, Any] = {}
+    exec(source, dict(SPACE), space)  # noqa: S102  the op table's own text
+    return space[name]

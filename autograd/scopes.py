@@ -12,6 +12,8 @@ from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, TypeAlias, TypeVar, overload
 
+from .names import check_name
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -21,9 +23,8 @@ class Scope:
     __slots__ = ("name", "parent")
 
     def __init__(self, name: str, parent: Scope | None = None) -> None:
+        check_name(name, "a composite")
         self.name, self.parent = name, parent
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a composite's name is a str, not {type(name).__name__}; write name=str(...)")
 
     def __repr__(self) -> str:
         return "/".join(scope.name for scope in self.path())
@@ -44,11 +45,15 @@ SCOPE: ContextVar[Scope | None] = ContextVar("scope", default=None)
 @contextmanager
 def within(scope: Scope | None) -> Generator[None]:
     """What is recorded in this block belongs to the given scope."""
-    token = SCOPE.set(scope)
+    before = SCOPE.get()
     try:
-        yield
-    finally:
-        SCOPE.reset(token)
+        try:
+            SCOPE.set(scope)
+            yield
+        finally:
+            SCOPE.set(before)
+    finally:  # once more: an interrupt may come before any line
+        SCOPE.set(before)
 
 
 def no_grad() -> Any:
@@ -93,6 +98,7 @@ def composite(function: Any = None, /, *, name: str = "") -> Any:
     if not callable(function):
         raise TypeError(f"composite marks a function; write @composite(name={function!r})")
     name = name or getattr(function, "__name__", type(function).__name__)
+    check_name(name, "a composite")
     if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
         what = f"composite cannot mark the generator function {name}"
         raise TypeError(f"{what}, whose body runs after the call; let it return a list")

@@ -10,15 +10,17 @@ keeps the time at which it was computed, and with an operand younger than itself
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from threading import RLock
 from typing import Any, NamedTuple
 
 from . import value as engine  # for its clock, which moves
+from .forking import after_fork
 from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
 
 LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+after_fork(lambda: globals().update(LOCK=RLock()))
 
 
 class StaleGraphError(RuntimeError):
@@ -134,8 +136,7 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
             raise StaleGraphError(f"{describe(late)} changed while the ledger was read; begin a new ledger")
         upstream = adjoint.get(z, 0.0)
         for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
-            saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
-            dead = z not in adjoint or (local == 0 and (z.form.op.selects or saturated))
+            dead = z not in adjoint or is_dead(z, x, local, upstream, flat_at)
             contribution = 0.0 if dead else upstream * local
             if not dead:
                 adjoint[x] = adjoint.get(x, 0.0) + contribution
@@ -151,3 +152,9 @@ def overflows(order: Sequence[Value]) -> set[Value]:
             if infinite <= found and (infinite or not z.op or z.op.defined(*map(plain, z.args))):
                 found.add(z)
     return found
+
+
+def is_dead(z: Value, x: Value, local: float, upstream: float, flat_at: Collection[Value]) -> bool:
+    """Whether the edge from z to its operand x contributes 0, whatever flows in."""
+    saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
+    return local == 0 and (saturated or (z.op is not None and z.op.selects))

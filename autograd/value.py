@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from textwrap import indent
 from typing import Any, NoReturn, TypeVar, cast
 
 from .ieee import ADVICE, BOOL, ERRORS, PYTHON, Real, evaluator, number
+from .names import one_name
 from .operators import OPERATORS, OPS, Partials, Scalar, check_line
 from .scopes import FORGET, SCOPE, within
 
 T = TypeVar("T")
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+NAMELESS = ""
+OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
 RECORD = """
@@ -75,7 +78,8 @@ class Op:
     operand, ∂z/∂operand written in ops, so that it can be differentiated, printed and compiled as well.
     ``domain``, a formula too, says where z is defined and finite; "" means everywhere.  ``book`` has the
     partials as books print them, where those look different.  ``selects`` marks an op whose first operand
-    chooses among the others: what it does not choose gets no gradient.
+    chooses among the others: its partials are those of what it chooses; what it does not choose gets no
+    gradient.
 
     >>> from autograd import Op, Value, reciprocal
     >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -131,12 +135,25 @@ class Op:
         inner = tuple([isinstance(x, Value) for x in operands])
         if not any(inner):
             return self.evaluate(*operands)
-        if self.selects and not inner[0]:
-            chosen = operands[1] if operands[0] != 0 else operands[2]
+        if self.selects and not inner[0] and len(operands) > 2:
+            chosen = operands[1] if self.evaluate(operands[0], 1.0, 0.0) else operands[2]
             keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
             return chosen if keep else Value(plain(chosen))
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
         return form.record(*operands)
+
+    def slope(self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False) -> Scalar:
+        """∂z/∂operand i in ops; 0 where an op that selects does not take this operand."""
+        partial = (self.book if book else self.partials)[i](z, *cast("Any", operands))
+        if not self.selects or i == 0:
+            return partial
+        return self.choice(operands[0], i, partial)
+
+    def choice(self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0) -> Value:
+        """One number where an op that selects takes operand i, and another one where it does not."""
+        operands = [otherwise] * len(self.operands[1:])
+        operands[i - 1] = taken
+        return self(condition, *operands)
 
     def text(self, *operands: str) -> str:
         """The formula with its operands filled in."""
@@ -171,13 +188,15 @@ class Form:
         above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
         if above != below:
             raise TypeError(f"a partial of {self.op.name} asks for data (>, .data); use where(step(x), ...)")
-        return [f"{text} if {z} == {z} else nan" if self.guarded else text for text in above]
+        return [f"({text}) if {z} == {z} else nan" if self.guarded else text for text in above]
 
     def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
         """The partials as text, found by applying them to names."""
-        texts = {Value(at): name for name in (z, *operands)}
+        varying = [z, *(operands[i] for i in self.inner)]
+        texts = {(Value if name in varying else Constant)(at): name for name in (z, *operands)}
         with within(None):
-            partials = [self.op.partials[i](*cast("Any", texts)) for i in self.inner]
+            node, *args = texts
+            partials = [self.op.slope(i, node, args) for i in self.inner]
 
         def text(x: Scalar) -> str:
             return texts[x] if isinstance(x, Value) else repr(float(x))
@@ -218,24 +237,44 @@ class Value:
     ``data`` is an int, a float or a NumPy scalar (TypeError for anything else), kept as a Python float; IEEE
     754 throughout: inf and nan, no exceptions.  A leaf's data may be assigned; graphs built from it refuse to
     differentiate until ``forward()``.  Values are ordered by data, but equal (and hashed) by identity.
+    ``label`` is micrograd's word for the name; its ``_op`` and ``_children`` are refused: ops record them.
+    NumPy's functions, as np.exp, record the op of their name.
     """
 
-    __array_ufunc__ = None  # NumPy's scalars and arrays leave the operation to us
     __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
-    name: str = ""
+    _name: str = NAMELESS
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
 
-    def __init__(self, data: Real, name: str = "") -> None:
+    def __init__(
+        self, data: Real, name: str = NAMELESS, _op: None = None, label: str = NAMELESS,
+        _children: None = None,
+    ) -> None:  # fmt: skip
+        if _op is not None or _children is not None:
+            raise TypeError(f"Value(data, name) is a leaf; an op records its operands: {OWN_OP}")
         self.form: Form | None = None
         self.scope = None if (scope := SCOPE.get()) is FORGET else scope
         self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
         self._x: Value | float | None = None
         self._y: Value | float | None = None
         self._w: Value | float | None = None
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a Value's name is a str, not {type(name).__name__}")
-        if name:
-            self.name = name
+        if name is not NAMELESS or label is not NAMELESS:
+            self._name = one_name(name, label)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._backward is not Value._backward:
+            raise TypeError(f"{cls.__name__}: gradients come from ops alone, not from _backward; {OWN_OP}")
+
+    @property
+    def name(self) -> str:
+        """What pictures and formulas call it; also ``label``."""
+        return self._name
+
+    @name.setter
+    def name(self, text: str) -> None:
+        self._name = one_name(text)
+
+    label = name
 
     @property
     def data(self) -> float:
@@ -381,8 +420,42 @@ class Value:
         """The op's symbol, as micrograd's notebooks print it."""
         return self.op.symbol if self.op else ""
 
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """Adds to the operands' grad what flows to them from this node's: a step of ``backward`` by hand."""
+        from .pulling import pull_node
+
+        return partial(pull_node, self)
+
+    @_backward.setter
+    def _backward(self, function: object) -> NoReturn:
+        raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .ufuncs import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .ufuncs import call_function
+
+        return call_function(func, args, kwargs)
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        for name, x in attributes.items():  # version 0.5 kept the name as one of them
+            setattr(self, name, x)
+
     def __float__(self) -> NoReturn:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+
+
+class Constant(Value):
+    """A plain number among the operands, while the text of a partial is traced."""
+
+
+def varies(x: Scalar) -> bool:
+    """Whether an operand of a partial is a Value of the graph, not a plain number."""
+    return isinstance(x, Value) and not isinstance(x, Constant)
 
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))

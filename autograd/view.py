@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import index
+from typing import Any
 
 from .scopes import Collapse, Scope
 from .value import Value, postorder, toposort
@@ -50,8 +51,17 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
         box = Box(scope, group.name, members, values, args, [x for x in outside if x in hidden])
         at |= dict.fromkeys(members, box)
     if siblings is not None:
-        at |= merged(dict.fromkeys(at.values()), index(siblings))
+        at |= merged(dict.fromkeys(at.values()), whole(siblings))
     return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
+
+
+def whole(siblings: Any) -> int:
+    """How many siblings stand alone."""
+    try:
+        return index(siblings)
+    except TypeError:
+        what = f"siblings={siblings!r:.60} is no whole number of composites that stand alone"
+        raise TypeError(f"{what}; give one such as 3, or None for all of them") from None
 
 
 def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], bool]:

@@ -12,23 +12,20 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
 
-from autograd import Value, compile, locate_nonfinite, no_grad, record_lines, zero_grad
+from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
 from autograd.ieee import number
 from autograd.scopes import within
+from autograd.tables import MASKED, TABLE, columns, masked
 from autograd.value import plain
 
-from .losses import LOSSES, ClassLoss, Loss, nested, row_of
+from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
-Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a batch's rows
-FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
+from .recording import Array, Compiled, Gradient, Way, assign
 
 
 @dataclass(frozen=True)
@@ -155,6 +152,37 @@ class Training:
             history.metrics.setdefault(name, []).append(value)
         history.loss.append(total / n)
 
+    def train(self, start: Callable[[], Way], bar: Any, size: int, shuffle: bool, history: History) -> None:
+        """All epochs, until the loss is no longer finite."""
+        epoch = 0
+        try:
+            with within(None):  # also where the caller records nothing
+                self.way = start()
+                for epoch in bar:
+                    self.epoch(epoch, size, shuffle, history)
+                    if not bar.disable:
+                        bar.set_postfix(loss=history.loss[-1], refresh=False)
+                self.check_end()
+        except FloatingPointError as error:
+            self.theta = self.finite
+            history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
+            text = f"training stopped: {history.stopped}; try a smaller rate"
+            warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+    def interrupted(self, history: History) -> None:
+        """Says so in the history, which has whole epochs only."""
+        done = len(history.loss)
+        history.stopped = history.stopped or f"interrupted in epoch {done}"
+        for curve in history.metrics.values():
+            del curve[done:]
+
+    def finish(self, bar: Any, history: History) -> History:
+        """Leaves the parameters of the last step, and no gradients."""
+        bar.close()
+        assign(self.parameters, self.theta)
+        zero_grad(*self.parameters)
+        return history
+
     def step(self, loss: float, gradient: Array, epoch: int, batch: Sequence[int]) -> None:
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss}{self.culprit(batch)}")
@@ -188,57 +216,21 @@ class Training:
             raise FloatingPointError(f"the loss is {loss} at the end{self.culprit(range(len(self.rows)))}")
         if isinstance(self.loss, Loss):
             self.loss.pairs(outputs(), self.targets)
-        if self.way != self.eager and (why := self.difference(self.way)):
+        if isinstance(self.way, Compiled) and (why := self.way.difference()):
             text = f"the model is no longer what was recorded; train it with engine='eager': {why}"
-            warnings.warn(text, RuntimeWarning, stacklevel=3)
+            warnings.warn(text, RuntimeWarning, stacklevel=4)
 
     def fastest(self) -> Way:
         """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
         try:
-            way = compiled(self)
-            why = self.difference(way)
+            way = Compiled(self)
+            why = way.difference()
             if not why:
                 return way
         except Exception as error:  # the user's own model and loss are given Values for the numbers of a row
             why = f"its graph cannot be recorded ({error})"
-        warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=3)
+        warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=4)
         return self.eager
-
-    def difference(self, way: Way) -> str:
-        """Where a way parts from the scalar graph, on a few rows: one of each target, and any others."""
-        unlike = np.unique(self.targets, axis=0, return_index=True)[1][:FEW]
-        others = np.random.default_rng(0).permutation(len(self.rows))[:FEW]
-        batch = np.unique([*unlike, *others]).tolist()
-        why = self.apart(way, batch)
-        return why and next(filter(None, (self.apart(way, [i]) for i in batch)), why)
-
-    def apart(self, way: Way, batch: list[int]) -> str:
-        (ours, d_ours, _), (true, d_true, _) = way(batch), self.eager(batch)
-        same = np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True)
-        if same and np.allclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True):
-            return ""
-        rows = ", ".join(map(str, batch))
-        return f"row {rows} has the loss {true}, recorded {ours}; use where(step(v), a, b) instead of if"
-
-
-def compiled(run: Training) -> Way:
-    """A program for all rows at once, recorded from the first one."""
-    classes, listed = isinstance(run.loss, ClassLoss), isinstance(run.targets[0], list)
-    row = [Value(x) for x in row_of(run.rows[0])]
-    output = run.model(row if isinstance(run.rows[0], list) else row[0])
-    outputs = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
-    wanted = [run.loss.shares(t, len(outputs)) if classes else row_of(t) for t in run.targets]
-    target = [Value(t) for t in wanted[0]]
-    loss = run.loss(output, target if classes or listed else target[0])
-    program = compile(loss, [*row, *target], run.parameters)
-    predictor = compile(outputs, row, run.parameters)
-    table, width = np.column_stack([np.array(run.rows), np.array(wanted)]), len(row)
-
-    def way(batch: Sequence[int]) -> Gradient:
-        theta, rows = run.theta, table if len(batch) == len(table) else table[batch]
-        return *program.value_and_grad(rows, theta), lambda: predictor(table[batch, :width], theta).tolist()
-
-    return way
 
 
 def fit(
@@ -248,7 +240,8 @@ def fit(
 ) -> History:  # fmt: skip
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
 
-    ``X`` and ``y`` have a row, or a number, for every sample.  ``loss`` is a name, one of nn's losses, or a
+    ``X`` and ``y`` have a row, or a number, for every sample; a data frame's columns are taken in its order,
+    and True is 1.0.  ``loss`` is a name, one of nn's losses, or a
     function of what the model gives for a row and its target.  Without ``batch_size`` a step sees all rows;
     ``shuffle`` takes them in a new order every epoch, by Python's ``random``.  ``metrics`` are "accuracy" or
     functions of the lists of predictions and targets.  ``progress`` shows a bar; None: where one can be seen.
@@ -261,7 +254,7 @@ def fit(
     >>> fit(MLP(1, [1]), [0, 1, 2], [1, 3, 5], loss="mse", optimizer=SGD(0.3), epochs=50).loss[-1] < 1e-6
     True
     """
-    run, history, epoch = Training(model, X, y, loss, optimizer, metrics), History(), 0
+    run, history = Training(model, X, y, loss, optimizer, metrics), History()
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
     start = chosen("engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager})
     kernel: Any = sys.modules.get("ipykernel.kernelapp")
@@ -269,26 +262,14 @@ def fit(
     shown = seen if progress is None else progress
     bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
     try:
-        with within(None):  # also where the caller records nothing
-            run.way = start()
-            for epoch in bar:
-                run.epoch(epoch, size, shuffle, history)
-                if shown:
-                    bar.set_postfix(loss=history.loss[-1], refresh=False)
-            run.check_end()
-    except KeyboardInterrupt:
-        history.stopped = f"interrupted in epoch {epoch}"
-    except FloatingPointError as error:
-        run.theta = run.finite
-        history.stopped = f"in epoch {epoch} {error}; the parameters are those of the last finite loss"
-        warnings.warn(
-            f"training stopped: {history.stopped}; try a smaller rate", RuntimeWarning, stacklevel=2
-        )
-    finally:
-        bar.close()
-        assign(run.parameters, run.theta)
-        zero_grad(*run.parameters)
-    return history
+        run.train(start, bar, size, shuffle, history)
+        return run.finish(bar, history)
+    except KeyboardInterrupt:  # wherever it came, in the last lines too
+        run.interrupted(history)
+        return run.finish(bar, history)
+    except BaseException:
+        run.finish(bar, history)
+        raise
 
 
 def leaves(model: Any) -> list[Value]:
@@ -310,14 +291,11 @@ def checked(parameters: Iterable[Any]) -> list[Value]:
 
 def table(data: Any, name: str) -> list[Any]:
     """A row of floats, or one float, for every sample; checked."""
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(f"{name} is masked; fill the gaps, or leave their rows out")
-    try:
-        array = np.asarray(list(data) if hasattr(data, "__next__") else data)
-    except ValueError as error:
-        raise ValueError(f"{name} needs rows of one length: {error}") from None
-    if array.dtype.kind not in "fiub":
-        array = np.vectorize(number, otypes=[float])(array, name)
+    if masked(data):
+        raise TypeError(f"{name} {MASKED}")
+    data = list(data) if hasattr(data, "__next__") else data
+    named = columns(data, name)
+    array = numbers(data, name) if named is None else named
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
     for i, *_ in np.argwhere(~np.isfinite(array)):
@@ -325,6 +303,10 @@ def table(data: Any, name: str) -> list[Any]:
     return array.astype(float).tolist()
 
 
-def assign(parameters: Sequence[Value], theta: Array) -> None:
-    for p, x in zip(parameters, theta.tolist(), strict=True):
-        p.data = x
+def numbers(data: Any, name: str) -> Any:
+    """An array of real numbers; TypeError for what is none."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} needs rows of one length: {error}") from None
+    return array if array.dtype.kind in TABLE else np.vectorize(number, otypes=[float])(array, name)

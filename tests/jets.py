@@ -83,7 +83,14 @@ def logistic(x: Exact) -> tuple[Derivatives, Derivatives]:
     """p = 1/(1+e^-x) and q = 1-p: polynomials in them, with p' = pq and q' = -pq."""
     p, q = 1 / (1 + exponential(-x)), 1 / (1 + exponential(x))
     b, d = p * q, q - p
-    return [p, b, b * d, b * (1 - 6 * b), b * d * (1 - 12 * b)], [p, b, b, b * (1 + 2 * b), b * (1 + 8 * b)]
+    terms = [p, b, b * d, b * (1 - 6 * b), b * d * (1 - 12 * b), b * (1 - 30 * b + 120 * b**2)]
+    return terms, [p, b, b, b * (1 + 2 * b), b * (1 + 8 * b), b * (1 + 30 * b + 120 * b**2)]
+
+
+def bell(x: Exact) -> tuple[Derivatives, Derivatives]:
+    """The slope of the logistic function."""
+    terms, sizes = logistic(x)
+    return terms[1:], sizes[1:]
 
 
 def hyperbolic(x: Exact) -> tuple[Derivatives, Derivatives]:
@@ -116,11 +123,13 @@ SMOOTH: dict[str, Callable[[Exact], tuple[Derivatives, Derivatives]]] = {
     "sin": alike(waves),
     "cos": alike(lambda x: waves(x)[1:]),
     "sigmoid": logistic,
+    "bell": bell,
     "tanh": hyperbolic,
     "softplus": softened,
     "sqrt": alike(lambda x: [mp.sqrt(x) if x >= 0 else mp.nan, *powers(x, HALF)[1:]]),
     "reciprocal": alike(lambda x: powers(x, -ONE)),
 }
+SELECTING = ("where", "given")
 UNKNOWN = Jet(
     {0: mp.nan}, {0: math.inf}
 )  # of which nothing is claimed: rounding may have decided at a kink or pole
@@ -269,13 +278,15 @@ class Arithmetic:
     def apply(self, name: str, operands: Sequence[Jet]) -> Jet:
         """The op on jets."""
         x = operands[0]
-        if x is UNKNOWN or (UNKNOWN in operands and name != "where"):
+        if x is UNKNOWN or (UNKNOWN in operands and name not in SELECTING):
             return UNKNOWN
         if name in SMOOTH:
             return self.smooth(name, x)
         if name in KINKED:
             return self.kinked(name, x)
-        if name == "where":
+        if name == "defined":
+            return operands[1] if x.value == x.value else UNKNOWN
+        if name in SELECTING:
             unclear = 0 < x.error >= abs(x.value) or x.value != x.value
             z = operands[1] if x.value else operands[2]
             return UNKNOWN if unclear or z is UNKNOWN else Jet(z.terms, {ERROR: 0.0} | z.sizes)

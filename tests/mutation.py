@@ -35,12 +35,23 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
 CORE = ("value", "ops", "sweeps", "program")
 OTHERS = (
-    *("derivatives", "operators", "ieee", "scopes", "copying", "checking"),
-    *("lowering", "layout", "emitting", "rowwise", "arrays"),
+    *("derivatives", "operators", "ieee", "names", "scopes", "pulling", "copying", "slopes", "checking"),
+    *("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables"),
 )
 MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
 AIM = 0.95
-ELSEWHERE = {"browser", "demos", "drawing", "main", "mutation", "rendering", "size", "stepper", "view"}
+ELSEWHERE = {
+    "browser",
+    "demos",
+    "drawing",
+    "main",
+    "mutation",
+    "rendering",
+    "size",
+    "stepper",
+    "suite",
+    "view",
+}  # of other things
 TESTED_IN = {"operators": "ops", "ieee": "ops", "copying": "value"}  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
@@ -101,6 +112,7 @@ class Session:
             os.waitpid(pid, 0)
             return
         os.chdir(ROOT)
+        os.environ.pop("PYTEST_ADDOPTS", None)  # -n 2 is not for a session that forks by itself
         null = os.open(self.results.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for out in (1, 2):
             os.dup2(null, out)
@@ -171,11 +183,12 @@ class Baseline(Session):
 
 
 def kept(test_file: str, thin: bool) -> Path:
-    """Where the baseline of a file with tests is kept until a source changes."""
+    """Where the baseline of a file with tests is kept until a source or the Python changes."""
     sources = sorted(
         [*ROOT.glob("autograd/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file]
     )
-    key = hashlib.sha256(b"\0".join([path.read_bytes() for path in sources]) + bytes([thin])).hexdigest()[:16]
+    python = f"{sys.prefix} {sys.version} {sys.flags} {thin}".encode()
+    key = hashlib.sha256(b"\0".join([python, *[path.read_bytes() for path in sources]])).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"mutation-baseline-{Path(test_file).stem}-{key}.jsonl"
 
 

@@ -101,6 +101,7 @@ ORACLES: dict[str, Oracle] = {
         lambda x: (x if x > 0 else 0) + mp.log1p(decay(x)), (lambda x: 1 / (1 + mp.exp(-x)),), 2.5, 5.0
     ),
     "sigmoid": Oracle(lambda x: 1 / (1 + mp.exp(-x)), (logistic_slope,), 2.5, 5.0),
+    "bell": Oracle(logistic_slope, (lambda x: -logistic_slope(x) * mp.tanh(x / 2),), 5.0, 8.0),
     "tanh": Oracle(mp.tanh, (lambda x: 4 * logistic_slope(2 * x),), 2.5, 5.0),
     "sqrt": Oracle(mp.sqrt, (on_positive(lambda x: 1 / (2 * mp.sqrt(x))),)),
     "power": Oracle(power, (power_by_base, power_by_exponent), 1.0, 4.0),
@@ -110,6 +111,11 @@ ORACLES: dict[str, Oracle] = {
         lambda x, y, w: y if x != 0 else w,
         (lambda x, y, w: mp.mpf(0), lambda x, y, w: mp.mpf(x != 0), lambda x, y, w: mp.mpf(x == 0)),
     ),
+    "given": Oracle(
+        lambda x, y, w: y if x != 0 else w,
+        (lambda x, y, w: mp.mpf(0), lambda x, y, w: mp.mpf(x != 0), lambda x, y, w: mp.mpf(x == 0)),
+    ),
+    "defined": Oracle(lambda x, y: y, (lambda x, y: mp.mpf(0), lambda x, y: mp.mpf(1))),
 }
 
 # Some partials are made from rounded numbers.  That does little harm, except where z or x^(y-1) is subnormal

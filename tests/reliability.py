@@ -60,7 +60,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "inputs": test_bad_inputs.figures,
     "load": test_load.figures,
     "sizes": sizes,
-    "mutants": lambda: mutation.figures((*mutation.CORE, "derivatives", "checking")),
+    "mutants": lambda: mutation.figures((*mutation.CORE, "derivatives", "slopes", "checking")),
 }
 
 

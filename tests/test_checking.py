@@ -36,6 +36,7 @@ from autograd import (
     relu,
     sigmoid,
     sin,
+    slopes,
     softplus,
     sqrt,
     tanh,
@@ -280,19 +281,20 @@ STEP = complex(0.0, 1e-30)
     ],
 )
 def test_formulas_of_complex_numbers(name: str, operands: tuple[complex, ...], slope: float) -> None:
-    found = checking.in_complex(TABLE[name])
+    found = slopes.in_complex(TABLE[name])
     assert found and found(*operands).imag / 1e-30 == pytest.approx(slope, abs=1e-15)
     real = [complex(x).real for x in operands]
     assert found(*operands).real == pytest.approx(TABLE[name].evaluate(*real))
 
 
 def test_every_op_has_a_formula_of_complex_numbers() -> None:
-    assert all(map(checking.in_complex, TABLE.values()))
+    assert all(map(slopes.in_complex, TABLE.values()))
 
 
 def test_slopes_by_complex_and_by_real_steps() -> None:
-    assert checking.slope(exp(Value(0.0)), 0) == 1.0
-    assert checking.stepped(lambda x: 1 / x, [1e-3], 0) == pytest.approx(-1e6, rel=1e-6)
+    assert slopes.slope(exp(Value(0.0)), 0).value == 1.0
+    steps = checking.stepped(checking.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0)
+    assert steps.value == pytest.approx(-1e6, rel=1e-6)
 
 
 # -------------------------------------------------------------------------------- where did it come from?

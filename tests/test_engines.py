@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd import Value, where
+from autograd import Program, Value, exp, where
 from nn import MLP, SGD, History, Module, Neuron, fit, hinge, parameter
 
 POINTS = np.random.default_rng(1).normal(size=(20, 2))
@@ -196,6 +198,216 @@ def test_a_choice_that_only_training_brings_about_is_told_in_the_end() -> None:
 
     with pytest.warns(RuntimeWarning, match=r"no longer what was recorded.*engine='eager'"):
         history("compiled", Leaky, np.sign(POINTS[:, 0]), loss="mse")
+
+
+# What fit says of a recording that lies
+
+
+class Weighted(Module):
+    """A line whose parts the tests make depend on what they should not."""
+
+    def __init__(self, forward: Callable[[Any, list[Any]], Value]) -> None:
+        self.w, self.b = parameter(0.7, "w"), parameter(-0.3, "b")
+        self.calls, self.rng, self.heat = 0, np.random.default_rng(1), Value(1.0)
+        self.way = forward
+
+    def forward(self, x: list[Any]) -> Value:
+        self.calls += 1
+        return self.way(self, x) * self.heat
+
+
+def number(x: Any) -> float:
+    return x.data if isinstance(x, Value) else x
+
+
+def of_sign(model: Any, x: Any) -> Value:
+    z = model.w * x[0] + model.b
+    return z if z > 0 else 0.1 * z
+
+
+def as_often(model: Any, x: Any) -> Value:
+    return sum([model.w * x[0]] * (1 + int(abs(number(x[1])) * 3)))
+
+
+def crosswise(model: Any, x: Any) -> Value:
+    """The same ops in the same order, but for which is taken from which."""
+    u = model.w * x[0]
+    v = exp(u)
+    return u - v if number(x[1]) > 0 else v - u
+
+
+def by_turns(model: Any, x: Any) -> Value:
+    return model.w * x[0] if model.calls % 3 else model.b * x[1]
+
+
+def rounding(model: Any, x: Any) -> Value:
+    """(u - u')·10¹², where u' is u with its terms the other way round."""
+    ws = [model.w * k + model.b for k in range(8)]
+    xs = [x[0] * k + x[1] * (8 - k) for k in range(8)]
+    terms = [w * v for w, v in zip(ws, xs, strict=True)]
+    return sum(terms) + 1e12 * (sum(terms[1:], terms[0]) - sum(terms[-2::-1], terms[-1]))
+
+
+IF, READ, AGAIN = (
+    "instead of if",
+    "and not with .data, round() or int()",
+    "called again, the model gives other",
+)
+CHANCE, CHANGED = "the model draws random numbers", "the model has changed since it was recorded"
+CAUSES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "if": (of_sign, IF),
+    "max": (lambda m, x: max(m.w * x[0], m.b * x[1]), IF),
+    "sorted": (lambda m, x: sorted([m.w * x[0], m.b * x[1]], key=number)[0], IF),
+    "a loop": (as_often, IF),
+    "an order": (crosswise, IF),
+    "round": (lambda m, x: m.w * round(number(x[0])), READ),
+    "data": (lambda m, x: m.w * number(x[0]) + m.b * x[1], READ),
+    "a new Value": (lambda m, x: m.w * Value(number(x[0]) ** 2), READ),
+    "dropout": (lambda m, x: m.w * x[0] * (2.0 if random.random() < 0.5 else 0.0), AGAIN),
+    "dropout by if": (lambda m, x: m.w * x[0] if m.rng.random() < 0.5 else m.b, AGAIN),
+    "a counter": (lambda m, x: m.w * x[0] * m.calls, AGAIN),
+    "a counter by if": (by_turns, "as with"),
+    "rounding": (rounding, "the graphs are the same"),
+}
+
+
+def complaint(model: Any, rows: int = 30, **options: Any) -> str:
+    """What the one warning says."""
+    random.seed(2)
+    X = np.random.default_rng(3).normal(size=(rows, 2))
+    with pytest.warns(RuntimeWarning) as caught:
+        how = {"loss": "mse", "optimizer": SGD(1e-3), "epochs": 3, "progress": False, **options}
+        fit(model, X, np.sign(X[:, 0]), **how)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    return str(caught[0].message)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_advice_fits_its_cause(cause: str) -> None:
+    forward, words = CAUSES[cause]
+    said = complaint(Weighted(forward), optimizer=SGD(1e-30 if cause == "rounding" else 1e-3))
+    assert said.startswith("fit trains scalar by scalar: ") and words in said
+    assert ("instead of if" in said) == (words == IF)
+    assert (".data" in said) == (words == READ)
+
+
+def test_the_row_that_is_otherwise_is_named_with_both_numbers() -> None:
+    said = complaint(Weighted(CAUSES["round"][0]))
+    text = r"row (\d+) has the loss (\S+), recorded (\S+); the number (\S+) was recorded, which"
+    found = re.search(text, said)
+    assert found
+    row, true, recorded, number = found.groups()
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    t = np.sign(X[int(row), 0])
+    assert float(true) == pytest.approx((0.7 * round(X[int(row), 0]) - t) ** 2)
+    assert float(recorded) == pytest.approx((0.7 * round(X[0, 0]) - t) ** 2)
+    assert float(number) == round(X[0, 0])
+
+
+def test_a_gradient_that_is_there_or_not() -> None:
+    said = complaint(Weighted(lambda m, x: (m.w if random.random() < 0.5 else Value(m.w.data)) * x[0]))
+    assert f"{AGAIN} numbers (another gradient), as with dropout" in said
+
+
+def test_chance_that_does_not_matter_here_is_no_if() -> None:
+    """The same numbers three times in a row, since they are drawn for another row's sake."""
+
+    def forward(model: Any, x: Any) -> Value:
+        return of_sign(model, x) + 0.0 * random.random()
+
+    assert CHANCE in complaint(Weighted(forward))
+
+
+@pytest.mark.parametrize(
+    "schedule", [lambda m: setattr(m.heat, "data", m.heat.data / 2), lambda m: setattr(m, "way", by_b)]
+)
+def test_a_schedule_is_told_at_the_end(schedule: Callable[[Any], None]) -> None:
+    """The model is changed between the epochs: that is neither chance nor an if."""
+    model = Weighted(lambda m, x: m.w * x[0])
+
+    def metric(outputs: Any, targets: Any) -> float:
+        schedule(model)
+        return 0.0
+
+    said = complaint(model, metrics=[metric])
+    assert said.startswith("the model is no longer what was recorded; train it with engine='eager': ")
+    assert said.endswith(f"{CHANGED}, as with a counter or a schedule")
+
+
+def by_b(model: Any, x: Any) -> Value:
+    return model.b * x[0]
+
+
+@pytest.mark.parametrize("kind", ["if", "data"])
+def test_what_training_itself_brings_about_is_no_schedule(kind: str) -> None:
+    """Of the first row, too: with the parameters of the recording it is as recorded."""
+
+    def forward(model: Any, x: Any) -> Value:
+        z = model.b * 1.0 if isinstance(x[0], float) else model.b + 0.0 * x[0]
+        return (z if number(z) < 0 else 3.0 * z) if kind == "if" else z + 0.5 * number(model.b)
+
+    random.seed(2)
+    with pytest.warns(RuntimeWarning, match="no longer what was recorded") as caught:
+        fit(Weighted(forward), [[1.0, 1.0]] * 3, [2.0, 2.0, 1.0], loss="mse", optimizer=SGD(0.2), epochs=9)
+    said = str(caught[0].message)
+    assert (IF in said, READ in said) == (kind == "if", kind == "data")
+
+
+def test_a_gradient_alone_that_is_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not "row 0 has the loss 1.0, recorded 1.0"."""
+    real = Program.value_and_grad
+
+    def off(*args: Any) -> Any:
+        loss, gradient = real(*args)
+        return loss, gradient * [1.0, 1.001]
+
+    monkeypatch.setattr(Program, "value_and_grad", off)
+    said = complaint(Weighted(lambda m, x: m.w * x[0] + m.b))
+    assert re.search(r": the gradient of row 0 by b is (\S+), recorded (\S+); the graphs are the same", said)
+
+
+@pytest.mark.parametrize(
+    ("bad", "worst"), [([math.nan, 2.0], "w"), ([1.0, math.inf], "b"), ([2.0, 3.0], "b")]
+)
+def test_the_worst_parameter_is_named(bad: Any, worst: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Program.value_and_grad
+    monkeypatch.setattr(Program, "value_and_grad", lambda *args: (real(*args)[0], np.array(bad) * 7))
+    assert f"by {worst} is" in complaint(Weighted(lambda m, x: m.w + m.b), 1)
+
+
+def test_several_rows_that_only_together_are_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Program.value_and_grad
+
+    def off(program: Any, rows: Any, theta: Any) -> Any:
+        loss, gradient = real(program, rows, theta)
+        return loss + 1e-3 * (len(rows) > 1), gradient
+
+    monkeypatch.setattr(Program, "value_and_grad", off)
+    said = complaint(Weighted(lambda m, x: m.w * x[0] + m.b), 3)
+    assert re.search(r": rows 0, 1, 2 have the loss \S+, recorded \S+; the graphs are the same", said)
+
+
+def test_parameters_are_the_trainings_own_after_a_look_at_the_recording() -> None:
+    ours, true = (Weighted(lambda m, x: m.w * x[0]) for _ in range(2))
+
+    def metric(model: Any) -> Any:
+        return lambda outputs, targets: setattr(model.heat, "data", 0.5) or 0.0
+
+    said = complaint(ours, metrics=[metric(ours)], epochs=1)
+    random.seed(2)
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    fit(
+        true,
+        X,
+        np.sign(X[:, 0]),
+        loss="mse",
+        optimizer=SGD(1e-3),
+        epochs=1,
+        engine="eager",
+        metrics=[metric(true)],
+    )
+    assert CHANGED in said
+    assert ours.w.data == pytest.approx(true.w.data, rel=1e-12)
 
 
 def test_targets_in_a_column_reach_a_loss_of_ones_own_as_rows() -> None:

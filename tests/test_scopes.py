@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, draw, exp, grad, no_grad, scope, tanh, toposort
+from autograd.scopes import SCOPE
 from autograd.view import Box, boxes
+from tests.interrupts import interrupted_everywhere
 from tests.scripts import needs_docstrings
 
 
@@ -509,3 +511,25 @@ def test_a_scope_has_a_name_and_a_parent_and_nothing_else() -> None:
         found = Value(1.0).scope
     assert found
     assert not hasattr(found, "__dict__")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "layer \udfff", "\ud83d\ud83d"])
+def test_half_a_character_is_no_name(name: str) -> None:
+    """No file takes it, and no terminal; a whole one is as good as any letter."""
+    uses: list[Callable[[], Any]] = [lambda: scope(name).__enter__(), lambda: composite(name=name)(exp)]
+    for use in uses:
+        with pytest.raises(ValueError, match=r"a composite's name has half a character .* in place \d+: '"):
+            use()
+        assert SCOPE.get() is None
+    with scope("층 😀"):
+        assert repr(exp(Value(1.0)).scope) == "층 😀"
+
+
+def test_an_interrupt_before_any_line_leaves_the_scope_as_it_was() -> None:
+    def work() -> None:
+        with no_grad(), scope("inner"):
+            pass
+
+    for n in interrupted_everywhere(work):
+        assert SCOPE.get() is None, n
+    assert n > 10

@@ -114,9 +114,10 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation checking rendering "
-    "drawing stepper arrays lowering rowwise layout emitting program __init__ __main__",
-    "nn": "modules losses training __init__",
+    "autograd": "alone forking ieee names scopes operators value ops ufuncs sweeps pulling copying "
+    "derivatives view notation slopes checking rendering drawing stepper arrays tables "
+    "lowering columnwise rowwise layout emitting program spelling reading __init__ __main__",
+    "nn": "modules losses recording training __init__ __main__",
 }
 
 

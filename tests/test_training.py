@@ -14,14 +14,16 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from autograd import Value, exp, log, no_grad, relu, sqrt
+from autograd.scopes import SCOPE
 from autograd.value import NO_GRAD
 from nn import MLP, SGD, History, Layer, Module, Neuron, fit, hinge, mse, parameter
+from tests.interrupts import Interrupted
 
 ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0], [0.0, 0.3], [-1.2, -0.4], [2.0, 1.0], [0.9, -0.6]]
 NUMBERS = [1.0, -0.5, 2.0, 0.25, -1.0, 0.5, 3.0]
@@ -712,6 +714,54 @@ def test_whatever_is_raised_leaves_the_parameters_of_a_whole_step(
         assert history is not None
         assert (len(history.loss), history.stopped) == (1, "interrupted in epoch 1")
         assert history.metrics == {"metric": [0.0]}
+
+
+class Noted(SGD):
+    """Gradient descent that notes every theta."""
+
+    thetas: ClassVar[list[list[float]]] = []
+
+    def update(self, theta: Any, gradient: Any, epoch: int = 0) -> Any:
+        self.thetas.append(super().update(theta, gradient, epoch).tolist())
+        return np.array(self.thetas[-1])
+
+
+def training(model: Any, engine: str, rate: float) -> History:
+    """Two epochs of two steps, with a metric and a bar."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a rate that is too large
+        return quick(
+            model, [1.0, -0.5], [0.5, 2.0], epochs=2, batch_size=1, metrics=[lambda *_: 0.5],
+            engine=engine, progress=True, optimizer=Noted(rate),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("engine", "rate"), [("eager", 0.1), ("compiled", 0.1), ("eager", 1e200)])
+def test_an_interrupt_before_any_line(engine: str, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the first epoch to the last line it gives the History; before that, nothing has changed."""
+    training(Line(), engine, rate)  # what is made once is made now
+    Noted.thetas.clear()
+    model, counter, begun = Line(), Interrupted(), False
+    start, whole = theta(model), counter.run(lambda: training(model, engine, rate))
+    steps = [start, *Noted.thetas]
+    last = counter.lines - 60
+    for n in [*range(1, last, last // 70), *range(last, counter.lines + 1)]:
+        model, history = Line(), None
+        try:
+            history = Interrupted(n).run(lambda model=model: training(model, engine, rate))
+        except KeyboardInterrupt:
+            assert not begun and theta(model) == start
+        begun = begun or history is not None
+        assert any(theta(model) == pytest.approx(step, rel=1e-9) for step in steps)
+        assert all(p.grad is NO_GRAD for p in model.parameters())
+        assert (SCOPE.get(), gc.isenabled()) == (None, True)
+        if history is not None:
+            assert (
+                history.stopped.startswith("interrupted in epoch ") or history.stopped == whole.stopped != ""
+            )
+            assert history.loss == pytest.approx(whole.loss[: len(history.loss)])
+            assert {*map(len, history.metrics.values())} <= {len(history.loss)}
+    assert begun
 
 
 def test_after_an_interruption_the_model_works_and_training_goes_on() -> None:

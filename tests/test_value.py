@@ -94,6 +94,10 @@ EDGES = [
 ]
 
 
+def without_dimensions(x: object) -> bool:
+    return isinstance(x, np.ndarray) and x.ndim == 0
+
+
 def kind(x: object) -> str:
     return f"{type(x).__name__}{getattr(x, 'ndim', '')}"
 
@@ -219,6 +223,8 @@ def test_operators_refuse_on_both_sides(op: Callable[..., object], bad: Any, adv
     refuses(lambda: op(v, bad), bad, advice)
     if op is operator.pow and isinstance(bad, Fraction) and sys.version_info < (3, 13):
         return  # there Fraction ** anything is float(fraction) ** anything, and never asks us
+    if op in COMPARISONS and without_dimensions(bad):
+        return  # to compare its scalars with others NumPy makes such arrays of them
     refuses(lambda: op(bad, v), bad, advice)
 
 
@@ -226,7 +232,8 @@ def test_operators_refuse_on_both_sides(op: Callable[..., object], bad: Any, adv
 def test_functions_refuse_at_every_place(bad: Any, advice: str) -> None:
     v = Value(3.0)
     refuses(lambda: autograd.exp(bad), bad, advice)
-    refuses(lambda: max(v, bad), bad, advice)
+    if not without_dimensions(bad):
+        refuses(lambda: max(v, bad), bad, advice)
     refuses(lambda: min(bad, v), bad, advice)
     for operands in ((v, bad, 1.0), (v, 1.0, bad), (1.0, v, bad), (0.0, v, bad)):
         refuses(lambda operands=operands: where(*operands), bad, advice)
@@ -270,7 +277,7 @@ def test_operators_that_do_not_exist(op: Callable[..., object], other: Any) -> N
             operator.invert,
         ),
         *(math.exp, math.sin, math.sqrt, math.isnan, len, iter, hex, operator.not_),
-        *(np.exp, np.sin, np.isnan, np.abs, np.float64, lambda v: np.add(v, 1.0), lambda v: np.add(1.0, v)),
+        *(np.isnan, np.float64, np.arctan, np.floor, lambda v: np.add(v, [1.0]), lambda v: np.hypot(1.0, v)),
         *(lambda v: pow(v, 2, 5), lambda v: pow(2, v, 5), lambda v: pow(v, v, v), lambda v: round(v, 2)),
         *(lambda v: v[0], lambda v: [1, 2][v], lambda v: 1 in v, lambda v: v()),
         *(lambda v: 1 if v else 2, lambda v: v and 1),
@@ -1076,7 +1083,6 @@ def test_an_op_may_be_run_again_but_not_changed() -> None:
         Op("twice", "twice", "x + x", (lambda z, x: 3.0,))
     with pytest.raises(ValueError, match="there is another op 'exp'"):
         Op("exp", "exp", "exp(x)", (lambda z, x: 100.0,))
-    del OPS["twice"]
 
 
 def test_a_partial_takes_z_and_every_operand() -> None:
@@ -1162,7 +1168,6 @@ def test_a_first_pass_under_no_grad() -> None:
 def test_a_partial_that_asks_for_a_sign_is_refused(partial: Callable[[Value, Value], float]) -> None:
     x = Value(3.0)
     y = Op("asks", "asks", "x", (partial,))(x)
-    del OPS["asks"]
     with pytest.raises(TypeError, match="asks for data"):
         y.backward()
 

@@ -402,6 +402,16 @@ def test_neurons_whose_weights_are_shown_read_different_things() -> None:
     assert Counter(names(boxes([y], "Neuron", 1)))["Neuron"] == 8
 
 
+@pytest.mark.parametrize("siblings", [2.5, 3.0, math.nan, math.inf, "3", [3], (), 1j, object])
+def test_siblings_that_are_no_number_of_composites(siblings: Any) -> None:
+    y, _ = siblings_of(5)
+    for collapse in ("twice", None, 1):
+        with pytest.raises(
+            TypeError, match=r"siblings=.* is no whole number of composites.* or None for all"
+        ):
+            draw(y, collapse=collapse, siblings=siblings)
+
+
 def test_siblings_that_are_roots() -> None:
     random.seed(1)
     x = Value(1.0, "x")

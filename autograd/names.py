@@ -1,0 +1,24 @@
+"""Names of Values and of composites: what may be one."""
+
+
+def check_name(name: object, whose: str) -> None:
+    """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
+    if not isinstance(name, str):
+        raise TypeError(f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        what = f"{whose}'s name has half a character (a lone surrogate) in place {error.start}: {name!r:.60}"
+        raise ValueError(f"{what}; it must be whole, as by name.encode(errors='replace').decode()") from None
+
+
+def one_name(name: str, label: str = "") -> str:
+    """A Value's name, which may be given as its label.
+
+    Raises TypeError for what is no str, and for two names; ValueError for half a character.
+    """
+    check_name(name, "a Value")
+    check_name(label, "a Value")
+    if name and label and name != label:
+        raise TypeError(f"a Value has one name, and label= is the same; not {name!r} and {label!r}")
+    return name or label

@@ -1,0 +1,41 @@
+"""One node's part of the backward pass, by hand: ``z._backward()``, as in micrograd's lectures."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+from . import sweeps  # whose lock is another one in a forked process
+from .ieee import number
+from .sweeps import check_fresh, is_dead, overflows
+from .value import NO_GRAD, Value, describe, plain, toposort
+
+
+def pull_node(z: Value) -> None:
+    """``z._backward()``: adds to the operands' grad what flows to them from z.grad; of a leaf, nothing.
+
+    Over the nodes in reverse order this is ``backward``, to the last bit, where the grads begin at 0.  A dead
+    edge leaves its operand's grad alone, and a node whose grad was neither set nor reached passes nothing on.
+
+    Raises TypeError for a grad that is not a real number, and StaleGraphError for an operand that is younger
+    than z; nothing was added then.  An operand of an operand is not looked at: it refuses at its own turn.
+    """
+    if z.form is None:
+        return
+    with sweeps.LOCK:
+        check_fresh([z])
+        upstream, xs = grad_of(z), z.inner
+        for x in xs:
+            grad_of(x)
+        if z.grad is NO_GRAD:
+            return
+        flat_at = overflows(toposort(z)) if any(math.isinf(x.data) for x in xs) else ()
+        for x, local in zip(xs, z.form.local(z.data, *map(plain, z.args)), strict=True):
+            if not is_dead(z, x, local, upstream, flat_at):
+                x.grad = grad_of(x) + upstream * local
+
+
+def grad_of(v: Value) -> float:
+    """v.grad, which anybody may assign, as a float; None counts as 0."""
+    grad = cast("object", v.grad)
+    return number(0.0 if grad is None else grad, f"the grad of {describe(v)}")

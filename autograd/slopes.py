@@ -1,0 +1,355 @@
+"""Slopes that trust no partial of the op table: what ``gradcheck`` compares derivatives with.
+
+A formula's slope is taken by the complex step, Im f(x+ih)/h, in which nothing cancels (Squire and Trapp, SIAM
+Review 40, 1998).  A whole function's is taken by real steps along it, which notice what was never recorded,
+as in math.exp(x.data).
+
+Every step has to fit the function's own scale, which may be far below |x| or far above it.  Complex steps of
+many sizes are tried until two agree.  Real steps grow from a few units in the last place of x, as long as
+the recorded slope hardly changes along them.  Along such a step f must change by the integral of that slope,
+which Simpson's rule gives.  What is missing was not recorded.  A step that rounding or curvature hides tells
+nothing.
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from .ieee import ERRORS, PYTHON
+from .sweeps import ledger
+from .value import Op, Value, plain, toposort
+
+T = TypeVar("T")
+ROUGH = 1e-6  # how far real steps may be off, as a part of the slope
+LOST = sys.float_info.min  # a number loses digits below the smallest normal one
+ROUNDING = 2.0**-50  # of an op's result, as a part of it: eight times the least possible
+TINY = LOST * sys.float_info.epsilon  # the smallest number
+BITS = (26, 52, 104, 208, 416)  # a complex step is so many bits smaller than |x|, or than 1
+GROWTH = 8  # from one real step to the next
+CLOSEST = 5.2  # units in the last place of x: the smallest real step
+MARGIN = 4  # between what rounding and curvature explain, and a fault
+
+
+class Slope(NamedTuple):
+    """A slope, and how far it may be off."""
+
+    value: float
+    error: float
+
+    def doubt(self) -> tuple[float, float]:
+        """The error as a part of the slope, then the error itself."""
+        return min(self.error / abs(self.value), 1.0) if self.value else 1.0, self.error
+
+
+# --------------------------------------------------------------------------------------------- complex steps
+ONE: dict[str, Callable[[complex], complex]] = {
+    "fabs": lambda x: x * PYTHON["sign"](x.real),
+    "sign": lambda x: PYTHON["sign"](x.real),
+    "expm1": lambda x: complex(math.expm1(x.real), cmath.exp(x).imag),
+    "log1p": lambda x: complex(math.log1p(x.real), cmath.log(1 + x).imag),
+    "sigmoid": lambda x: 1 / (1 + cmath.exp(-x)) if x.real > 0 else cmath.exp(x) / (1 + cmath.exp(x)),
+    "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
+}
+TWO: dict[str, Callable[[complex, complex], complex]] = {
+    "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
+    "maximum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real > y.real else y,
+    "minimum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real < y.real else y,
+    "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
+}
+COMPLEX: dict[str, Any] = {**vars(cmath), **ONE, **TWO, "where": lambda x, y, w: y if x.real else w}  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+
+
+@cache
+def in_complex(op: Op) -> Callable[..., complex] | None:
+    """The op's formula for complex numbers; None if it has a word, as erf, that is for real ones only."""
+    function: Any = eval(f"lambda {', '.join(op.operands)}: {op.formula}", {**COMPLEX})  # noqa: S307  our own
+    return function if {*function.__code__.co_names} <= {*COMPLEX} else None
+
+
+def complex_steps(x: float) -> list[float]:
+    """Steps from large to small: parts of |x|, the scale of log, and parts of 1, the scale of exp."""
+    sizes = {math.ldexp(size, -bits) for size in (abs(x), 1.0) for bits in BITS}
+    return sorted(sizes - {0.0}, reverse=True)
+
+
+def complex_slopes(function: Callable[..., complex], at: Sequence[float], i: int) -> Iterator[Slope]:
+    """The slope by every complex step; its error is what it differs by from the step before."""
+    before = math.inf
+    for h in complex_steps(at[i]):
+        try:
+            value = function(*at[:i], complex(at[i], h), *at[i + 1 :]).imag / h
+        except ERRORS:  # the step is too large, or the formula has a pole
+            continue
+        yield Slope(value, abs(value - before) + TINY / h)
+        before = value
+
+
+def by_complex_steps(function: Callable[..., complex], at: Sequence[float], i: int) -> Slope | None:
+    """The slope that two steps agree on best; None if there is none."""
+    best = Slope(0.0, math.inf)
+    for slope in complex_slopes(function, at, i):
+        if slope.doubt() < best.doubt():
+            best = slope
+        if best.error <= ROUNDING * abs(best.value):
+            break
+    return best if best.error < math.inf else None
+
+
+def slope(z: Value, i: int) -> Slope:
+    """∂z/∂operand i from the op's formula alone."""
+    op, at = z.op, [*map(plain, z.args)]
+    assert op is not None
+    function = in_complex(op)
+    found = by_complex_steps(function, at, i) if function else None
+    return found or by_real_steps(z, i, at)
+
+
+Edges: TypeAlias = "dict[tuple[Value, int], Slope]"  # by node and operand's place, operands before results
+
+
+class Derivative(NamedTuple):
+    """∂y/∂x by the chain rule: the sum over all paths of the graph, the sum of their sizes, and its error."""
+
+    value: float
+    paths: float
+    error: float
+    largest: float  # product of slopes on the way, from either end
+
+    def size(self, allowed: float, error: float = 0.0) -> float:
+        """What a difference is relative to: ``allowed`` of it is never less than the errors of both sides."""
+        size = self.paths + (self.error + error) / allowed
+        return size if size == size else math.inf
+
+
+def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
+    """∂y/∂xs by the chain rule, from the slopes of every op.
+
+    A product that underflows is lost in one order of multiplication and not in another, which is no fault:
+    all that can be lost below the smallest normal number, from either end, counts as error.
+    """
+    slopes = {(z, i): slope(z, i) for z in toposort(y) if z.form for i in z.form.inner}
+    value, paths, error = (defaultdict[Any, float](float) for _ in range(3))
+    value[y] = paths[y] = 1.0
+    for (z, i), local in reversed(slopes.items()):
+        x = z.args[i]
+        value[x] += value[z] * local.value
+        error[x] += error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
+        paths[x] += paths[z] * abs(local.value)
+    largest = max(paths.values())
+    ahead = [pushed(y, x, slopes) for x in xs]
+    return [
+        Derivative(value[x], paths[x], error[x] + lost, max(largest, far))
+        for x, (lost, far) in zip(xs, ahead, strict=True)
+    ]
+
+
+def pushed(y: Value, x: Value, slopes: Edges) -> tuple[float, float]:
+    """What the chain rule from x forward to y can lose, and the largest product of slopes on the way."""
+    paths, error = {x: 1.0}, {x: 0.0}
+    for (z, i), local in slopes.items():
+        operand: Any = z.args[i]
+        if operand in paths:
+            paths[z] = paths.get(z, 0.0) + paths[operand] * abs(local.value)
+            error[z] = error.get(z, 0.0) + error[operand] * abs(local.value) + LOST
+    return error.get(y, 0.0), max(paths.values())
+
+
+def by_real_steps(z: Value, i: int, at: Sequence[float]) -> Slope:
+    """∂z/∂operand i of a formula that takes no complex numbers."""
+    op, form = z.op, z.form
+    assert op is not None and form is not None
+
+    def sample(x: float) -> Sample:
+        point = [*at[:i], x, *at[i + 1 :]]
+        value: float = op.evaluate(*point)
+        partial = form.local(value, *point)[form.inner.index(i)]
+        return Sample(value, ROUNDING * abs(value), partial)
+
+    here = sample(at[i]).slope
+    curve = Curve(sample, lambda x: sample(x).value)
+    return along(curve, at[i], ROUGH * abs(here)) or Slope(here, math.inf)
+
+
+# ------------------------------------------------------------------------------------------------ real steps
+class Sample(NamedTuple):
+    """A function at one point: its value, how far rounding may move that, and the slope that was recorded."""
+
+    value: float
+    noise: float
+    slope: float
+
+
+OUTSIDE = Sample(math.nan, math.nan, math.nan)
+
+
+def recorded(y: Value, x: Value) -> Sample:
+    """y, with its slope along x by the ledger; every node is rounded, and leaves are exact."""
+    slope, paths = float(y is x), {y: 1.0}
+    for step in ledger(y):
+        slope += step.contribution if step.operand is x else 0.0
+        passed = paths.get(step.node, 0.0) * abs(step.local)
+        paths[step.operand] = paths.get(step.operand, 0.0) + passed
+    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v.form)
+    return Sample(y.data, noise if noise == noise else math.inf, slope)
+
+
+class Curve:
+    """A function of one number: its values, and what was recorded for it at a point, which takes longer."""
+
+    def __init__(self, sample: Callable[[float], Sample], value: Callable[[float], float]) -> None:
+        self.sample = cache(inside(sample, OUTSIDE))
+        self.value = cache(inside(value, math.nan))
+
+
+def inside(function: Callable[[float], T], outside: T) -> Callable[[float], T]:
+    """The same function, with an answer where it raises something, since it is outside of its domain."""
+
+    def guarded(x: float) -> T:
+        try:
+            return function(x)
+        except Exception:
+            return outside
+
+    return guarded
+
+
+class Chord(NamedTuple):
+    """A function along one step, from one end to the other, with the recorded slopes there and in between."""
+
+    quotient: float
+    slopes: tuple[float, float, float]
+    noise: float  # of the quotient
+    whole: bool  # it goes to both sides of x
+    bend: float = 0.0  # the largest of this chord and all shorter ones
+    drift: float = 0.0  # from what the next shorter chord misses
+
+    @property
+    def missing(self) -> float:
+        """The part of the quotient that the recorded slopes do not explain, by Simpson's rule."""
+        left, middle, right = self.slopes
+        return self.quotient - (left + 4 * middle + right) / 6
+
+    @property
+    def error(self) -> float:
+        """How far that may be off: Simpson's rule less the trapezoid's is more than its error."""
+        return MARGIN * (self.noise + self.bend)
+
+    def own_bend(self) -> float:
+        left, middle, right = self.slopes
+        return abs(left - 2 * middle + right) / 3
+
+    def steep(self) -> float:
+        return max(map(abs, self.slopes))
+
+    def change(self) -> float:
+        """How much the recorded slope changes along the chord."""
+        left, middle, right = self.slopes
+        return max(abs(left - middle), abs(right - middle))
+
+    def smooth(self) -> bool:
+        """Whether that is little beside all else that is seen here."""
+        return self.change() <= max(self.steep(), abs(self.quotient), self.noise) / 8
+
+    def like(self, other: Chord) -> float:
+        """How much the recorded slopes differ from another chord's."""
+        return max(abs(here - there) for here, there in zip(self.slopes, other.slopes, strict=True))
+
+
+def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
+    """The chord from x - h to x + h; at a border of the domain, the one on the side that is there.
+
+    Nothing is recorded where its quotient is as near to the slope at x as is ``enough``.
+    """
+    h = (x + h) - x  # as it is after rounding
+    here = curve.sample(x)
+    for points in ((x - h, x, x + h), (x, x + h, x + 2 * h), (x - 2 * h, x - h, x)):
+        left, _, right = map(curve.value, points)
+        width = points[2] - points[0]
+        quotient = (right - left) / width
+        if not all(map(math.isfinite, (left, right, width))):
+            continue
+        noise = 2 * max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right)) / width
+        if (off := abs(quotient - here.slope)) <= enough + noise / MARGIN:
+            return Chord(quotient, (here.slope, here.slope, here.slope), max(noise, off), points[1] == x)
+        samples = [curve.sample(point) for point in points]
+        slopes = samples[0].slope, samples[1].slope, samples[2].slope
+        noise = 2 * max(s.noise for s in samples) / width + ROUNDING * max(map(abs, slopes))
+        if all(map(math.isfinite, slopes)):
+            return Chord(quotient, slopes, noise, points[1] == x)
+    return None
+
+
+def real_steps(x: float, precise: float) -> Iterator[float]:
+    """Steps from small to large: to |x|, to where rounding no longer hides the slope, and to 1."""
+    starts = [(math.ulp(x), 18), (precise / GROWTH**5, 6), (math.ulp(1.0), 18)]
+    steps = sorted(CLOSEST * start * GROWTH**k for start, n in starts for k in range(n))
+    last = 0.0
+    for h in steps:
+        if max(4 * last, 4 * math.ulp(x)) < h < max(abs(x), 1.0) / 2:
+            yield h
+            last = h
+
+
+def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
+    """The shortest chord, and all longer ones while the slope is smooth, or has the same kink at x."""
+    found = list[Chord]()
+    for h in real_steps(x, curve.sample(x).noise / allowed if allowed else 0.0):
+        new = chord(curve, x, h, allowed / 1000 if found else -math.inf)
+        if new and math.isinf(new.quotient):
+            continue
+        row = [*found, new] if new else []
+        tells = bool(row) and (kinked(row) or (row[0].smooth() and row[-1].smooth()))
+        if new and (tells or not found):
+            before = found[-1] if found else new
+            drift = abs(new.missing - before.missing)
+            found.append(new._replace(bend=max(before.bend, new.own_bend()), drift=drift))
+        if not tells:
+            break
+    return found
+
+
+def kinked(chords: Sequence[Chord]) -> bool:
+    """Whether the slope jumps at x: within the shortest chord, and in the same way in all others."""
+    first = chords[0]
+    same = all(chord.like(first) <= first.steep() / 64 for chord in chords if chord.change())
+    return first.whole and first.change() > first.steep() / 8 and same
+
+
+def faulty(chords: Sequence[Chord], allowed: float) -> list[Chord]:
+    """The chords that miss a slope: three neighbours that miss the same one, or all, as where f jumps."""
+    wrong = [abs(chord.missing) > allowed + chord.error for chord in chords]
+    rows = [slice(k, k + 3) for k in range(len(chords) - 2)]
+    alike = [row for row in rows if all(wrong[row]) and agree(*[chord.missing for chord in chords[row]])]
+    return [chord for row in alike for chord in chords[row]] or [*chords] * (len(chords) > 2 and all(wrong))
+
+
+def agree(*slopes: float) -> bool:
+    """Whether they are the same but for a fifth."""
+    return max(slopes) - min(slopes) <= min(map(abs, slopes)) / 4
+
+
+def along(curve: Curve, x: float, allowed: float) -> Slope | None:
+    """The slope at x by steps along a function; None where it is not finite around x.
+
+    It differs from the recorded slope by more than ``allowed`` and its own error only where chords miss
+    something.  Where no chord can tell, the error is infinite.
+    """
+    here = curve.sample(x)
+    found = chords(curve, x, allowed) if math.isfinite(here.slope) else []
+    if not found:
+        return None
+    bent = [chord for chord in found if chord.change()]
+    if len(bent) > 2 and kinked(found):
+        best = min(bent, key=lambda chord: chord.noise + chord.like(found[0]))
+        return Slope(best.quotient, MARGIN * best.noise + best.like(found[0]))
+    fitting = [chord for chord in found if abs(chord.missing) <= allowed + chord.error]
+    best = min(faulty(found, allowed) or fitting, key=lambda chord: chord.error + chord.drift, default=None)
+    if not found[0].whole and (best is None or best.error > ROUGH * best.steep()):
+        return None
+    return Slope(here.slope + best.missing, best.error) if best else Slope(here.slope, math.inf)

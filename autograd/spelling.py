@@ -1,0 +1,327 @@
+"""The notation of people, spelled as Python's: 2x² - ln(x) becomes 2 * x ** ( 2 ) - log(x).
+
+``plain`` puts every character into its usual form, at its place.  ``scan`` cuts the text into tokens, each
+with its place in the user's text.  ``Speller`` writes the * that a product left out.  Where a text has more
+than one meaning, or none, ``Misread`` says what to write.  Nothing is computed here.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from typing import NamedTuple
+from unicodedata import decimal, decomposition, normalize, numeric
+
+PARTS = "a formula has numbers, names, + - * / **, brackets and functions"
+SPELLINGS = {
+    "*": "×·⋅∙∗✕⨯・\N{INVISIBLE TIMES}",
+    "/": "÷∕⁄",
+    "-": "−–—‐‑‒",
+    "^": "ˆ",
+    " ": "\N{ZERO WIDTH SPACE}\N{WORD JOINER}\N{FUNCTION APPLICATION}\N{ZERO WIDTH NO-BREAK SPACE}",
+}
+SIGNS = {other: sign for sign, others in SPELLINGS.items() for other in others}
+NUMERALS = {c: repr(numeric(c)) for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"} | {"∞": "1e999"}
+ALIASES = {"ln": "log"}
+HINTS = {
+    "=": "write only what stands right of it",
+    "|": "write abs(x)",
+    "%": "write 5/100 for 5 %",
+    "!": "write 1*2*3 for 3!",
+    "°": "write 90*pi/180 for 90°",
+    "//": "write x/2",
+    "lambda": "write lambda=0.5 after the formula",
+    **dict.fromkeys("[]{}", "brackets are round"),
+    **dict.fromkeys("<>≤≥", "write step(x - 2) for 1 where x > 2, else 0"),
+}
+DIGITS = r"\d+(?:_\d+)*"
+DECIMAL = rf"(?:{DIGITS}\.?(?:{DIGITS})?|\.{DIGITS})(?:[eE][-+]?{DIGITS})?"
+OTHER_BASES = r"0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+"
+NUMBER = re.compile(f"{OTHER_BASES}|{DECIMAL}|[{''.join(NUMERALS)}]", re.ASCII)
+BLANK = re.compile(r"\s+")
+SIGN = re.compile(r"\*\*|/(?!/)|[-+*^(),.√]")
+RAISED = "⁾"  # closes an exponent that stands raised
+NAMES = ("value", "function", "unknown")
+ENDS = (*NAMES, "number", ")")  # of an operand
+BEGINNINGS = (*NAMES, "number", "(", "√")
+
+
+class Misread(ValueError):  # noqa: N818  said to the user as a sentence
+    """Why a formula is refused, and the place in the user's text."""
+
+    def __init__(self, why: str, at: int) -> None:
+        super().__init__(why)
+        self.at = at
+
+
+class Token(NamedTuple):
+    """A piece of a formula and its place in the user's text.
+
+    ``kind`` is "number", or of a name "value", "function" or "unknown"; a sign is its own kind.
+    """
+
+    kind: str
+    text: str
+    at: int
+
+    @property
+    def shown(self) -> str:
+        """As a message says it."""
+        text = "" if self.kind in ("(", ")") else f"{self.text:.30}"
+        return f"{text}(…)" if self.kind in ("(", ")", "√", "function") else text
+
+    @property
+    def python(self) -> str:
+        """As Python's parser reads it; every name ends in _, so that none is a word of Python."""
+        if self.kind in NAMES:
+            name = ALIASES.get(self.text, self.text) if self.kind == "function" else self.text
+            return f"{name}_"
+        if self.kind == "number":
+            number = NUMERALS.get(self.text, self.text)
+            return number.lstrip("0") or "0" if number.isdigit() else number
+        return "sqrt_" if self.kind == "√" else self.kind
+
+
+class Spelling(NamedTuple):
+    """A formula as Python's parser reads it, and the place of each of its characters in the user's text."""
+
+    python: str
+    places: list[int]
+
+
+@dataclass
+class Bracket:
+    """An open bracket: whether it is a function's or an exponent's, and what binds its last operand.
+
+    ``tight`` has 1/ or x^ where that operand stands right of one, and √ where it stands under a bare root.
+    """
+
+    call: bool = False
+    exponent: bool = False
+    tight: list[str] = field(default_factory=list[str])
+
+
+def spell(
+    text: str, variables: Collection[str], constants: Collection[str], functions: Collection[str]
+) -> Spelling:
+    """A formula as Python has it; raises Misread.
+
+    >>> spell("2x² − ln(π)", ["x"], ["π"], ["log"]).python
+    '2 * x_ ** ( 2 ) - log_ ( π_ )'
+    """
+    speller = Speller(text, variables, constants, [*functions, *ALIASES])
+    for token in scan(plain(text), range(len(text))):
+        speller.read(token)
+    places: list[int] = []
+    for token in speller.written:
+        places += [token.at] * (len(token.python) + 1)
+    return Spelling(" ".join(token.python for token in speller.written), [*places[:-1], len(text)])
+
+
+def plain(text: str) -> str:
+    """As long as the text, with － as -, ３ as 3, × as *; what stands raised or lowered stays as it is."""
+    return text.translate({ord(c): usual(c) for c in set(text)})
+
+
+def usual(c: str) -> str:
+    """A character in its usual form, which is one character too."""
+    if raised(c) or lowered(c):
+        return c
+    form = normalize("NFKC", c)
+    c = form if len(form) == 1 else c
+    return SIGNS.get(c) or str(decimal(c, c))
+
+
+def raised(c: str) -> bool:
+    """Whether it stands raised, as the 2 of x²."""
+    return decomposition(c).startswith("<super>")
+
+
+def lowered(c: str) -> bool:
+    """Whether it stands lowered, as the 1 of x₁."""
+    return decomposition(c).startswith("<sub>")
+
+
+def in_name(c: str) -> bool:
+    """Whether a name may have it after its first character."""
+    letter = normalize("NFKC", c) if lowered(c) else c
+    return not raised(c) and f"_{letter}".isidentifier()
+
+
+def scan(text: str, places: Sequence[int]) -> Iterator[Token]:
+    """The tokens of a plain text; its characters have these places in the user's text.  Names are NFKC."""
+    start = 0
+    while start < len(text):
+        end, at = piece(text, places, start), places[start]
+        part = text[start:end]
+        if raised(part[0]):
+            yield from exponent(part, places[start:end])
+        elif NUMBER.match(part):
+            yield Token("number", part, at)
+        elif in_name(part[0]):
+            yield Token("name", normalize("NFKC", part), at)
+        elif not part.isspace():
+            sign = "**" if part == "^" else part
+            yield Token(sign, sign, at)
+        start = end
+
+
+def piece(text: str, places: Sequence[int], start: int) -> int:
+    """Where the piece ends that starts here; raises Misread where a formula has none such."""
+    for pattern in (BLANK, NUMBER, SIGN):
+        if match := pattern.match(text, start):
+            return match.end()
+    belongs = raised if raised(text[start]) else in_name
+    end = start
+    while end < len(text) and belongs(text[end]):
+        end += 1
+    if belongs is in_name and not normalize("NFKC", text[start:end]).isidentifier():
+        raise no_place("//" if text.startswith("//", start) else text[start], places[start])
+    return end
+
+
+def no_place(part: str, at: int) -> Misread:
+    """What is said of a character, or a word, that no formula has."""
+    hint = f": {HINTS[part]}" if part in HINTS else ""
+    return Misread(f"{part!r:.30} has no place here{hint}; {PARTS}", at)
+
+
+def exponent(part: str, places: Sequence[int]) -> Iterator[Token]:
+    """What stands raised, as a power whose exponent stands in brackets."""
+    forms = [normalize("NFKC", c) for c in part]
+    spread = [at for form, at in zip(forms, places, strict=True) for _ in form]
+    yield Token("**", "**", places[0])
+    yield Token("(", "(", places[0])
+    yield from scan(plain("".join(forms)), spread)
+    yield Token(")", RAISED, places[-1])
+
+
+class Speller:
+    """Reads tokens one by one, and writes them with the * that products left out."""
+
+    def __init__(
+        self, text: str, variables: Collection[str], constants: Collection[str], functions: Collection[str]
+    ) -> None:
+        self.text = text
+        self.variables = variables
+        self.constants = constants
+        self.functions = functions
+        self.brackets = [Bracket()]  # those that are open, the innermost last
+        self.before = [Token("", "", 0)] * 2  # the last two tokens
+        self.written: list[Token] = []
+
+    def read(self, token: Token) -> None:
+        """Writes one more token; raises Misread."""
+        token = token._replace(kind=self.kind(token))
+        left = self.before[-1]
+        if token.kind == "number":
+            self.check_number(token)
+        if self.is_product(left, token):
+            self.written.append(Token("*", "*", token.at))
+        self.written += self.under_root(token) if left.kind == "√" else [token]
+        self.follow(left, token)
+        self.before = [left, token]
+
+    def kind(self, token: Token) -> str:
+        """Whether a name has a value or is a function; of other tokens their own kind."""
+        name = token.text
+        if token.kind != "name":
+            return token.kind
+        if name in self.variables or name in self.constants:
+            return "value"
+        if name not in self.functions and iskeyword(name):
+            raise no_place(name, token.at)
+        return "function" if name in self.functions else "unknown"
+
+    def check_number(self, token: Token) -> None:
+        """Raises Misread for 0,5, and for 2e3 where a variable is named e3."""
+        first, comma = self.before
+        together = token.at == first.at + len(first.text) + 1
+        if together and (first.kind, comma.kind) == ("number", ",") and not self.brackets[-1].call:
+            whole, rest = f"{first.text:.30}".replace(".", ""), token.shown
+            grouped = f" or {whole}{rest}" if len(rest) == 3 else ""
+            why = f"a comma stands between operands; write {whole}.{rest}{grouped}; {PARTS}"
+            raise Misread(why, first.at)
+        tail = re.search(r"[A-Za-z]\w*", token.text)
+        if tail and tail[0] in self.variables:
+            product = f"{token.text[: tail.start()]:.30}*{token.text[tail.start() :]:.30}"
+            why = f"{token.shown} has two meanings; write {product}, or rename {tail[0]:.30}"
+            raise Misread(why, token.at)
+
+    def is_product(self, left: Token, right: Token) -> bool:
+        """Whether a * was left out between two neighbours; raises Misread where it need not be a *."""
+        if left.kind not in ENDS or right.kind not in BEGINNINGS or self.is_call(left, right):
+            return False
+        x, y = left.shown, right.shown
+        if left.kind == "function":
+            f = f"{left.text:.30}"
+            raise Misread(f"{f} needs brackets around its operand; write {f}(x)", right.at)
+        if self.is_sign_lost(left, right):
+            other = {")": f" or {x}^{y}", "number": f" or {x}{y}"} if right.text.isdigit() else {}
+            raise Misread(f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}", right.at)
+        for bound in self.brackets[-1].tight[-1:]:
+            two = f"{bound}{x}{y} has two meanings"
+            raise Misread(f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}", right.at)
+        return True
+
+    def is_sign_lost(self, left: Token, right: Token) -> bool:
+        """Whether another sign than * may have been meant: before a number, a name, or a new line."""
+        names = left.kind in NAMES and right.kind in ("value", "unknown")
+        lines = self.text[left.at : right.at + 1].splitlines()
+        return right.kind == "number" or names or len(lines) > 1
+
+    def is_call(self, left: Token, right: Token) -> bool:
+        """Whether a name is called; raises Misread where it may be multiplied instead."""
+        if right.kind != "(" or left.kind not in NAMES:
+            return False
+        name = f"{left.text:.30}"
+        if left.kind == "value" and left.text in self.functions:
+            raise Misread(f"{name} is both a function and a variable; rename the variable", left.at)
+        if left.text == "e" and "e" not in self.variables:
+            raise Misread("e(…) has two meanings; write e*(…) or exp(…)", left.at)
+        return left.kind != "value"
+
+    def under_root(self, token: Token) -> list[Token]:
+        """What stands right of √, in brackets; raises Misread where a root has no clear end."""
+        if token.kind == "(":
+            return [token]
+        if token.kind not in ("number", "value"):
+            raise Misread("√ needs brackets around its operand; write √(x)", token.at)
+        return [Token("(", "(", token.at), token, Token(")", ")", token.at)]
+
+    def follow(self, left: Token, token: Token) -> None:
+        """Keeps account of brackets, and of what binds the last operand."""
+        bracket = self.brackets[-1]
+        if token.kind == "(":
+            self.brackets.append(Bracket(left.kind in ("function", "unknown"), left.kind == "**"))
+        elif token.kind == ")":
+            self.close()
+        elif token.kind == "**":
+            self.check_power(left)
+            bracket.tight.append(f"{left.shown}^")
+        elif left.kind == "√":
+            bracket.tight.append("√")
+        elif left.kind in ENDS and token.kind in ("+", "-", "*", "/", ","):
+            bracket.tight = [f"{left.shown}/"] if token.kind == "/" else []
+
+    def close(self) -> None:
+        """Closes a bracket; an exponent in brackets has a clear end."""
+        if len(self.brackets) == 1:
+            return
+        closed = self.brackets.pop()
+        bracket = self.brackets[-1]
+        if closed.exponent:
+            bracket.tight.pop()
+
+    def check_power(self, left: Token) -> None:
+        """Raises Misread for a power of what has no clear end."""
+        if left.kind == "function":
+            f = f"{left.text:.30}"
+            raise Misread(
+                f"a power stands after the brackets; write {f}(x)^2 for the square of {f}(x)", left.at
+            )
+        if left.text == RAISED:
+            raise Misread("a power of a power needs brackets; write (x^2)^3 or x^(2^3)", left.at)
+        if self.brackets[-1].tight[-1:] == ["√"]:
+            x = left.shown
+            raise Misread(f"√{x}^ has two meanings; write √({x}^2) or √({x})^2", left.at)

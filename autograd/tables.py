@@ -1,0 +1,130 @@
+"""Tables: whatever holds rows of numbers, as an array of floats.
+
+A table may have names: a data frame, or anything else with ``columns``, a dict of columns, an array with
+fields.  Its columns are read one by one, so that the one that holds no numbers can be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import numpy as np
+
+from .arrays import Array
+
+MASKED = "is masked; fill the gaps, or leave their rows out"
+TABLE = "fiub"  # kinds of numbers that stand in one: True is 1.0
+MOST = 8  # names that a message lists
+
+
+def labels(table: Any) -> list[Any]:
+    """The labels of a table's columns, words or not; none for an array or rows in a list."""
+    word = "column_names" if hasattr(table.__class__, "column_names") else "columns"  # pyarrow's are the data
+    fields = getattr(getattr(table, "dtype", None), "names", None)
+    found = cast("Any", table if isinstance(table, Mapping) else fields or getattr(table, word, None))
+    return [*found] if isinstance(found, Iterable) else []
+
+
+def columns(table: Any, name: str, wanted: Sequence[str] = ()) -> Array | None:
+    """The columns of the wanted names, or all, side by side; None for a table without columns of its own."""
+    known = labels(table)
+    return select(table, known, places(known, wanted, name), name) if known else None
+
+
+def places(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
+    """Where the columns of these names are; all columns in order, if no name, or no label, is a word.
+
+    If some names are missing or equal, they do not decide: as many columns are taken in order, unless a name
+    contradicts.  Raises ValueError if it does, and for a name that no column has, or several.
+    """
+    if not any(names) or not any(isinstance(label, str) for label in columns):
+        return range(len(columns))
+    if len({*names} - {""}) < len(names):
+        return in_order(columns, names, table)
+    if missing := [name for name in names if name not in columns]:
+        what = f"{table} has no column {listed(missing)}; its columns are {listed(columns)}"
+        raise ValueError(f"{what}; rename them, or give {table} without names (.to_numpy())")
+    if several := [name for name in names if columns.count(name) > 1]:
+        raise ValueError(f"{table} has more than one column {listed(several)}; drop the others")
+    return [columns.index(name) for name in names]
+
+
+def in_order(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
+    """All columns, if no name contradicts."""
+    if len(columns) == len(names) and not any(
+        name and name != column for name, column in zip(names, columns, strict=True)
+    ):
+        return range(len(columns))
+    what = f"{table}'s columns are {listed(columns)}, and the inputs' names {listed(names)} do not tell which"
+    raise ValueError(f"{what} to take; give each input its own, or {table} without names (.to_numpy())")
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Some names, as messages say them."""
+    more = [f"and {len(names) - MOST} more"] * (len(names) > MOST)
+    plain = [str(x) if isinstance(x, str) else x for x in names[:MOST]]  # not np.str_('x')
+    return ", ".join([*map(repr, plain), *more])
+
+
+def select(table: Any, columns: Sequence[Any], at: Sequence[int], name: str) -> Array:
+    """The columns at these places, side by side; ValueError for one that holds no numbers."""
+    found = [column(table, columns[i], i, f"{name}'s column {columns[i]!r}") for i in at]
+    lengths = {len(x): columns[i] for x, i in zip(found, at, strict=True)}
+    if len(lengths) > 1:
+        what = ", ".join(f"{label!r} has {n}" for n, label in lengths.items())
+        raise ValueError(f"{name}'s columns are of unlike length: {what} rows")
+    return np.column_stack(found)
+
+
+def column(table: Any, label: Any, place: int, name: str) -> Array:
+    """One column, by its label or, where that is not to be had, by its place."""
+    found: Any = None
+    with suppress(Exception):  # of the table, which may read its labels otherwise
+        found = table[label]
+    if found is None or np.ndim(found) != 1:  # or there are several of the label
+        with suppress(Exception):
+            found = np.asarray(table)[:, place]
+    if found is None:
+        raise ValueError(f"{name} cannot be read from {type(table).__name__}; give an array, or a data frame")
+    numbers = floats(found, name, kinds=TABLE)
+    if numbers.ndim != 1:
+        raise ValueError(f"{name} has the shape {numbers.shape}; it needs a number for every row")
+    return numbers
+
+
+def floats(data: Any, name: str, *shapes: tuple[int, ...], kinds: str = "fiu") -> Array:
+    """Numbers as an array of floats in one of the shapes, without a copy where it is one, or a ValueError."""
+    if masked(data):
+        raise ValueError(f"{name} {MASKED}")
+    try:
+        array = cast("Any", np.asarray(data))
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
+    for i in missing(data):
+        raise ValueError(
+            f"{name} has no number in row {i}, but a missing value; fill it, or leave the row out"
+        )
+    if array.dtype.kind not in kinds and array.size:
+        kind = getattr(data, "dtype", getattr(data, "type", array.dtype))
+        raise ValueError(f"{name} must hold real numbers, not {kind}; convert them to floats")
+    if shapes and array.shape not in shapes:
+        raise ValueError(f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}")
+    return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+def masked(data: Any) -> bool:
+    """Whether there may be gaps in a table, or in one of its rows, that NumPy would not look at."""
+    rows = data if type(data) in (list, tuple) else ()
+    return any(isinstance(x, np.ma.MaskedArray) for x in (data, *rows))
+
+
+def missing(data: Any) -> Sequence[int]:
+    """The rows of a data frame's column that are empty; a nan in an array of NumPy is a number."""
+    if isinstance(getattr(data, "dtype", None), np.dtype):
+        return ()
+    for word in ("is_null", "isna"):
+        if callable(test := getattr(data, word, None)):
+            return np.flatnonzero(np.asarray(cast("Any", test)())).tolist()
+    return ()

@@ -1,0 +1,124 @@
+"""NumPy's functions on Values: np.exp(v) records the op exp, np.float64(2) * v the op mul.
+
+A function's op is the one of its name, or of another name that NumPy has for the same function, so that an op
+``atan`` of one's own is recorded by np.arctan.  What Python writes with an operator is done by that operator.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .ieee import number
+from .operators import OPS, Scalar
+from .value import Value
+
+COMPARISONS = {np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge"}
+OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
+    np.add: "add",
+    np.subtract: "sub",
+    np.multiply: "mul",
+    np.divide: "truediv",
+    np.power: "pow",
+    np.float_power: "pow",
+    np.negative: "neg",
+    np.positive: "pos",
+    np.absolute: "abs",
+    np.fabs: "abs",
+    **COMPARISONS,
+}
+IDENTITY: dict[Any, Callable[..., bool]] = {np.equal: operator.is_, np.not_equal: operator.is_not}
+INSTEAD: dict[Any, str] = {  # of functions without an op
+    np.tan: "sin(x) / cos(x)",
+    np.log2: "log(x) / log(2)",
+    np.log10: "log(x) / log(10)",
+    np.exp2: "2**x",
+    np.clip: "minimum(maximum(x, low), high)",
+    np.sum: "sum(xs)",
+    np.mean: "sum(xs) / len(xs)",
+    np.dot: "sum(x * y for x, y in zip(xs, ys))",
+    np.matmul: "sum(x * y for x, y in zip(xs, ys))",
+}
+
+
+def square(x: Value) -> Value:
+    return x * x
+
+
+def heaviside(x: Scalar, at_zero: Scalar) -> Scalar:
+    """The op step, which is 0 at 0."""
+    if isinstance(at_zero, Value) or number(at_zero, "np.heaviside") != 0:
+        raise TypeError("np.heaviside records the op step, which is 0 at 0; write np.heaviside(x, 0.0)")
+    return OPS["step"](x)
+
+
+def ndim(v: Value) -> int:
+    return 0
+
+
+def shape(v: Value) -> tuple[()]:
+    return ()
+
+
+def size(v: Value, axis: None = None) -> int:
+    return 1
+
+
+KNOWN: dict[Any, Callable[..., Any]] = {
+    np.square: square,
+    np.heaviside: heaviside,
+    np.ndim: ndim,
+    np.shape: shape,
+    np.size: size,
+}
+
+
+def names_in_numpy() -> Mapping[Any, Sequence[str]]:
+    """NumPy's functions, each with all of its names."""
+    names: defaultdict[Any, list[str]] = defaultdict(list)
+    for name, function in vars(np).items():
+        if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
+            names[function].append(name)
+    return names
+
+
+NAMES = names_in_numpy()
+
+
+def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """``Value.__array_ufunc__``.  Raises TypeError for arrays, and for what no op does."""
+    name = called(function)
+    if method != "__call__":
+        raise TypeError(f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values")
+    if options:
+        what = f"{name} records an op for Values, which has no {'=, '.join(options)}="
+        raise TypeError(f"{what}: a graph fits in no array; write z = {name}(...)")
+    if function in IDENTITY:
+        return IDENTITY[function](*operands)
+    if function in COMPARISONS:  # to which NumPy gives its scalars as arrays without dimensions
+        operands = [x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in operands]
+    if function in OPERATORS:
+        apply = getattr(operator, OPERATORS[function])
+        return apply(*[x if isinstance(x, Value) else number(x, name) for x in operands])
+    return call_function(function, operands, options)
+
+
+def call_function(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """``Value.__array_function__``: np.where is an op; most others have none, and refuse."""
+    op = next((OPS[name] for name in NAMES.get(function, ()) if name in OPS), KNOWN.get(function))
+    if op is None:
+        own = f", define an Op named {function.__name__!r}" if function in NAMES else ""
+        instead = INSTEAD.get(function, "it in ops" + own)
+        what = f"{called(function)} of {' and '.join(type(x).__name__ for x in operands)} has no op"
+        raise TypeError(f"{what}: write {instead}, or take v.data, the number alone")
+    return op(*operands, **options)
+
+
+def called(function: Any) -> str:
+    """The function as a program calls it."""
+    where = "np" if function in NAMES else getattr(function, "__module__", None)
+    return f"{where}.{function.__name__}" if where else str(function.__name__)

@@ -1,0 +1,156 @@
+"""Recordings: one row's graph becomes a program for all rows, and is compared with the scalar graphs of some.
+
+What Python decided for that row, and the numbers that it read from Values, are frozen in the program.  Where
+it parts from the scalar graph, two recordings side by side tell why.
+"""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from autograd import Value, compile, toposort
+
+from .losses import ClassLoss, nested, row_of
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
+Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a batch's rows
+Spelling: TypeAlias = tuple[list[Any], list[float]]  # every node's op and where its operands are; constants
+FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
+DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
+ROUNDED = "the graphs are the same, but a program rounds sums in another order"
+
+
+class Recording(NamedTuple):
+    """A row's loss as a graph over Values for the row's numbers and its target's."""
+
+    loss: Value
+    outputs: list[Value]
+    row: list[Value]
+    target: list[Value]
+
+
+def record(model: Any, loss: Any, row: Any, target: Any) -> Recording:
+    """The graph of one row; the model and the loss are given Values for its numbers."""
+    inputs = [Value(x) for x in row_of(row)]
+    output = model(inputs if isinstance(row, list) else inputs[0])
+    outputs: Any = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
+    targets = [Value(t) for t in shares(loss, target, len(row_of(outputs)))]
+    several = isinstance(loss, ClassLoss) or isinstance(target, list)
+    return Recording(loss(output, targets if several else targets[0]), outputs, inputs, targets)
+
+
+def shares(loss: Any, target: Any, outputs: int) -> list[float]:
+    """A target as the numbers that are compared with so many outputs."""
+    return loss.shares(target, outputs) if isinstance(loss, ClassLoss) else row_of(target)
+
+
+def spelled(recording: Recording, parameters: Sequence[Value], numbers: Mapping[Value, float]) -> Spelling:
+    """What a graph computes, to be compared; ``numbers`` has what its constants were, if that is known."""
+    order = toposort(recording.loss)
+    place: dict[Any, int] = {v: i for i, v in enumerate(order)}
+    leaves = [*parameters, *recording.row, *recording.target]
+    roles = {v: i for i, v in enumerate(leaves)}
+    nodes, constants = list[Any](), list[float]()
+    for v in order:
+        nodes.append([v.op, *map(place.get, v.args)] if v.op else roles.get(v))
+        constants += [x for x in v.args if not isinstance(x, Value)]
+        constants += [] if v.op or v in roles else [numbers.get(v, v.data)]
+    return nodes, constants
+
+
+def frozen(one: Spelling, other: Spelling) -> str:
+    """What was recorded in the first of two graphs and is otherwise in the second; "" if they are alike."""
+    if one[0] != other[0]:
+        return DECIDED
+    for x, y in zip_longest(one[1], other[1]):
+        if repr(x) != repr(y):
+            what = f"the number {x} was recorded, which is {y} here"
+            return f"{what}; compute with Values, and not with .data, round() or int()"
+    return ""
+
+
+def chance() -> Any:
+    """The state of Python's and NumPy's random numbers, which move on when a model draws some."""
+    state: Any = np.random.get_state(legacy=False)
+    return random.getstate(), repr(state)
+
+
+class Compiled:
+    """A program for all rows of a training, recorded from the first one; it is called with a batch."""
+
+    def __init__(self, run: Any) -> None:
+        self.run, self.theta = run, run.theta
+        self.recording = self.record(0)
+        loss, outputs, row, target = self.recording
+        self.program = compile(loss, [*row, *target], run.parameters)
+        self.predictor = compile(outputs, row, run.parameters)
+        targets = [shares(run.loss, t, len(self.predictor.roots)) for t in run.targets]
+        self.table, self.width = np.column_stack([np.array(run.rows), np.array(targets)]), len(row)
+
+    def __call__(self, batch: Sequence[int]) -> Gradient:
+        theta, table = self.run.theta, self.table
+        rows = table if len(batch) == len(table) else table[batch]
+        loss, gradient = self.program.value_and_grad(rows, theta)
+        return loss, gradient, lambda: self.predictor(table[batch, : self.width], theta).tolist()
+
+    def record(self, i: int) -> Recording:
+        """The graph of row i, as it is now."""
+        return record(self.run.model, self.run.loss, self.run.rows[i], self.run.targets[i])
+
+    def difference(self) -> str:
+        """Where it parts from the scalar graph, and why, on a few rows: one of each target, and others."""
+        unlike = np.unique(self.run.targets, axis=0, return_index=True)[1][:FEW]
+        others = np.random.default_rng(0).permutation(len(self.table))[:FEW]
+        batch = np.unique([*unlike, *others]).tolist()
+        if not self.apart(batch):
+            return ""
+        if why := self.unsteady(batch):
+            return why
+        rows = next(([i] for i in batch if self.apart([i])), batch)
+        return f"{self.apart(rows)}; {self.cause(rows)}"
+
+    def apart(self, batch: list[int]) -> str:
+        """What the loss of some rows is, or its gradient, and what the program says that it is."""
+        (ours, d_ours, _), (true, d_true, _) = self(batch), self.run.eager(batch)
+        rows = f"row{'s' * (len(batch) > 1)} {', '.join(map(str, batch))}"
+        if not np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True):
+            return f"{rows} {'have' if len(batch) > 1 else 'has'} the loss {true}, recorded {ours}"
+        unlike = ~np.isclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True)
+        if not unlike.any():
+            return ""
+        worst = int(np.argmax(unlike * np.nan_to_num(abs(d_ours - d_true), nan=math.inf)))
+        name = self.run.parameters[worst].name or f"parameter {worst}"
+        return f"the gradient of {rows} by {name} is {d_true[worst]}, recorded {d_ours[worst]}"
+
+    def unsteady(self, batch: list[int]) -> str:
+        """How the model changes when it is called again for the same rows; "" if it does not."""
+        before, (first, gradient, _) = chance(), self.run.eager(batch)
+        for _ in range(2):
+            again, d_again, _ = self.run.eager(batch)
+            if not np.array_equal([first, *gradient], [again, *d_again], equal_nan=True):
+                what = f"loss {first}, then {again}" if first != again else "another gradient"
+                return f"called again, the model gives other numbers ({what}), as with dropout or a counter"
+        if chance() != before:
+            return "the model draws random numbers, as dropout does"
+        changed = self.frozen(0, self.theta)
+        return changed and "the model has changed since it was recorded, as with a counter or a schedule"
+
+    def cause(self, rows: list[int]) -> str:
+        """What is frozen that is otherwise for one of these rows."""
+        return next((why for i in rows if (why := self.frozen(i, self.run.theta))), ROUNDED)
+
+    def frozen(self, i: int, theta: Array) -> str:
+        """What was recorded otherwise than row i is now, with these parameters."""
+        assign(self.run.parameters, theta)
+        ours = spelled(self.recording, self.run.parameters, self.program.rowwise.constants)
+        return frozen(ours, spelled(self.record(i), self.run.parameters, {}))
+
+
+def assign(parameters: Sequence[Value], theta: Array) -> None:
+    for p, x in zip(parameters, theta.tolist(), strict=True):
+        p.data = x
