@@ -215,7 +215,7 @@ def draw(
     True
     """
     check_options(roots, style, labels)
-    order, limit = toposort(*roots), seconds(timeout)
+    order, patience = toposort(*roots), seconds(timeout)
     chosen = outermost(order, collapse)
     view, auto = visible(roots, order, chosen, siblings, max_nodes), chosen is not collapse
     names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
@@ -227,7 +227,7 @@ def draw(
         bundled = {v for box in view if len(box.values) > FEW for v in box.values}
         notes += [total for v, total in text.sums.items() if gradients and v not in bundled]
     drawing = sketch(roots, view, names, text, gradients)
-    drawing.table, drawing.timeout = table(order), limit
+    drawing.table, drawing.timeout = table(order), patience
     if notes:
         drawing.attr(label=roomy("\n".join(notes), 13))
     return drawing
@@ -380,7 +380,7 @@ def width(c: str, line: str) -> float:
         return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
     if east == "A" and any(east_asian_width(other) in "WF" for other in line):
         return 0.75  # ∂ and ·, which an East Asian font has wider
-    return 0.9 if kind == "Lu" else 0.65 if kind[0] == "L" else 0.5
+    return 0.9 if kind == "Lu" else 0.6 if kind[0] == "L" else 0.5
 
 
 def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "drawing",
     "main",
     "mutation",
+    "rendering",
     "size",
     "stepper",
     "suite",

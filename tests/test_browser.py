@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, exp, ledger, sin, to_html, toposort
-from tests.test_stepper import GRAPHS, composed, data, each, mlp, neuron, repeated, shared
+from autograd.view import boxes
+from tests.test_stepper import GRAPHS, composed, data, each, memory, mlp, neuron, repeated, rows, shared
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -209,6 +210,31 @@ def test_the_caption_in_words_and_in_mathematics(show: Open) -> None:
     written = page.text_content("#math").replace(" ", "")
     assert written == "−0.3875upstream×0.6065localderivativeexp(−x)=−0.235contribution→−0.235grad−x"
     assert page.eval_on_selector("#math munder", "el => el.getBoundingClientRect().height") > 20
+
+
+@STYLES
+@pytest.mark.parametrize("graph", [mlp, memory, lambda: rows(2)], ids=["mlp", "memory", "rows"])
+def test_what_is_not_opened_ends_with_its_grads_too(
+    graph: Callable[[], Value], style: Any, show: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograd.stepper.MANY_STEPS", 0)
+    y = graph()
+    page = show(to_html(y, style=style, collapse=1))
+    order = [v for box in boxes([y], 1) for v in box.values]
+    steps = page.evaluate("steps.length")
+    press(page, "End")
+    y.backward()
+    assert [float(x) for x in exact(page)] == pytest.approx([v.grad for v in order], rel=1e-12)
+    assert cells(page, 1) == [f"{v.data:.4g}" for v in order]
+    assert page.locator("svg a").count() == 0 and page.locator("figure").count() == 1
+    for k in range(len(order) + 1, steps):
+        page.evaluate(f"show({k})")
+        inside = page.evaluate(f"steps[{k}].position") == -1
+        assert len(lit(page, ".edge")) == (0 if inside else 1)
+    names = page.eval_on_selector_all(
+        "svg .composite, svg .node[id]", "found => found.map(el => el.ariaLabel)"
+    )
+    assert names and all(names)
 
 
 # ------------------------------------------------------------------------------------------------ going about
