@@ -114,8 +114,8 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation slopes checking drawing "
-    "stepper arrays lowering rowwise layout emitting program __init__ __main__",
+    "autograd": "ieee scopes operators value ops sweeps copying derivatives view notation slopes checking "
+    "drawing stepper arrays lowering rowwise layout emitting program __init__ __main__",
     "nn": "modules losses training __init__",
 }
 
