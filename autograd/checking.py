@@ -145,14 +145,15 @@ def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) 
     ``f`` takes Values and gives one.  backward, grad, vjp and jvp, with seeds of 0, 2 and -1, and of y + y
     too, must agree with the slopes of the ops' formulas to ``tolerance``, and with steps along f to 1e-6; so
     must f with plain numbers for some operands, and, for the next order, the graphs that grad and jvp give.
+    Steps fit f's own scale; what underflow or rounding hides is no verdict.
 
     >>> from autograd import exp
     >>> gradcheck(lambda x, w: 1 / (1 + exp(-w * x)), 0.5, 2.0).comparisons
     84
 
-    Raises GradcheckError with the worst place and the op to look at; ValueError where a value or a derivative
-    is not finite; TypeError where f does not give a Value.  At a kink a derivative is a convention, which no
-    slope need share: step aside.
+    Raises GradcheckError with the worst place and the op to look at, or if f gives another result when it is
+    called again; ValueError where a value or a derivative is not finite; TypeError where f does not give a
+    Value.  At a kink a derivative is a convention, which no slope need share: step aside.
     """
     if not callable(f):
         raise TypeError(f"gradcheck takes a function of Values, not {type(f).__name__}")
@@ -267,10 +268,10 @@ def stepped(problem: Problem, i: int, allowed: float) -> Slope:
         return valued(problem.f(*xs)), xs[i]
 
     curve = Curve(lambda x: recorded(*outcome(x)), lambda x: outcome(x)[0].data)
-    found = along(curve, at[i], allowed)
-    if found is None:
+    slope = along(curve, at[i], allowed)
+    if slope is None:
         raise ValueError(f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}")
-    return found
+    return slope
 
 
 def suspect(y: Value, allowed: float) -> str:

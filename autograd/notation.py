@@ -273,16 +273,17 @@ class Literal(str):
 
 
 class Operands(dict[str, Any]):
-    """The operands of a formula: at every place that reads one it is a Literal of its own.
+    """The operands of a formula: at every place that reads one it is written anew, as a Literal.
 
     Of numbers only 0 and 1 are, which would be left out as terms and factors.
     """
 
     def __getitem__(self, operand: str) -> Expr:
         x = super().__getitem__(operand)
-        if isinstance(x, str):
-            return expr(Literal(x))
-        return expr(Literal(f"{x:g}")) if x in (0.0, 1.0) else expr(x)
+        if callable(x):
+            return cast("Expr", x())
+        name = x if isinstance(x, str) else f"{x:g}" if x in (0.0, 1.0) else None
+        return expr(x if name is None else Literal(name))
 
 
 @dataclass
@@ -374,10 +375,12 @@ class Formulas:
             return operands["y"]
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
-    def computed(self, v: Value) -> Expr:
-        """What v's op computes from its operands, which all have names, without gathering anything."""
-        assert v.op is not None
-        given = [self.names[x] if isinstance(x, Value) else x for x in v.args]
+    def apart(self, v: Value) -> Expr:
+        """What v computes, with nothing gathered: x/x stays x/x, which is nan at 0."""
+        box = self.home.get(v)
+        if v.op is None or (box and box.scope):
+            return self.full[v]
+        given = [self.names.get(x) or partial(self.apart, x) if isinstance(x, Value) else x for x in v.args]
         operands = Operands(zip(v.op.operands, given, strict=True))
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *[operands[x] for x in operands])
@@ -453,6 +456,17 @@ def letters(e: Expr) -> Iterator[str]:
         if power != ONE:
             yield from letters(power)
 
+    def partial_apart(self, z: Value, i: int) -> Expr:
+        """∂z/∂operand i, with nothing gathered: sign(x-x) stays that."""
+        assert z.op is not None
+        with within(None):
+            alike = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
+        pairs = [(alike, z), *zip(alike.inner, z.inner, strict=True)]
+        self.full |= {
+            new: expr(Literal(self.names[x])) if x in self.names else self.apart(x) for new, x in pairs
+        }
+        return self.partial(boxes([alike])[-1], alike, i)
+
 
 def is_same(op: Op, box: Box) -> bool:
     """Whether a composite is this op: by its name, its operands, its value and its gradient here."""
@@ -492,19 +506,13 @@ def computation(z: Value) -> str:
     y = 1; y = x/x; y = x·0
     """
     f = Formulas([z], boxes([z]), drawn=False)
-    return TEXT.equation(f.names[z], f.computed(z))
+    return TEXT.equation(f.names[z], f.apart(z))
 
 
 def partials(z: Value) -> list[str]:
     """∂z/∂operand for every Value among the operands, which are leaves; equal ones are not gathered."""
-    assert z.op is not None
-    f = Formulas([z], boxes([z]), drawn=False)
-    with within(None):
-        apart = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
-    f.names[apart] = f.names[z]
-    f.names |= {new: Literal(f.names[old]) for new, old in zip(apart.inner, z.inner, strict=True)}
-    box, writer = boxes([apart])[-1], Writer(short=True)
-    return [writer.sum(f.partial(box, apart, i)) for i, x in enumerate(z.args) if isinstance(x, Value)]
+    f, writer = Formulas([z], boxes([z]), drawn=False), Writer(short=True)
+    return [writer.sum(f.partial_apart(z, i)) for i, x in enumerate(z.args) if isinstance(x, Value)]
 
 
 def latex(y: Value) -> str:

@@ -28,8 +28,8 @@ from .value import Op, Value, plain, toposort
 T = TypeVar("T")
 ROUGH = 1e-6  # how far real steps may be off, as a part of the slope
 LOST = sys.float_info.min  # a number loses digits below the smallest normal one
-ROUNDING = 2.0**-50  # of an op's result, as a part of it: eight times the least possible
 TINY = LOST * sys.float_info.epsilon  # the smallest number
+ROUNDING = 2.0**-50  # of an op's result, as a part of it: eight times what IEEE 754 allows a sum
 BITS = (26, 52, 104, 208, 416)  # a complex step is so many bits smaller than |x|, or than 1
 GROWTH = 8  # from one real step to the next
 CLOSEST = 5.2  # units in the last place of x: the smallest real step
@@ -106,8 +106,8 @@ def slope(z: Value, i: int) -> Slope:
     op, at = z.op, [*map(plain, z.args)]
     assert op is not None
     function = in_complex(op)
-    found = by_complex_steps(function, at, i) if function else None
-    return found or by_real_steps(z, i, at)
+    by_complex = by_complex_steps(function, at, i) if function else None
+    return by_complex or by_real_steps(z, i, at)
 
 
 Edges: TypeAlias = "dict[tuple[Value, int], Slope]"  # by node and operand's place, operands before results
@@ -240,6 +240,10 @@ class Chord(NamedTuple):
         """How far that may be off: Simpson's rule less the trapezoid's is more than its error."""
         return MARGIN * (self.noise + self.bend)
 
+    def explained(self, allowed: float) -> bool:
+        """Whether nothing is missing, but for what is allowed."""
+        return abs(self.missing) <= allowed + self.error
+
     def own_bend(self) -> float:
         left, middle, right = self.slopes
         return abs(left - 2 * middle + right) / 3
@@ -298,20 +302,21 @@ def real_steps(x: float, precise: float) -> Iterator[float]:
 
 def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
     """The shortest chord, and all longer ones while the slope is smooth, or has the same kink at x."""
-    found = list[Chord]()
+    row = list[Chord]()
     for h in real_steps(x, curve.sample(x).noise / allowed if allowed else 0.0):
-        new = chord(curve, x, h, allowed / 1000 if found else -math.inf)
-        if new and math.isinf(new.quotient):
+        new = chord(curve, x, h, allowed / 1000 if row else -math.inf)
+        if new is None:
+            break
+        if math.isinf(new.quotient):  # a jump
             continue
-        row = [*found, new] if new else []
-        tells = bool(row) and (kinked(row) or (row[0].smooth() and row[-1].smooth()))
-        if new and (tells or not found):
-            before = found[-1] if found else new
-            drift = abs(new.missing - before.missing)
-            found.append(new._replace(bend=max(before.bend, new.own_bend()), drift=drift))
+        tells = kinked([*row, new]) or all(chord.smooth() for chord in (*row[:1], new))
+        if tells or not row:
+            shorter = row[-1] if row else new
+            drift = abs(new.missing - shorter.missing)
+            row.append(new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift))
         if not tells:
             break
-    return found
+    return row
 
 
 def kinked(chords: Sequence[Chord]) -> bool:
@@ -321,16 +326,17 @@ def kinked(chords: Sequence[Chord]) -> bool:
     return first.whole and first.change() > first.steep() / 8 and same
 
 
-def faulty(chords: Sequence[Chord], allowed: float) -> list[Chord]:
+def faulty(row: Sequence[Chord], allowed: float) -> list[Chord]:
     """The chords that miss a slope: three neighbours that miss the same one, or all, as where f jumps."""
-    wrong = [abs(chord.missing) > allowed + chord.error for chord in chords]
-    rows = [slice(k, k + 3) for k in range(len(chords) - 2)]
-    alike = [row for row in rows if all(wrong[row]) and agree(*[chord.missing for chord in chords[row]])]
-    return [chord for row in alike for chord in chords[row]] or [*chords] * (len(chords) > 2 and all(wrong))
+    wrong = [chord for chord in row if not chord.explained(allowed)]
+    threes = [row[k : k + 3] for k in range(len(row) - 2)]
+    alike = [three for three in threes if all(chord in wrong for chord in three) and agree(three)]
+    return [chord for three in alike for chord in three] or (wrong if len(wrong) == len(row) > 2 else [])
 
 
-def agree(*slopes: float) -> bool:
-    """Whether they are the same but for a fifth."""
+def agree(row: Sequence[Chord]) -> bool:
+    """Whether they miss the same but for a fifth."""
+    slopes = [chord.missing for chord in row]
     return max(slopes) - min(slopes) <= min(map(abs, slopes)) / 4
 
 
@@ -340,16 +346,16 @@ def along(curve: Curve, x: float, allowed: float) -> Slope | None:
     It differs from the recorded slope by more than ``allowed`` and its own error only where chords miss
     something.  Where no chord can tell, the error is infinite.
     """
-    here = curve.sample(x)
-    found = chords(curve, x, allowed) if math.isfinite(here.slope) else []
-    if not found:
+    here = curve.sample(x).slope
+    row = chords(curve, x, allowed) if math.isfinite(here) else []
+    if not row:
         return None
-    bent = [chord for chord in found if chord.change()]
-    if len(bent) > 2 and kinked(found):
-        best = min(bent, key=lambda chord: chord.noise + chord.like(found[0]))
-        return Slope(best.quotient, MARGIN * best.noise + best.like(found[0]))
-    fitting = [chord for chord in found if abs(chord.missing) <= allowed + chord.error]
-    best = min(faulty(found, allowed) or fitting, key=lambda chord: chord.error + chord.drift, default=None)
-    if not found[0].whole and (best is None or best.error > ROUGH * best.steep()):
+    bent = [chord for chord in row if chord.change()]
+    if len(bent) > 2 and kinked(row):
+        best = min(bent, key=lambda chord: chord.noise + chord.like(row[0]))
+        return Slope(best.quotient, MARGIN * best.noise + best.like(row[0]))
+    telling = faulty(row, allowed) or [chord for chord in row if chord.explained(allowed)]
+    best = min(telling, key=lambda chord: chord.error + chord.drift, default=None)
+    if not row[0].whole and (best is None or best.error > ROUGH * best.steep()):
         return None
-    return Slope(here.slope + best.missing, best.error) if best else Slope(here.slope, math.inf)
+    return Slope(here + best.missing, best.error) if best else Slope(here, math.inf)

@@ -8,6 +8,7 @@ alone stepper.html lights up a step.  What is said, in every language, stands in
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Sequence
@@ -83,19 +84,28 @@ class Walk:
         for v in borders:
             f.letter(v)
         self.total = f.backward()[1]  # from here on all have their names
-        self.frames = [Frame("forward" if v.op else "leaf", v, f.of(v), f.full[v], v.data) for v in shown]
+        self.frames = [self.ahead(v) for v in shown]
         self.frames.append(Frame("seed", y, f.of(y), expr(f.bar(y)), grads[y]))
         for edge in edges:
-            x, local = edge.operand, self.local(edge)
+            x = edge.operand
             before, grads[x] = grads.get(x), grads.get(x, 0.0) + edge.contribution
-            self.frames.append(Frame("backward", x, f.of(x), local, grads[x], before, edge))
+            name, local = self.frames[self.at[x]].name, self.local(edge)
+            self.frames.append(Frame("backward", x, name, local, grads[x], before, edge))
+
+    def ahead(self, v: Value) -> Frame:
+        """What v computes; where that is not finite, as it was computed: 1 is not nan, but x/x is."""
+        name, written = self.f.of(v), self.f.full[v]
+        if v.op and not self.f.home[v].scope and not math.isfinite(v.data):
+            apart = self.f.apart(v)
+            name, written = name if v in self.f.names else apart, apart
+        return Frame("forward" if v.op else "leaf", v, name, written, v.data)
 
     def local(self, edge: Step) -> Expr:
-        """The derivative along an edge, as a formula."""
-        f = self.f
-        if edge.position >= 0:
-            return f.partial(f.home[edge.node], edge.node, edge.position)
-        return expr(f"∂{f.letter(edge.node)}/∂{f.letter(edge.operand)}")
+        """The derivative along an edge, as a formula; where it is not finite, as it was computed."""
+        f, z, i = self.f, edge.node, edge.position
+        if i < 0:
+            return expr(f"∂{f.letter(z)}/∂{f.letter(edge.operand)}")
+        return f.partial(f.home[z], z, i) if math.isfinite(edge.local) else f.partial_apart(z, i)
 
     def labels(self, roots: Sequence[Value], view: Sequence[Box]) -> Labels:
         """What a textbook picture writes: every operand, and what flows back to it."""

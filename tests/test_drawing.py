@@ -745,7 +745,7 @@ def test_a_notebook_shows_the_picture() -> None:
     for thing in (square(), draw(square(), style="textbook")):
         shown = bundle(thing)
         assert ElementTree.fromstring(shown["image/svg+xml"]).tag == f"{SVG}svg"
-        assert "x²" in shown["text/plain"]
+        assert "x·x" in shown["text/plain"]
 
 
 def test_a_notebook_without_an_engine_shows_a_table(no_engine: None) -> None:
@@ -796,5 +796,5 @@ def test_a_notebook_never_raises_for_an_engine(empty_path: Path) -> None:
     dot = program(empty_path / "dot", end="exit 1")
     shown = bundle(square())
     assert list(shown) == ["text/plain"]
-    assert "x²" in shown["text/plain"]
+    assert "x·x" in shown["text/plain"]
     assert asked(dot)

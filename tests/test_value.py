@@ -18,8 +18,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+import sympy
 
 import autograd
 from autograd import (
@@ -29,12 +31,15 @@ from autograd import (
     Value,
     composite,
     draw,
+    exp,
     formula,
+    grad,
     jvp,
     ledger,
     maximum,
     minimum,
     no_grad,
+    tanh,
     toposort,
     vjp,
     where,
@@ -199,6 +204,25 @@ def test_a_condition_may_be_a_bool() -> None:
 
 
 # What it refuses
+
+
+@pytest.mark.parametrize(
+    "x",
+    [mpmath.mpf("0.3"), Fraction(3, 10), Decimal("0.3"), sympy.Float("0.3"), sympy.Rational(3, 10)],
+    ids=kind,
+)
+def test_the_advice_for_a_number_of_more_digits_gives_the_derivative(x: Any) -> None:
+    """To convert it in a function that mpmath.diff takes would not: all its steps are one float."""
+    with pytest.raises(
+        TypeError, match=r"convert it once, with float\(\.\.\.\), and differentiate with grad"
+    ):
+        Value(1.0) * x
+    t = Value(float(x))
+    found = grad(tanh(3 * t) * exp(-t * t), t).data
+    assert found == pytest.approx(
+        float(mpmath.diff(lambda t: mpmath.tanh(3 * t) * mpmath.exp(-t * t), t.data))
+    )
+    assert mpmath.diff(lambda t: tanh(3 * Value(float(t))).data, float(x)) == 0.0
 
 
 @each_refused
