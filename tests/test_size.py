@@ -114,9 +114,9 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "alone forking ieee scopes operators value ops ufuncs sweeps copying derivatives view notation "
-    "slopes checking rendering drawing stepper arrays tables lowering columnwise rowwise layout emitting "
-    "program spelling reading __init__ __main__",
+    "autograd": "alone forking ieee scopes operators value ops ufuncs sweeps copying derivatives view "
+    "notation slopes checking rendering drawing stepper arrays tables lowering columnwise rowwise layout "
+    "emitting program spelling reading __init__ __main__",
     "nn": "modules losses recording training __init__ __main__",
 }
 
