@@ -384,6 +384,8 @@ class Formulas:
         operands = Operands(zip(v.op.operands, given, strict=True))
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *[operands[x] for x in operands])
+        if v.op.selects:
+            return operands["y"]
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:
@@ -442,6 +444,17 @@ class Formulas:
             args = [x if isinstance(x, Value) else Value(x) for x in box.args]
             return self.of(op.slope(i, v, args, book=True))
 
+    def partial_apart(self, z: Value, i: int) -> Expr:
+        """∂z/∂operand i, with nothing gathered: sign(x-x) stays that."""
+        assert z.op is not None
+        with within(None):
+            alike = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
+        pairs = [(alike, z), *zip(alike.inner, z.inner, strict=True)]
+        self.full |= {
+            new: expr(Literal(self.names[x])) if x in self.names else self.apart(x) for new, x in pairs
+        }
+        return self.partial(boxes([alike])[-1], alike, i)
+
 
 def letters(e: Expr) -> Iterator[str]:
     """Every name in an expression."""
@@ -455,17 +468,6 @@ def letters(e: Expr) -> Iterator[str]:
                 yield from chain(*map(letters, args))
         if power != ONE:
             yield from letters(power)
-
-    def partial_apart(self, z: Value, i: int) -> Expr:
-        """∂z/∂operand i, with nothing gathered: sign(x-x) stays that."""
-        assert z.op is not None
-        with within(None):
-            alike = z.op(*[Value(x.data) if isinstance(x, Value) else x for x in z.args])
-        pairs = [(alike, z), *zip(alike.inner, z.inner, strict=True)]
-        self.full |= {
-            new: expr(Literal(self.names[x])) if x in self.names else self.apart(x) for new, x in pairs
-        }
-        return self.partial(boxes([alike])[-1], alike, i)
 
 
 def is_same(op: Op, box: Box) -> bool:

@@ -313,7 +313,7 @@ class Program:
         width = len(self.inputs)
         if X is None and not width:
             return ROW
-        named = columns(X, "X", [v.name for v in self.inputs])
+        named = columns(X, "X", self.inputs)
         table = floats(X, "X", kinds=TABLE) if named is None else named
         if table.ndim == 1 and (width == 1 or not len(table)):  # a number a row, or no rows at all
             table = table.reshape(len(table), width)

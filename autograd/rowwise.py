@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from functools import cache, cached_property
 from itertools import chain
@@ -184,12 +183,14 @@ class Rowwise:
 
     def by_line(self, row: list[float], theta: list[float], seed: list[float]) -> Result | None:
         """The same by the straight line; None if it raises, or for a nan that the ledger may know better."""
-        if len(self.order) <= MOST:
-            with suppress(*ERRORS):
-                found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
-                if all(x == x for gradient in found[1:] for x in gradient):
-                    return found
-        return None
+        if len(self.order) > MOST:
+            return None
+        try:
+            found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
+        except ERRORS:
+            return None
+        total = sum(map(sum, found[1:]))  # which is nan if one of them is, or of inf and -inf
+        return found if total == total or all(x == x for x in chain(*found[1:])) else None
 
     def run(self, at: Iterable[int], theta: Array, *block: Array) -> Array:
         """For some rows: writes outputs and gradients by the inputs, adds up those by the parameters."""
@@ -206,14 +207,15 @@ class Rowwise:
     ) -> Array:
         """The same, row by row; what is not computed is left for care."""
         (rows, seeds, out, back), gradient, numbers = block, np.zeros(len(theta)), theta.tolist()
-        left = list[int]()
+        left: list[int] = []
+        seeded = seeds.shape[1] > 0
         for i in at:
             found = compute(rows[i].tolist(), numbers, seeds[i].tolist())
             if found is None:
                 left.append(i)
                 continue
             out[i], by_theta, by_inputs = found
-            if seeds.shape[1]:
+            if seeded:
                 gradient += by_theta
             if back.shape[1]:  # else they are not wanted, and this may be a view of the caller's table
                 back[i] = by_inputs

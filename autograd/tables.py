@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from .arrays import Array
+from .value import Value
 
 MASKED = "is masked; fill the gaps, or leave their rows out"
 TABLE = "fiub"  # kinds of numbers that stand in one: True is 1.0
@@ -27,10 +28,12 @@ def labels(table: Any) -> list[Any]:
     return [*found] if isinstance(found, Iterable) else []
 
 
-def columns(table: Any, name: str, wanted: Sequence[str] = ()) -> Array | None:
-    """The columns of the wanted names, or all, side by side; None for a table without columns of its own."""
+def columns(table: Any, name: str, inputs: Sequence[Value] = ()) -> Array | None:
+    """The columns of the inputs' names, or all, side by side; None for a table without columns of its own."""
+    if table.__class__ is np.ndarray and not table.dtype.names:
+        return None
     known = labels(table)
-    return select(table, known, places(known, wanted, name), name) if known else None
+    return select(table, known, places(known, [v.name for v in inputs], name), name) if known else None
 
 
 def places(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
@@ -96,22 +99,28 @@ def column(table: Any, label: Any, place: int, name: str) -> Array:
 
 def floats(data: Any, name: str, *shapes: tuple[int, ...], kinds: str = "fiu") -> Array:
     """Numbers as an array of floats in one of the shapes, without a copy where it is one, or a ValueError."""
-    if masked(data):
-        raise ValueError(f"{name} {MASKED}")
-    try:
-        array = cast("Any", np.asarray(data))
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
-    for i in missing(data):
-        raise ValueError(
-            f"{name} has no number in row {i}, but a missing value; fill it, or leave the row out"
-        )
+    array = data if data.__class__ is np.ndarray else plain(data, name)
     if array.dtype.kind not in kinds and array.size:
         kind = getattr(data, "dtype", getattr(data, "type", array.dtype))
         raise ValueError(f"{name} must hold real numbers, not {kind}; convert them to floats")
     if shapes and array.shape not in shapes:
         raise ValueError(f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}")
     return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+def plain(data: Any, name: str) -> Any:
+    """What is no array yet as one; ValueError for gaps, and for rows of several lengths."""
+    if isinstance(data, (float, int)):
+        return np.asarray(data)
+    if masked(data):
+        raise ValueError(f"{name} {MASKED}")
+    for i in missing(data):
+        what = f"{name} has no number in row {i}, but a missing value"
+        raise ValueError(f"{what}; fill it, or leave the row out")
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
 
 
 def masked(data: Any) -> bool:
