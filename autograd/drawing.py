@@ -339,7 +339,7 @@ def escaped(text: str) -> str:
 
 def lines(*texts: str) -> str:
     """Texts one below the other."""
-    return escaped("\n".join(texts)).replace("\n", "\\n")
+    return graphviz.nohtml(escaped("\n".join(texts)).replace("\n", "\\n"))  # also where one is <b>
 
 
 def roomy(text: str, size: float, spare: float = 0.0) -> str:

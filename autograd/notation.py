@@ -385,7 +385,7 @@ class Formulas:
         if v.op.symbol.isidentifier():
             return call(v.op.symbol, *[operands[x] for x in operands])
         if v.op.selects:
-            return operands["y"]
+            return call(v.op.name, *[operands[x] for x in operands])
         return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
 
     def word(self, v: Value, box: Box, name: str) -> str:

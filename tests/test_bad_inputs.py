@@ -44,7 +44,7 @@ WAYS_OUT = (  # what it takes to be told what is wanted instead
     r"it has|has numbers|go from|ends in|as in|invalid int|rows, but|not finite",
 )
 WANTED = re.compile("|".join(WAYS_OUT))
-REFUSALS, CASES = 19_986, 23_698
+REFUSALS, CASES = 20_985, 24_846
 
 
 # The objects
@@ -437,6 +437,7 @@ CALLS |= {
     ),
     "draw loss": Call(lambda s, bad: autograd.draw(s.boxed, style="textbook", loss=bad), whole_text),
     "draw max_nodes": Call(lambda s, bad: autograd.draw(s.boxed, max_nodes=bad), "inf"),
+    "draw timeout": Call(lambda s, bad: autograd.draw(s.boxed, timeout=bad), "1, 2, 2.5, inf, float32, int64"),
     "to_dot roots": Call(lambda s, bad: autograd.to_dot(bad), value),
     "to_dot options: styl": Call(lambda s, bad: autograd.to_dot(s.y, styl=bad)),
     "Drawing.save_picture path: suffix": Call(lambda s, bad: autograd.draw(s.y).save_picture(bad)),
@@ -447,7 +448,7 @@ CALLS |= {
     ),
     "labels roots": Call(lambda s, bad: autograd.labels(bad), value),
     "labels collapse": Call(lambda s, bad: autograd.labels(s.boxed, collapse=bad), DEPTHS, callable),
-    "labels loss": Call(lambda s, bad: autograd.labels(s.boxed, loss=bad), text),
+    "labels loss": Call(lambda s, bad: autograd.labels(s.boxed, loss=bad), whole_text),
     "labels notation": Call(lambda s, bad: autograd.labels(s.y, notation=bad)),
     "formula y": Call(lambda s, bad: autograd.formula(bad), value),
     "formula notation": Call(lambda s, bad: autograd.formula(s.y, bad)),
@@ -465,6 +466,7 @@ CALLS |= {
     "to_html lang": Call(lambda s, bad: autograd.to_html(s.lone, lang=bad)),
     "to_html style": Call(lambda s, bad: autograd.to_html(s.lone, style=bad)),
     "to_html collapse": Call(lambda s, bad: autograd.to_html(s.lone, collapse=bad), DEPTHS, callable),
+    "to_html timeout": Call(lambda s, bad: autograd.to_html(s.lone, timeout=bad), "2, 2.5, inf, float32, int64"),
     "to_html max_nodes": Call(
         lambda s, bad: autograd.to_html(s.lone, max_nodes=bad), "2, 2.5, inf, float32, int64"
     ),

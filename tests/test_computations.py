@@ -41,6 +41,7 @@ WORDS: dict[str, Any] = {
     "step": lambda x: np.heaviside(x, 0.0), "relu": lambda x: np.maximum(x, 0.0),
     "softplus": lambda x: np.logaddexp(x, 0.0), "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "where": lambda x, y, w: y if x != 0 else w, "inf": np.inf, "nan": np.nan,
+    "defined": lambda x, y: y if x == x else np.nan,
 }  # fmt: skip
 LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 HIGH = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

@@ -38,6 +38,7 @@ COMPLEX: dict[str, Callable[[Any], Any]] = {  # the activations on complex numbe
     "relu": lambda z: z if z.real > 0 else 0j,
     "softplus": lambda z: np.log(1 + np.exp(z)),
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "bell": lambda z: 0.25 / np.cosh(0.5 * z) ** 2,
     "tanh": np.tanh,
     "sqrt": np.sqrt,
 }
