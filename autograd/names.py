@@ -17,8 +17,11 @@ def one_name(name: str, label: str = "") -> str:
 
     Raises TypeError for what is no str, and for two names; ValueError for half a character.
     """
-    check_name(name, "a Value")
-    check_name(label, "a Value")
+    for text in (name, label):
+        if isinstance(text, (tuple, list, set)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            what = f"a Value's name is a str, not {type(text).__name__}"
+            raise TypeError(f"{what}; write name=str(...); operands are recorded by an op, such as x * y")
+        check_name(text, "a Value")
     if name and label and name != label:
         raise TypeError(f"a Value has one name, and label= is the same; not {name!r} and {label!r}")
     return name or label

@@ -437,7 +437,9 @@ CALLS |= {
     ),
     "draw loss": Call(lambda s, bad: autograd.draw(s.boxed, style="textbook", loss=bad), whole_text),
     "draw max_nodes": Call(lambda s, bad: autograd.draw(s.boxed, max_nodes=bad), "inf"),
-    "draw timeout": Call(lambda s, bad: autograd.draw(s.boxed, timeout=bad), "1, 2, 2.5, inf, float32, int64"),
+    "draw timeout": Call(
+        lambda s, bad: autograd.draw(s.boxed, timeout=bad), "1, 2, 2.5, inf, float32, int64"
+    ),
     "to_dot roots": Call(lambda s, bad: autograd.to_dot(bad), value),
     "to_dot options: styl": Call(lambda s, bad: autograd.to_dot(s.y, styl=bad)),
     "Drawing.save_picture path: suffix": Call(lambda s, bad: autograd.draw(s.y).save_picture(bad)),
@@ -466,7 +468,9 @@ CALLS |= {
     "to_html lang": Call(lambda s, bad: autograd.to_html(s.lone, lang=bad)),
     "to_html style": Call(lambda s, bad: autograd.to_html(s.lone, style=bad)),
     "to_html collapse": Call(lambda s, bad: autograd.to_html(s.lone, collapse=bad), DEPTHS, callable),
-    "to_html timeout": Call(lambda s, bad: autograd.to_html(s.lone, timeout=bad), "2, 2.5, inf, float32, int64"),
+    "to_html timeout": Call(
+        lambda s, bad: autograd.to_html(s.lone, timeout=bad), "2, 2.5, inf, float32, int64"
+    ),
     "to_html max_nodes": Call(
         lambda s, bad: autograd.to_html(s.lone, max_nodes=bad), "2, 2.5, inf, float32, int64"
     ),

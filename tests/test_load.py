@@ -79,7 +79,7 @@ READ: dict[str, Use] = {  # what works on a graph of any size
     "detach": lambda y, x: y.detach(),
     "data": lambda y, x: (setattr(x, "data", x.data), y.forward()),
     "parts": lambda y, x: (y.op, y.args, y.inner, y._prev, y._op, y.data),
-    "notebook": lambda y, x: y._repr_mimebundle_(),
+    "notebook": lambda y, x: (y._repr_mimebundle_(), y._mime_()),
     "ops": lambda y, x: [op(*[y] * len(op.operands)) for op in OPS.values()],
     "operators": lambda y, x: (y + 1, 1 + y, 1 - y, 2 * y, 1 / y, 2**y, +y, -y, abs(y), sum([y, y])),
     "_backward": pulled,
@@ -117,11 +117,11 @@ ALIAS = {
     **dict.fromkeys(("__reduce__", "__setstate__"), "pickle"),
     **dict.fromkeys(("__array_ufunc__", "__array_function__"), "NumPy"),
     "label": "name",
-    "_repr_mimebundle_": "notebook",
+    **dict.fromkeys(("_repr_mimebundle_", "_mime_"), "notebook"),
     "Program": "compile",
 }
 NO_GRAPH = {"Value", "Op", "Frame", "Page", "Drawing", "Step", "History", "Loss", "parameter", "fit"}
-NO_GRAPH |= {"composite", "scope", "no_grad", "StaleGraphError", "GraphvizMissingError"}
+NO_GRAPH |= {"composite", "scope", "no_grad", "StaleGraphError", "GraphvizMissingError", "LayoutTimeoutError"}
 NO_GRAPH |= {
     "gradcheck",
     "record_lines",
