@@ -1243,3 +1243,13 @@ def test_what_an_ops_line_says_of_its_domain_and_its_book() -> None:
     assert [OPS[name].defined(-1.0) for name in ("log", "exp")] == [False, True]
     books = [op.name for op in OPS.values() if op.book is not op.partials]
     assert books == ["sigmoid", "tanh", "sqrt", "power"]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\udfffb", "\ud83d\ud83d"])
+def test_half_a_character_is_no_name(name: str) -> None:
+    """No file, terminal or page takes one, so that it is refused where it is given."""
+    x = Value(1.0)
+    for give in (lambda: Value(1.0, name), lambda: Value(1.0, label=name), lambda: setattr(x, "name", name)):
+        with pytest.raises(ValueError, match=r"half a character .* in place \d.*errors='replace'"):
+            give()
+    assert x.name == ""
