@@ -109,14 +109,7 @@ class Chosen(NamedTuple):
     position: int
 
 
-class Either(NamedTuple):
-    """A flow arrives where all of the first choices hold, or all of the second ones."""
-
-    first: Choices
-    second: Choices
-
-
-Choices: TypeAlias = "tuple[Chosen | Either, ...]"
+Choices: TypeAlias = "tuple[Chosen, ...]"
 
 
 class Flow(NamedTuple):
@@ -262,10 +255,12 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
 
     def few(self, choices: Choices) -> Choices:
-        """The same choices.  Many become one, by a number that is 1 where all hold: deep graphs stay fast."""
-        if len(choices) < MANY:
-            return choices
-        return (Chosen(where, cast("Value", self.masked(1.0, choices)), 1),)
+        """The same choices.  Many become one, so that deep graphs stay fast."""
+        return choices if len(choices) < MANY else (self.chosen(self.masked(1.0, choices)),)
+
+    def chosen(self, indicator: Scalar) -> Chosen:
+        """The choice by a number that is 1 where a flow arrives, else 0."""
+        return Chosen(where, cast("Value", indicator), 1)
 
     def where_defined(self, amount: Scalar, z: Value) -> Scalar:
         """The amount, but nan where z is.  A constant 0 stays one, if z is not nan now, or by a condition."""
@@ -294,9 +289,11 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
                 return self.both(other, one)
             case _:
                 pass
-        amount = plus(self.masked(one.amount, first), self.masked(other.amount, second))
-        either = (Either(first, second),) if first and second else ()
-        return Flow(self.noted(amount), self.few(shared + either))
+        amount = self.noted(plus(self.masked(one.amount, first), self.masked(other.amount, second)))
+        if not (first and second):
+            return Flow(amount, shared)
+        either = self.masked(1.0, first, self.masked(1.0, second))
+        return Flow(amount, self.few((*shared, self.chosen(either))))
 
     def total(self, flow: Flow) -> Scalar:
         """The amount where it arrives, else 0."""
@@ -304,13 +301,8 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
 
     def masked(self, taken: Scalar, choices: Choices, otherwise: Scalar = 0.0) -> Scalar:
         """The first number where all choices hold, else the second."""
-        for choice in reversed(choices):
-            if isinstance(choice, Either):
-                rest = self.masked(taken, choice.second, otherwise)
-                taken = self.masked(taken, choice.first, rest)
-            else:
-                op, condition, i = choice
-                taken = self.noted(op.choice(condition, i, taken, otherwise))
+        for op, condition, i in reversed(choices):
+            taken = self.noted(op.choice(condition, i, taken, otherwise))
         return taken
 
     def merged(self, x: Scalar) -> Scalar:
