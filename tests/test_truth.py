@@ -596,7 +596,8 @@ COMPLEX: dict[str, Callable[..., complex]] = {
     "softplus": lambda x: log1p_of(cmath.exp(-x)) + x if x.real > 0 else log1p_of(cmath.exp(x)),
     "absolute": lambda x: (x.real > 0) * x - (x.real < 0) * x, "relu": lambda x: (x.real > 0) * x,
     "sign": lambda x: complex((x.real > 0) - (x.real < 0)), "step": lambda x: complex(x.real > 0),
-    "where": lambda x, y, w: y if x.real else w,
+    "where": lambda x, y, w: y if x.real else w, "given": lambda x, y, w: y if x.real else w,
+    "defined": lambda x, y: y, "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }  # fmt: skip
 
 
