@@ -363,10 +363,26 @@ def told(z: Value, what: str = "") -> str:
 
 
 class Recording(threading.local):
-    """How many blocks of ``record_lines`` this thread is in, and the profiler from before the first."""
+    """The blocks of ``record_lines`` that this thread is in, and the profiler from before the first."""
 
-    depth = 0
     before: Any = None
+
+    def __init__(self) -> None:
+        self.blocks = set[object]()
+
+    def enter(self, block: object) -> None:
+        if not self.blocks:
+            self.before = sys.getprofile()
+        self.blocks.add(block)
+        sys.setprofile(note_line)
+
+    def leave(self, block: object) -> None:
+        self.blocks.discard(block)
+        if not self.blocks and sys.getprofile() in (note_line, None):
+            again = getattr(self.before, "enable", None)  # cProfile's, which setprofile does not take
+            sys.setprofile(None if again else self.before)
+            if again:
+                again()
 
 
 LINES = Recording()
@@ -383,19 +399,15 @@ def record_lines() -> Generator[None]:
     >>> "line" in vars(y)
     True
     """
-    LINES.depth += 1
-    if LINES.depth == 1:
-        LINES.before = sys.getprofile()
-        sys.setprofile(note_line)
+    block = object()
     try:
-        yield
-    finally:
-        LINES.depth -= 1
-        if not LINES.depth:
-            again = getattr(LINES.before, "enable", None)  # cProfile's, which setprofile does not take
-            sys.setprofile(None if again else LINES.before)
-            if again:
-                again()
+        try:
+            LINES.enter(block)
+            yield
+        finally:
+            LINES.leave(block)
+    finally:  # once more: an interrupt may come before any line
+        LINES.leave(block)
 
 
 def note_line(frame: FrameType, event: str, made: object) -> None:

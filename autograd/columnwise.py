@@ -24,7 +24,7 @@ from .value import Form, Op, Value
 Mask: TypeAlias = "NDArray[np.bool_] | bool"
 Columns: TypeAlias = dict[Value, Any]  # a column for a Value, or one number for all rows
 GUARD = " if z == z else nan"
-NUMBERS = 2**20  # that are held at a time: 8 MB
+NUMBERS = 2**22  # that are held at a time: 32 MB
 
 
 def sign(x: Array) -> Array:

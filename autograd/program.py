@@ -220,7 +220,7 @@ class Program:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
 
         ``seed`` is a number, or has one for every row, or for every row and output.  The shapes of the
-        results are (parameters,) and (rows, inputs).
+        results are (parameters,) and (rows, inputs), in the order of ``parameters`` and ``inputs``.
         """
         rows = self.rows(X)
         back = np.zeros(rows.shape)

@@ -88,7 +88,7 @@ def column(table: Any, label: Any, place: int, name: str) -> Array:
         found = table[label]
     if found is None or np.ndim(found) != 1:  # or there are several of the label
         with suppress(Exception):
-            found = np.asarray(table)[:, place]
+            found = np.asarray(getattr(table, "to_numpy", lambda: table)())[:, place]
     if found is None:
         raise ValueError(f"{name} cannot be read from {type(table).__name__}; give an array, or a data frame")
     numbers = floats(found, name, kinds=TABLE)

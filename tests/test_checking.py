@@ -43,6 +43,7 @@ from autograd import (
     where,
 )
 from autograd.value import NO_GRAD
+from tests.interrupts import interrupted_everywhere
 
 TABLE = dict(OPS)
 POINTS = {"log1p": (0.3,), "where": (1.0, 0.7, 0.4)}  # others: as many of these as the op has operands
@@ -505,3 +506,24 @@ def test_without_a_history_there_is_nothing_to_tell() -> None:
     with record_lines(), no_grad():
         y = log(Value(-1.0))
     assert str(locate_nonfinite(y)) == "the leaf without a name is nan" and "line" not in vars(y)
+
+
+@pytest.mark.parametrize("outer", [False, True])
+def test_an_interrupt_before_any_line_leaves_the_profiler_as_it_was(outer: bool) -> None:
+    """Neither is it left on, which costs thrice the time, nor can it not be put on again."""
+    before = (lambda *_: None) if outer else None
+
+    def work() -> None:
+        with record_lines(), record_lines():
+            pass
+
+    sys.setprofile(before)
+    try:
+        for n in interrupted_everywhere(work):
+            assert sys.getprofile() is before, n
+        assert n > 20
+    finally:
+        sys.setprofile(None)
+    with record_lines():
+        y = Value(2.0) * 3
+    assert "line" in vars(y)

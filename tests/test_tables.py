@@ -52,6 +52,19 @@ class Bare:
         return self.numbers.astype(dtype)
 
 
+class Numbers:
+    """One that gives its numbers when asked, and has rows."""
+
+    def __init__(self, data: dict[Any, Any]) -> None:
+        self.columns, self.numbers = list(data), np.array(list(data.values())).T
+
+    def __getitem__(self, at: int) -> Any:
+        return self.numbers[at]
+
+    def to_numpy(self) -> Any:
+        return self.numbers
+
+
 class Arrow(Frame):
     """As pyarrow's: ``columns`` are the data, in pieces."""
 
@@ -93,7 +106,7 @@ def records(data: dict[Any, list[Any]]) -> Any:
     return fields(data).view(np.recarray)
 
 
-FRAMES = [Frame, Rows, Bare, Arrow, dict, UserDict, fields, records, pandas, polars]
+FRAMES = [Frame, Rows, Bare, Numbers, Arrow, dict, UserDict, fields, records, pandas, polars]
 frames = pytest.mark.parametrize("make", FRAMES, ids=lambda make: make.__name__)
 
 
