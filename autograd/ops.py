@@ -27,8 +27,8 @@ def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
     lower = x ** (y - 1)
     if not varies(y):
         return where(y, y * lower, 0.0)
-    below = where(step(y - 1), 1.0, 1 - y)  # how far y <= 1 is below 1
-    steep = lower + sqrt(below)  # at x = 0: like lower, but its slope by y is -inf at y = 1 too
+    # At x = 0 and y <= 1 this is like lower, but its slope by y is -inf at y = 1 too.
+    steep = lower + sqrt(where(step(y - 1), 1.0, 1 - y))
     at_zero_base = where(step(y - 1), y * lower, where(step(y), steep, -steep))
     at_zero_exponent = where(absolute(sign(x)) - 1, z - 1, z * (y / x))
     return given(y, given(x, y * lower, at_zero_base), at_zero_exponent)
