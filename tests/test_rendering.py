@@ -588,13 +588,24 @@ def test_no_text_reaches_over_the_edge(name: str) -> None:
         assert outside(drawing.pipe("svg", encoding="utf-8")) == [], what
 
 
+@pytest.mark.parametrize("name", ["Hangul", "Han", "kana", "fullwidth"])
+def test_a_caption_has_room_for_a_wide_name(name: str) -> None:
+    def width(name: str) -> float:
+        x = Value(0.5, name=name)
+        y = x * 2
+        x.data = 1.0  # of which the caption tells, and is wider than the picture
+        return rendering.extent(draw(y).pipe("svg"))[0]
+
+    assert width(NAMES[name]) - width("x") > 0.95 * 13 * len(NAMES[name])
+
+
 def test_the_check_of_the_edges_sees_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograd.drawing.ROOM", math.inf)
     for name in ("Hangul", "Cyrillic", "Latin"):
         assert NAMES[name] in outside(shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ['<b>&"', "\\N\\l", "a|b{c}", "x\x1b"])
+@pytest.mark.parametrize("name", ['<b>&"', "\\N\\l", "\\E\\T\\H\\G", "a|b{c}", "x\x1b"])
 def test_a_wide_name_is_only_ever_text(name: str) -> None:
     x = Value(0.5, name="사용자별평균구매금액예측" + name)
     source = draw(x * exp(x), style="textbook")
