@@ -349,9 +349,9 @@ def roomy(text: str, size: float, spare: float = 0.0) -> str:
     ``spare`` is the room for every letter of a long line, if the font is wider than Times.
     """
     extra = overflow(text, spare) * size
-    if extra <= ROOM:
+    if extra <= ROOM or "\\" in text:  # in a table, \E would be the arrow's own name
         return lines(text)
-    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\\", "&#92;").replace("\n", "<BR/>")
+    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\n", "<BR/>")
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
     return f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
 
