@@ -152,10 +152,9 @@ def resolution(engine: Engine, layout: str) -> float | None:
     width, height = (side / 72 for side in extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72")))
     dpi = min(math.sqrt(LARGEST / (width * height)), longest / max(width, height))
     if dpi < COARSEST:
-        what = (
-            f"this graph is {width:,.0f} × {height:,.0f} inches large, and a picture of so few pixels that it"
-        )
-        raise ValueError(f"{what} takes less memory could not be read: save it as .svg; or {SMALLER}")
+        what = f"this graph is {width:,.0f} × {height:,.0f} inches large"
+        few = "with as many pixels as can be drawn it could not be read"
+        raise ValueError(f"{what}; {few}: save it as .svg, or {SMALLER}")
     return dpi
 
 
