@@ -30,7 +30,7 @@ from graphviz.backend import dot_command
 
 from .ieee import number
 from .notation import NO_XML, TEXT, Edge, Labels, Writer, computation, formula, label_boxes, partials
-from .rendering import Engine, LayoutTimeoutError, render, seconds, too_large
+from .rendering import PURE, Engine, LayoutTimeoutError, render, seconds, too_large
 from .scopes import Collapse, within
 from .sweeps import StaleGraphError, check_fresh, entries
 from .value import NO_GRAD, Value, plain, toposort
@@ -39,7 +39,6 @@ from .view import Box, boxes, spans
 __all__ = ["Drawing", "GraphvizMissingError", "LayoutTimeoutError", "draw", "to_dot"]
 
 Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are drawn
-PURE = "graphviz-pure"  # a wheel, and the binary in it
 PATIENCE, GLANCE = 30.0, 10.0  # seconds that a picture may take; and one that a notebook shows unasked
 FEW = 3  # values and arrows of a composite that are shown one by one
 CELL = 600.0  # points that a cell of a notebook has at least
@@ -349,9 +348,9 @@ def roomy(text: str, size: float, spare: float = 0.0) -> str:
     ``spare`` is the room for every letter of a long line, if the font is wider than Times.
     """
     extra = overflow(text, spare) * size
-    if extra <= ROOM:
+    if extra <= ROOM or "\\" in text:  # in a table, \E would be the arrow's own name
         return lines(text)
-    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\\", "&#92;").replace("\n", "<BR/>")
+    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\n", "<BR/>")
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
     return f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
 
@@ -421,6 +420,7 @@ class Effort:
         self.bends = pairs * sum(lengths)
         self.large = sum(1 + len(box.args) for box in view) > MANY
         self.tangled = pairs * sum(length**2 for length in lengths) > TANGLED
+        self.ops = {names[x] for box in view if box.args for x in box.values}
         leaves = {x: names[x] for box in view if not box.args for x in box.values}
         uses = Counter(leaves[x] for box in view for x in box.args if x in leaves)
         self.loose = {name for name in leaves.values() if uses[name] == 1}
@@ -430,8 +430,12 @@ class Effort:
         return {"weight": light if tail in self.loose else heavy} if self.large else {}
 
     def ends(self, tail: str, head: str, side: str) -> tuple[str, str]:
-        """Where an arrow begins and ends: straight ones, there and back, would hide one another."""
-        return (f"{tail}:{side}e", f"{head}:{side}w") if self.tangled else (tail, head)
+        """Where an arrow begins and ends: straight ones, there and back, would hide one another.
+
+        At what is small, a word or a point, Graphviz before 3.0 loses arrows that have a side to begin at.
+        """
+        ops = self.ops if self.tangled else set[str]()
+        return f"{tail}:{side}e" if tail in ops else tail, f"{head}:{side}w" if head in ops else head
 
 
 def value_style(drawing: Any, view: Sequence[Box], names: Names, effort: Effort) -> None:

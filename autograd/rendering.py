@@ -26,9 +26,11 @@ from .ieee import number
 
 __all__ = ["LayoutTimeoutError"]
 
+PURE = "graphviz-pure"  # a wheel, and the binary in it
 RASTER = {"bmp", "gif", "jpe", "jpeg", "jpg", "png", "tga", "tif", "tiff", "webp"}  # made of pixels
 MEMORY = 1_000_000_000  # bytes that the program may take
 LARGEST = 48_000_000  # pixels; graphviz-pure takes 8 bytes for each
+LONGEST = 32_767  # pixels of a side that a system Graphviz draws; of more it would draw fewer, unasked
 USUAL, COARSEST = 96, 40  # dots per inch: what pictures have, and where their letters can hardly be read
 PLACED = ("-Kneato", "-n2")  # the layout that the text has
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -143,15 +145,16 @@ def render(engine: Engine, source: str, options: Sequence[str], form: str) -> by
 
 def resolution(engine: Engine, layout: str) -> float | None:
     """The dots per inch at which the picture is small enough; None if it is so by itself."""
-    width, height = extent(engine.run(layout, *PLACED, "-Tsvg"))
-    if width * height * (USUAL / 72) ** 2 <= LARGEST:
+    longest = math.inf if engine.path.stem == PURE else LONGEST
+    width, height = (USUAL / 72 * side for side in extent(engine.run(layout, *PLACED, "-Tsvg")))
+    if width * height <= LARGEST and max(width, height) <= longest:
         return None
-    width, height = extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72"))
-    dpi = 72 * math.sqrt(LARGEST / (width * height))
+    width, height = (side / 72 for side in extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72")))
+    dpi = min(math.sqrt(LARGEST / (width * height)), longest / max(width, height))
     if dpi < COARSEST:
-        inches = f"{width / 72:,.0f} × {height / 72:,.0f} inches"
-        what = f"this graph is {inches} large, and a picture of so few pixels that it takes less memory"
-        raise ValueError(f"{what} could not be read: save it as .svg; or {SMALLER}")
+        what = f"this graph is {width:,.0f} × {height:,.0f} inches large"
+        few = "with as many pixels as can be drawn it could not be read"
+        raise ValueError(f"{what}; {few}: save it as .svg, or {SMALLER}")
     return dpi
 
 

@@ -10,6 +10,7 @@ import inspect
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ from autograd import (
 from autograd.__main__ import main
 from autograd.view import boxes, spans
 
+SYSTEM_DOT = shutil.which("dot")
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = pytest.mark.parametrize("style", ["value", "textbook"])
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a script that is a program")
@@ -268,9 +270,28 @@ def test_what_is_tangled_has_straight_lines_and_may_cross(graph: Callable[[], Va
         ahead = re.findall(r"(\S+) -> (\S+) \[.*class=ahead", source)
         back = re.findall(r"(\S+) -> (\S+) \[.*class=back", source)
         assert len(ahead) > 100 and bool(back) == options.get("gradients", True)
-        assert all(tail.endswith(":ne") and head.endswith(":nw") for tail, head in ahead)
-        assert all(tail.endswith(":se") and head.endswith(":sw") for tail, head in back)
+        small = re.findall(r"^\t(\w+) \[.*shape=(?:point|plaintext)", source, re.MULTILINE)
+        for arrows, side in ((ahead, "n"), (back, "s")):
+            assert all(tail.endswith(f":{side}e") or tail in small for tail, _ in arrows)
+            assert all(head.endswith(f":{side}w") or head in small for _, head in arrows)
+            assert not any(
+                name.partition(":")[0] in small and ":" in name for pair in arrows for name in pair
+            )
     assert "splines" not in draw(y).source  # its arrows have no labels, and go around the boxes
+
+
+@pytest.mark.skipif(SYSTEM_DOT is None, reason="there is no dot on this machine")
+@pytest.mark.parametrize("graph", [lambda: pairs(12), lambda: squares(60), lambda: same(70)])
+def test_the_systems_dot_draws_every_straight_arrow(
+    graph: Callable[[], Value], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRAPHVIZ_DOT", str(SYSTEM_DOT))
+    drawing = draw(graph(), style="textbook")
+    assert "splines=line" in drawing.source
+    arrows = len(re.findall(r" -> .*class=(?:ahead|back)", drawing.source))
+    groups = list(ElementTree.fromstring(drawing.pipe("svg")).iter(f"{SVG}g"))
+    drawn = [g for g in groups if {"ahead", "back"} & set(g.get("class", "").split())]
+    assert len([g for g in drawn if g.find(f".//{SVG}path") is not None]) == arrows
 
 
 @STYLES
@@ -323,6 +344,17 @@ def test_a_picture_that_could_not_be_read_is_refused(
         draw(neuron()).save_picture(tmp_path / "y.png")
     assert not (tmp_path / "y.png").exists()
     assert draw(neuron()).pipe("svg").count(b"<svg")
+
+
+@pytest.mark.skipif(SYSTEM_DOT is None, reason="there is no dot on this machine")
+def test_a_side_that_a_system_graphviz_would_shrink_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHVIZ_DOT", str(SYSTEM_DOT))
+    width, _ = size(draw(neuron()).pipe("png"))
+    monkeypatch.setattr(rendering, "LONGEST", 0.8 * width)
+    assert size(draw(neuron()).pipe("png"))[0] == pytest.approx(0.8 * width, abs=2)
+    monkeypatch.setattr(rendering, "LONGEST", 0.2 * width)
+    with pytest.raises(ValueError, match=r"could not be read: save it as \.svg"):
+        draw(neuron()).pipe("png")
 
 
 def test_the_bound_leaves_room_in_the_gigabyte() -> None:
@@ -588,13 +620,24 @@ def test_no_text_reaches_over_the_edge(name: str) -> None:
         assert outside(drawing.pipe("svg", encoding="utf-8")) == [], what
 
 
+@pytest.mark.parametrize("name", ["Hangul", "Han", "kana", "fullwidth"])
+def test_a_caption_has_room_for_a_wide_name(name: str) -> None:
+    def width(name: str) -> float:
+        x = Value(0.5, name=name)
+        y = x * 2
+        x.data = 1.0  # of which the caption tells, and is wider than the picture
+        return rendering.extent(draw(y).pipe("svg"))[0]
+
+    assert width(NAMES[name]) - width("x") > 0.95 * 13 * len(NAMES[name])
+
+
 def test_the_check_of_the_edges_sees_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograd.drawing.ROOM", math.inf)
     for name in ("Hangul", "Cyrillic", "Latin"):
         assert NAMES[name] in outside(shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ['<b>&"', "\\N\\l", "a|b{c}", "x\x1b"])
+@pytest.mark.parametrize("name", ['<b>&"', "\\N\\l", "\\E\\T\\H\\G", "a|b{c}", "x\x1b"])
 def test_a_wide_name_is_only_ever_text(name: str) -> None:
     x = Value(0.5, name="사용자별평균구매금액예측" + name)
     source = draw(x * exp(x), style="textbook")

@@ -27,6 +27,7 @@ from autograd import (
     log,
     relu,
     sin,
+    sqrt,
     steps,
     to_html,
     toposort,
@@ -347,8 +348,10 @@ def unreached() -> Value:
     def choice(x: Value) -> tuple[Value, Value]:
         return where(relu(x), log(x), x * x), sigmoid(x * 1000)
 
+    root = composite(name="root")(lambda x: sqrt(x) * 2)
     a, b = choice(Value(-2.0, name="x"))
-    return composed(a * b) + choice(Value(3.0, name="y"))[0]
+    steep = where(relu(a), b, root(Value(0.0, name="z")))
+    return composed(a * b) + choice(Value(3.0, name="y"))[0] + steep
 
 
 CLOSED: dict[str, Callable[[], Value]] = {
@@ -393,10 +396,15 @@ def test_whatever_is_closed_the_last_totals_are_the_gradients(graph: Callable[[]
     assert set(last) == set(walk.at) and set(before) >= set(last)
     for v, total in last.items():
         assert total == pytest.approx(v.grad, rel=1e-12, abs=1e-300), v
+    so_far = dict[Value, float]()
     for frame in walk.frames:
+        if frame.edge:  # passes on what has arrived, all of it
+            assert so_far.get(frame.edge.node, 0.0) == pytest.approx(frame.edge.upstream, rel=1e-12)
         if frame.edge and frame.edge.contribution:
             product = frame.edge.upstream * frame.edge.local
             assert frame.edge.contribution == pytest.approx(product, rel=1e-9)
+        if frame.kind in ("seed", "backward"):
+            so_far[frame.target] = frame.total
 
 
 def test_a_closed_composite_tells_what_its_own_ledger_sums_up_to(monkeypatch: pytest.MonkeyPatch) -> None:
