@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from .quiet import quietly
+
 Unary: TypeAlias = Callable[[float], float]
 Binary: TypeAlias = Callable[[float, float], float]
 Ternary: TypeAlias = Callable[[float, float, float], float]
@@ -105,7 +107,6 @@ def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:
         try:
             return quick(*args)
         except ERRORS:
-            with np.errstate(all="ignore"):
-                return np.array(careful(*map(np.float64, args)), float).tolist()
+            return quietly(careful, args)
 
     return evaluate

@@ -45,6 +45,7 @@ from autograd import (
 )
 from autograd.value import NO_GRAD
 from tests.oracle import ORACLES, mp as oracle, ulp
+from tests.scripts import needs_docstrings
 
 mp = mpmath.mp.clone()
 mp.dps = 50
@@ -933,6 +934,7 @@ def test_where_there_is_no_wrong_way() -> None:
     assert [numbers(row) for row in hessian(twice * w, [twice])] == [[0.0]]  # of the gradient w, a leaf
 
 
+@needs_docstrings
 def test_what_the_functions_say_of_themselves() -> None:
     for function in FUNCTIONS:
         assert next(iter(inspect.signature(function).parameters)) in ("y", "ys")

@@ -114,7 +114,7 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = {
-    "autograd": "alone forking ieee names scopes operators value ops ufuncs sweeps pulling copying "
+    "autograd": "alone forking quiet ieee names scopes operators value ops ufuncs sweeps pulling copying "
     "derivatives view notation slopes checking rendering drawing stepper arrays tables "
     "lowering columnwise rowwise layout emitting program spelling reading __init__ __main__",
     "nn": "modules losses recording training __init__ __main__",
