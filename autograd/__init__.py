@@ -19,17 +19,41 @@ from . import alone
 if _trouble := alone.trouble():
     raise ImportError(_trouble)
 
+from . import (
+    copying as _copying,
+    drawing as _drawing,
+    micrograd as _micrograd,
+    sweeps as _sweeps,
+    ufuncs as _ufuncs,
+)
 from .checking import *  # noqa: F403
 from .derivatives import *  # noqa: F403
 from .drawing import *  # noqa: F403
 from .notation import formula as formula, labels as labels, latex as latex, mathml as mathml
-from .operators import OPS as OPS
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .program import Program as Program, compile as compile
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
 from .stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
 from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad
-from .value import Op as Op, Value as Value, toposort as toposort
+from .value import OPS as OPS, Op as Op, Value as Value, toposort as toposort
+
+# What the modules above add to Value, which knows none of them.
+_ADDED = {
+    "backward": _sweeps.backward,
+    "explain": to_html,
+    "_prev": property(_micrograd.operands),
+    "_op": property(_micrograd.symbol),
+    "_backward": property(_micrograd.pulls, _micrograd.refuse),
+    "__copy__": _copying.shallow,
+    "__deepcopy__": _copying.deep,
+    "__reduce__": _copying.reduce,
+    "__array_ufunc__": _ufuncs.of_value,
+    "__array_function__": _ufuncs.of_value_function,
+    "_repr_mimebundle_": _drawing.mimebundle,
+    "_mime_": _drawing.mime,
+}
+for _name, _added in _ADDED.items():
+    setattr(Value, _name, _added)
 
 # Not compile: ``from autograd import *`` would hide Python's own.
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]

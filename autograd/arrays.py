@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from itertools import chain
 from math import prod
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .ieee import NUMPY
+from .terms import ARITHMETIC, LOGIC, Tree, fold, terms_of
 
 Array: TypeAlias = NDArray[np.float64]
 Slots: TypeAlias = NDArray[np.intp]
@@ -96,41 +96,39 @@ class Call(NamedTuple):
 
 
 Expr: TypeAlias = "float | Ref | Call"
-WORDS: dict[Any, str] = {
-    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
-    ast.USub: "negative", "fabs": "absolute", "pow": "power",
+WORDS = {
+    "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "neg": "negative",
+    "fabs": "absolute", "pow": "power", "if": "where", "==": "equal",
 }  # fmt: skip
 UNLIKE = ("remainder", "ldexp", "comb", "gcd", "isqrt", "lcm", "perm")  # NumPy's differs, or lacks floats
-parsed = cache(ast.parse)
+BY_PYTHON = (*ARITHMETIC, *LOGIC)  # signs, of which NumPy's functions have other names
 
 
-def expression(text: str, names: dict[str, Expr]) -> Expr:
-    """A formula of the op table over the named arrays; NotImplementedError if NumPy computes it otherwise."""
+def expression(tree: Tree, names: Mapping[str, Expr], fast: Mapping[str, Callable[..., Expr]] = {}) -> Expr:
+    """A tree over the named arrays; NotImplementedError if NumPy computes it otherwise.
 
-    def read(node: Any) -> Expr:
-        match node:
-            case ast.Constant(value):
-                return float(cast("float", value))
-            case ast.Name(name):
-                return names[name] if name in names else float(NUMPY[name])
-            case ast.BinOp(x, op, y):
-                word, operands = WORDS.get(type(op)), [x, y]
-            case ast.UnaryOp(op, x):
-                word, operands = WORDS.get(type(op)), [x]
-            case ast.Call(ast.Name(name), operands):
-                word = WORDS.get(name, name)
-            case ast.IfExp(condition, x, y):
-                word, operands = "where", [condition, x, y]
-            case ast.Compare(x, [ast.Eq()], [y]):
-                word, operands = "equal", [x, y]
-            case _:
-                word, operands = None, []
-        arity = getattr(getattr(np, word or "", None), "nin", len(operands))  # log(x, 2) is not log(x)
-        if word is None or word in UNLIKE or arity != len(operands):
-            raise NotImplementedError(text)
-        return simple(word, *map(read, operands))
+    ``fast`` are words that may be computed in another way here.
+    """
+    called = {term.word for term in terms_of(tree) if term.args}
+    words: dict[str, Callable[..., Expr]] = {word: partial(as_call, word) for word in called}
+    return fold(tree, {**words, **fast}, names, float)
 
-    return read(parsed(text, mode="eval").body)
+
+def as_call(sign: str, *operands: Expr) -> Expr:
+    """A sign or a word of a formula as a call of NumPy."""
+    word = WORDS.get(sign, sign)
+    arity = getattr(getattr(np, word, None), "nin", len(operands))  # log(x, 2) is not log(x)
+    if word in UNLIKE or word in BY_PYTHON or arity != len(operands):
+        raise NotImplementedError(sign)
+    return simple(word, *operands)
+
+
+def heaviside(x: Expr, at_zero: Expr) -> Expr:
+    """The step in a partial, without care for nan, and faster; if that loses one, its row is the engine's."""
+    return simple("greater", x, 0.0) if at_zero == 0.0 else as_call("heaviside", x, at_zero)
+
+
+IN_PARTIALS = {"heaviside": heaviside}
 
 
 def simple(word: str, *operands: Expr) -> Expr:

@@ -18,7 +18,6 @@ from . import value as engine  # its generated functions make the nodes
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
 from .notation import TEXT, computation
-from .operators import Scalar
 from .scopes import within
 from .slopes import (
     LOST,
@@ -34,7 +33,7 @@ from .slopes import (
     slope,
 )
 from .sweeps import Step, ledger
-from .value import Value, describe, postorder, toposort
+from .value import Scalar, Value, describe, postorder, toposort
 
 __all__ = ["Checked", "GradcheckError", "Nonfinite", "gradcheck", "locate_nonfinite", "record_lines"]
 Function: TypeAlias = "Callable[..., Value]"

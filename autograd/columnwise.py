@@ -7,8 +7,7 @@ contributes 0, as in ``entries``.  A node is a few calls of NumPy, however many 
 
 from __future__ import annotations
 
-import ast
-import re
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, reduce
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 
 from .arrays import Array, Ref, expression
 from .ieee import NUMPY
+from .terms import ARITHMETIC, Tree, fold, terms_of
 from .value import Form, Op, Value
 
 Mask: TypeAlias = "NDArray[np.bool_] | bool"
 Columns: TypeAlias = dict[Value, Any]  # a column for a Value, or one number for all rows
-GUARD = " if z == z else nan"
 NUMBERS = 2**22  # that are held at a time: 32 MB
 
 
@@ -62,31 +61,24 @@ def by_column(word: str) -> Callable[..., Any]:
     return known if ours else np.vectorize(NUMPY[word], otypes=[float])  # pyright: ignore[reportReturnType]
 
 
-class Choices(ast.NodeTransformer):
-    """``x if condition else y`` as ``where(condition, x, y)``, which takes columns."""
+def function(operands: Sequence[str], tree: Tree) -> Callable[..., Any]:
+    """A tree as a function of columns; NotImplementedError if NumPy reads it otherwise."""
+    expression(tree, {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)})
+    called = {term.word for term in terms_of(tree) if term.args}
+    words = {**ARITHMETIC, "==": operator.eq, "if": where}
+    words |= {word: by_column(word) for word in called if word not in words}
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
-        self.generic_visit(node)
-        return ast.Call(ast.Name("where", ast.Load()), [node.test, node.body, node.orelse], [])
+    def compute(*columns: Any) -> Any:
+        return fold(tree, words, dict(zip(operands, columns, strict=True)))
 
-
-def function(operands: Sequence[str], text: str) -> Callable[..., Any]:
-    """A formula as a function of columns; NotImplementedError if NumPy reads it otherwise."""
-    place: dict[str, Any] = {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)}
-    expression(text, place)
-    text = ast.unparse(Choices().visit(ast.parse(text, mode="eval")))
-    if "**" in text:  # which rounds as its operands' types say
-        raise NotImplementedError(text)
-    words = {*re.findall(r"[a-z]\w*", text)} & {*NUMPY} - {*operands}
-    space = {word: by_column(word) if callable(NUMPY[word]) else NUMPY[word] for word in words}
-    return eval(f"lambda {', '.join(operands)}: {text}", space)  # noqa: S307  the op table's own text
+    return compute
 
 
 @cache
 def formula(op: Op) -> Callable[..., Any]:
     """z of columns."""
     with suppress(NotImplementedError):
-        return function(op.operands, op.text(*op.operands))
+        return function(op.operands, op.tree)
     return np.vectorize(op.evaluate, otypes=[float])
 
 
@@ -95,18 +87,18 @@ def partials(form: Form) -> Sequence[Callable[..., Any]]:
     """The partials towards the Values among the operands, of columns z, x, y, w."""
     names = ("z", *form.op.operands)
     with suppress(NotImplementedError):
-        return [partial(names, text) for text in form.partial_texts("z", form.op.operands)]
+        slopes = [function(names, partial) for partial in form.partials]
+        return [where_defined(slope) for slope in slopes] if form.guarded else slopes
     return [np.vectorize(one_of(form, i), otypes=[float]) for i in range(len(form.inner))]
 
 
-def partial(names: Sequence[str], text: str) -> Callable[..., Any]:
-    """One of them, which is nan where z is, if the op guards it."""
-    found = function(names, text.removesuffix(GUARD))
+def where_defined(slope: Callable[..., Any]) -> Callable[..., Any]:
+    """A partial that is nan where z is."""
 
     def guarded(z: Array, *args: Array) -> Array:
-        return np.where(np.isnan(z), np.nan, found(z, *args))
+        return np.where(np.isnan(z), np.nan, slope(z, *args))
 
-    return guarded if text.endswith(GUARD) else found
+    return guarded
 
 
 def one_of(form: Form, i: int) -> Callable[..., float]:

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, cast
 
-from .operators import OPS
 from .scopes import Scope
 from .sweeps import check_fresh
-from .value import NO_GRAD, Form, Op, Value, toposort
+from .value import NO_GRAD, Form, Value, load_op as load_op, toposort  # load_op: for pickles of version 0.5
 
 
 def shallow(v: Value) -> Value:
@@ -77,11 +76,3 @@ def load_graph(rows: list[Any]) -> Value:
         form = op and op.form(*(isinstance(x, int) for x in places))
         nodes.append(wired(z, form, [nodes[x] if isinstance(x, int) else x for x in places]))
     return nodes[-1]
-
-
-def load_op(name: str) -> Op:
-    """The op of that name."""
-    if name in OPS:
-        return OPS[name]
-    what = f"this graph uses the op {name!r}, which is not registered here"
-    raise ValueError(f"{what}; define it before loading")

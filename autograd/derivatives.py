@@ -18,11 +18,11 @@ from itertools import product
 from operator import is_
 from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast, overload
 
-from .operators import Scalar, plus, times
+from .ieee import REAL
 from .ops import defined, where
 from .scopes import FORGET, within
 from .sweeps import check_fresh
-from .value import Form, Op, Value, describe, plain, scalar, toposort
+from .value import Form, Op, Scalar, Value, describe, plain, scalar, toposort
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "vjp"]
 P = ParamSpec("P")
@@ -331,6 +331,22 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
             return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
+
+
+def times(x: Scalar, y: Scalar) -> Scalar:
+    """x·y without the products that say nothing, so that gradient graphs stay readable: 1·y, -1·y, 0·y."""
+    for one, other in ((x, y), (y, x)):
+        if isinstance(one, REAL) and one in (1, -1, 0):
+            return other if one == 1 else -other if one == -1 else 0.0
+    return x * y
+
+
+def plus(x: Scalar, y: Scalar) -> Scalar:
+    """x + y without 0 + y."""
+    for one, other in ((x, y), (y, x)):
+        if isinstance(one, REAL) and one == 0:
+            return other
+    return x + y
 
 
 ZERO = Flow(0.0)

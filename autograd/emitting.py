@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import BUFFERS, WORDS, Call, Expr, Monomial, Ref, Slots, expression, factors, steps
+from .arrays import BUFFERS, IN_PARTIALS, WORDS, Call, Expr, Monomial, Ref, Slots, expression, factors, steps
 from .ieee import PYTHON
 from .layout import Block, Contraction, Elementwise, Gather, Layout, Step, strides
 
@@ -180,7 +180,9 @@ class Emitter:
         if len(adjoint.above + adjoint.below) > 1 and len(targets) > 1:
             adjoint = Monomial(1.0, (self.array(adjoint, place),))
         for x in targets:
-            number, *sides = factors(expression(step.partials[x], {**operands, "z": block.ref}), self.known)
+            number, *sides = factors(
+                expression(step.partials[x], {**operands, "z": block.ref}, IN_PARTIALS), self.known
+            )
             above, below = (tuple([self.evaluate(e, block.ref.shape) for e in side]) for side in sides)
             flow = adjoint.times(Monomial(number, above, below))
             key = operands[x], *flow[1:]

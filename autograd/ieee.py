@@ -6,12 +6,10 @@ it is used all the same; what raises is computed again by NumPy, where the answe
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, cast
 
 import numpy as np
-
-from .quiet import quietly
 
 Unary: TypeAlias = Callable[[float], float]
 Binary: TypeAlias = Callable[[float, float], float]
@@ -61,7 +59,6 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
-SPACES = {**PYTHON}, {**NUMPY}  # copies, since eval puts its builtins into them
 
 Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
@@ -96,17 +93,3 @@ def number(x: object, taker: str) -> float:
     advice = next(text for types, text in ADVICE if isinstance(x, types))
     kind = type(x).__name__
     raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}")
-
-
-def evaluator(operands: Sequence[str], formula: str) -> Callable[..., Any]:
-    """A formula, or a tuple of them, as a function of plain floats that neither raises nor warns."""
-    text = f"lambda {', '.join(operands)}: {formula}"
-    quick, careful = (eval(text, space) for space in SPACES)  # noqa: S307  our own text
-
-    def evaluate(*args: float) -> Any:
-        try:
-            return quick(*args)
-        except ERRORS:
-            return quietly(careful, args)
-
-    return evaluate

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from .arrays import BUFFERS, Array, Expr, Ref, Slots, grid, steps
 from .lowering import CONSTANT, ONE, VARYING, Node, Row
-from .rowwise import texts, usable
+from .rowwise import usable
+from .terms import Tree
 
 MOST = 8  # so many nodes are computed one by one rather than gathered
 
@@ -37,9 +38,9 @@ class Elementwise(NamedTuple):
     """A formula computed for a whole block, and the partials towards its operands."""
 
     block: Block
-    formula: str
+    formula: Tree
     operands: dict[str, Expr]
-    partials: dict[str, str]
+    partials: dict[str, Tree]
 
 
 class Contraction(NamedTuple):
@@ -98,12 +99,6 @@ def is_view(slots: Slots) -> bool:
 
 def column(nodes: Sequence[Node], i: int) -> Slots:
     return np.array([v.args[i].slot for v in nodes])
-
-
-def unguarded(partial: str) -> str:
-    """A partial without care for nan, and faster; if that loses one, its row is the engine's."""
-    partial = partial.format(z="z", x="x", y="y", w="w")
-    return partial.split(" if z == z")[0].replace("heaviside((x), 0.0)", "greater((x), 0.0)")
 
 
 def by_slot(row: Row) -> list[int]:
@@ -230,10 +225,11 @@ class Layout:
             return
         reads = [np.array([v.args[i] for v in nodes], object).reshape(shape) for i in range(len(first.args))]
         operands = {x: self.number(array) for x, array in zip(op.operands, reads, strict=True)}
-        _, found = texts(op.form(*[x.kind != CONSTANT for x in first.args]))
-        partials = {op.operands[i]: unguarded(text) for i, text in found.items() if i or not op.selects}
+        form = op.form(*[x.kind != CONSTANT for x in first.args])
+        trees = zip(form.inner, form.partials, strict=True)
+        partials = {op.operands[i]: tree for i, tree in trees if i or not op.selects}
         block = self.place(nodes, op.name, shape)
-        self.steps.append(Elementwise(block, op.text(*op.operands), operands, partials))
+        self.steps.append(Elementwise(block, op.tree, operands, partials))
 
     def number(self, nodes: NDArray[Any]) -> Expr:
         """An operand of an op: equal constants as the number."""

@@ -22,10 +22,10 @@ from typing import Any, TypeAlias, cast
 
 from .ieee import PYTHON
 from .names import check_name
-from .operators import OPS, Scalar
 from .scopes import Collapse, within
 from .sweeps import entries
-from .value import Op, Value, toposort
+from .terms import ARITHMETIC, fold
+from .value import OPS, Op, Scalar, Value, toposort
 from .view import Box, boxes
 
 Number: TypeAlias = "Fraction | float"
@@ -110,17 +110,18 @@ def call(word: str, *args: Any) -> Expr:
     return expr((word, tuple(map(expr, args))))
 
 
-ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
-CONSTANTS = {word: x for word, x in PYTHON.items() if isinstance(x, float)}
-WORDS: dict[str, Any] = {word: partial(call, word) for word in PYTHON} | CONSTANTS | {"pow": pow}
-
-
 def bell(x: Expr) -> Expr:
     """The slope of the sigmoid, as a product."""
     return call("sigmoid", x) * call("sigmoid", -x)
 
 
-WORDS["bell"] = bell
+ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
+WORDS: dict[str, Callable[..., Expr]] = {
+    **{word: partial(call, word) for word, x in PYTHON.items() if callable(x)},
+    **ARITHMETIC,
+    "pow": pow,
+    "bell": bell,
+}
 
 HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
@@ -373,7 +374,7 @@ class Formulas:
             return call(v.op.symbol, *operands.values())
         if v.op.selects:
             return operands["y"]
-        return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
+        return expr(fold(v.op.tree, WORDS, operands))
 
     def apart(self, v: Value) -> Expr:
         """What v computes, with nothing gathered: x/x stays x/x, which is nan at 0."""
@@ -386,7 +387,7 @@ class Formulas:
             return call(v.op.symbol, *[operands[x] for x in operands])
         if v.op.selects:
             return call(v.op.name, *[operands[x] for x in operands])
-        return eval(v.op.formula, WORDS, operands)  # noqa: S307  the op table's own text
+        return expr(fold(v.op.tree, WORDS, operands))
 
     def word(self, v: Value, box: Box, name: str) -> str:
         """A composite's name, numbered where others have other parameters; and v's number among several."""

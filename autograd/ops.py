@@ -18,8 +18,12 @@ Two ops are there for the derivatives of others; formulas print their y alone.  
 a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
 
-from .operators import Scalar
-from .value import Op, Value, varies
+from collections.abc import Callable
+from typing import Any
+
+from .ieee import number
+from .terms import Term
+from .value import Op, Scalar, Value, varies
 
 
 def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
@@ -83,4 +87,38 @@ defined    = Op("defined",    "defined:", "y if x == x else nan",  # y where x i
                 (lambda z, x, y: 0.0, lambda z, x, y: 1.0), "x == x", selects=True)
 # fmt: on
 
-__all__ = [name for name, op in globals().items() if isinstance(op, Op)]  # pyright: ignore[reportUnsupportedDunderAll]
+TABLE = {name: op for name, op in globals().items() if isinstance(op, Op)}
+__all__ = [name for name in TABLE]  # noqa: C416  # pyright: ignore[reportUnsupportedDunderAll]
+SIGNS = {
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "power": "__pow__",
+    "neg": "__neg__", "absolute": "__abs__",
+}  # fmt: skip
+
+
+def add_to(y: Value, x: Scalar) -> Value:
+    """x + y; sum() begins with 0."""
+    return y if x.__class__ is int and x == 0 else add(x, y)
+
+
+def divide(y: Value, x: Scalar) -> Value:
+    """x / y; 1/y is the op reciprocal."""
+    is_one = not isinstance(x, (Value, Term)) and number(x, "div") == 1
+    return reciprocal(y) if is_one else div(x, y)
+
+
+def reflected(op: Op) -> Callable[[Value, Scalar], Value]:
+    """x op y as a method of y."""
+    return lambda y, x: op(x, y)
+
+
+def methods() -> dict[str, Callable[..., Any]]:
+    """The operators and methods of Values: every op of one operand has its name, exp(x) is x.exp()."""
+    operators = {sign: TABLE[name].call for name, sign in SIGNS.items()}
+    from_the_right = {f"__r{SIGNS[op.name][2:]}": reflected(op) for op in (sub, mul, power)}
+    named = {op.name: op.call for op in TABLE.values() if len(op.operands) == 1 and op.name not in SIGNS}
+    return operators | from_the_right | {"__radd__": add_to, "__rtruediv__": divide} | named
+
+
+for name, method in methods().items():
+    setattr(Value, name, method)
+    setattr(Term, name, method)  # a partial is written for Values, and applied to Terms to get its tree

@@ -15,9 +15,8 @@ from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[re
 from typing import Any
 
 from .drawing import columns
-from .operators import OPS
 from .spelling import ALIASES, PARTS, Misread, Spelling, plain, scan, spell
-from .value import Value
+from .value import OPS, Value
 
 RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of operands
     ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Pow: pow, ast.UAdd: pos, ast.USub: neg,

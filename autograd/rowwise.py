@@ -21,9 +21,11 @@ import numpy as np
 
 from .arrays import Array
 from .columnwise import Columnwise
+from .defining import define
 from .ieee import ERRORS, PYTHON
 from .sweeps import entries
-from .value import Form, Value, plain, toposort
+from .terms import Term, Tree, text
+from .value import Form, Op, Value, plain, toposort
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 FEW = 8  # rows that are not finite, which the engine computes one by one
@@ -31,6 +33,7 @@ Result: TypeAlias = (
     "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
 )
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
+ADJOINT = Term("d")
 
 
 def usable(name: str) -> bool:
@@ -38,11 +41,27 @@ def usable(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__"
 
 
+PLACES = {x: f"{{{x}}}" for x in "zxywd"}
+
+
 @cache
-def texts(form: Form) -> tuple[str, dict[int, str]]:
-    """An op's formula and its partials towards the operands that are Values, over {z}, {x}, {y}, {w}."""
-    names = [f"{{{x}}}" for x in form.op.operands]
-    return form.op.text(*names), dict(zip(form.inner, form.partial_texts("{z}", names), strict=True))
+def formula_of(op: Op) -> str:
+    """An op's formula as source over {x}, {y}, {w}."""
+    return text(op.tree, PLACES)
+
+
+@cache
+def flows_of(form: Form) -> dict[int, str]:
+    """What flows to the operands that are Values, by their places, as source; {d} is the adjoint of z."""
+    flows = [times_adjoint(partial) for partial in form.guarded_partials]
+    return {i: text(flow, PLACES) for i, flow in zip(form.inner, flows, strict=True)}
+
+
+def times_adjoint(partial: Tree) -> Tree:
+    """The adjoint of z times a partial, without factors of 1."""
+    if partial in (1.0, -1.0):
+        return ADJOINT if partial == 1.0 else Term("neg", (ADJOINT,))
+    return Term("*", (ADJOINT, partial))
 
 
 class Rowwise:
@@ -79,55 +98,60 @@ class Rowwise:
         """A line for every Value, operands before results."""
         lines = list[str]()
         for name, leaves in (("row", self.inputs), ("theta", self.parameters)):
-            lines += [f"    {self.listed(leaves)} = {name}"] * bool(leaves)
+            lines += [f"{self.listed(leaves)} = {name}"] * bool(leaves)
         for v in self.order:
             if v not in self.leaves:
-                text = self.fill(texts(v.form)[0], v) if v.form else repr(self.constants[v])
-                lines.append(f"    {self.names[v]} = {text}")
+                written = self.fill(formula_of(v.form.op), v) if v.form else repr(self.constants[v])
+                lines.append(f"{self.names[v]} = {written}")
         return lines
 
     @cached_property
     def source(self) -> str:
         """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
-        head, result = "def sweep(row, theta, seeds):", f"    return {self.listed(self.outputs)}, "
-        gradients = ", ".join(self.listed(values, "d_") for values in (self.parameters, self.inputs))
-        return "\n".join([head, *self.values, *self.adjoints(), result + gradients])
+        return "\n".join(["def sweep(row, theta, seeds):", *[f"    {line}" for line in self.lines]])
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The body of that function."""
+        results = [self.listed(self.outputs)]
+        results += [self.listed(values, "d_") for values in (self.parameters, self.inputs)]
+        return [*self.values, *self.adjoints(), f"return {', '.join(results)}"]
 
     def listed(self, values: Sequence[Value], prefix: str = "") -> str:
         return "[" + ", ".join(prefix + self.names[v] for v in values) + "]"
 
     def fill(self, template: str, v: Value) -> str:
-        """A template with the names of v and its operands."""
-        operands = [self.names[x] if isinstance(x, Value) else repr(x) for x in v.args]
-        return template.format(z=self.names[v], **dict(zip("xyw", operands, strict=False)))
+        """A template with the names of v, its adjoint and its operands."""
+        operands = [self.names[x] if isinstance(x, Value) else f"({x!r})" for x in v.args]
+        z = self.names[v]
+        return template.format(z=z, d=f"d_{z}", **dict(zip("xyw", operands, strict=False)))
 
     def adjoints(self) -> list[str]:
         """A line for every contribution, results before operands; the first one assigns."""
         flows = [(y, f"seeds[{i}]") for i, y in enumerate(self.outputs)]
         reached, lines = set(self.outputs), list[str]()
         for v in reversed(self.order):
-            for i, partial in texts(v.form)[1].items() if v.form and v in reached else ():
-                d, x = f"d_{self.names[v]}", v.args[i]
-                flow = {"1.0": d, "-1.0": f"-{d}"}.get(partial) or f"{d} * ({self.fill(partial, v)})"
+            for i, flow in flows_of(v.form).items() if v.form and v in reached else ():
+                x = v.args[i]
                 if x not in self.constants and isinstance(x, Value):
-                    flows.append((x, flow))
+                    flows.append((x, self.fill(flow, v)))
                     reached.add(x)
         flows = [(v, "0.0") for v in self.leaves if v not in reached] + flows
         for x, flow in flows:
             sign = "=" if x in reached or flow == "0.0" else "+="
             reached.discard(x)
-            lines.append(f"    d_{self.names[x]} {sign} {flow}")
+            lines.append(f"d_{self.names[x]} {sign} {flow}")
         return lines
 
     @cached_property
     def sweep(self) -> Callable[..., Any]:
-        return written(self.source, "sweep")
+        return define("sweep", ["row", "theta", "seeds"], "\n".join(self.lines), {}, dict(SPACE))
 
     @cached_property
     def forward(self) -> Callable[..., Any]:
         """``forward(row, theta)`` gives the outputs alone."""
-        lines = ["def forward(row, theta):", *self.values, f"    return {self.listed(self.outputs)}"]
-        return written("\n".join(lines), "forward")
+        lines = [*self.values, f"return {self.listed(self.outputs)}"]
+        return define("forward", ["row", "theta"], "\n".join(lines), {}, dict(SPACE))
 
     def copy(self) -> Rowwise:
         """The graph once more, with numbers of its own."""
@@ -220,10 +244,3 @@ class Rowwise:
             if back.shape[1]:  # else they are not wanted, and this may be a view of the caller's table
                 back[i] = by_inputs
         return gradient + self.careful(left, theta, *block) if left else gradient
-
-
-def written(source: str, name: str) -> Callable[..., Any]:
-    """The function of this name in the source."""
-    space: dict[str, Any] = {}
-    exec(source, dict(SPACE), space)  # noqa: S102  the op table's own text
-    return space[name]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import cmath
 import math
+import operator
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .ieee import ERRORS, PYTHON
 from .sweeps import ledger
+from .terms import ARITHMETIC, fold, terms_of
 from .value import Op, Value, plain, toposort
 
 T = TypeVar("T")
@@ -62,14 +64,26 @@ TWO: dict[str, Callable[[complex, complex], complex]] = {
     "minimum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real < y.real else y,
     "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
 }
-COMPLEX: dict[str, Any] = {**vars(cmath), **ONE, **TWO, "where": lambda x, y, w: y if x.real else w}  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+COMPLEX: dict[str, Any] = {
+    **vars(cmath),
+    **ARITHMETIC,
+    **ONE,
+    **TWO,
+    "==": operator.eq,
+    "if": lambda x, y, w: y if x.real else w,  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
+}
 
 
 @cache
 def in_complex(op: Op) -> Callable[..., complex] | None:
     """The op's formula for complex numbers; None if it has a word, as erf, that is for real ones only."""
-    function: Any = eval(f"lambda {', '.join(op.operands)}: {op.formula}", {**COMPLEX})  # noqa: S307  our own
-    return function if {*function.__code__.co_names} <= {*COMPLEX} else None
+    if not all(term.word in COMPLEX for term in terms_of(op.tree) if term.args):
+        return None
+
+    def compute(*numbers: complex) -> complex:
+        return complex(fold(op.tree, COMPLEX, dict(zip(op.operands, numbers, strict=True))))
+
+    return compute
 
 
 def complex_steps(x: float) -> list[float]:

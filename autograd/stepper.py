@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import drawing
+from .ieee import Real
 from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
-from .operators import Real
 from .rendering import SMALLER, Engine
 from .scopes import Collapse
 from .sweeps import Step, entries, ledger

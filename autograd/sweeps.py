@@ -39,7 +39,17 @@ class Step(NamedTuple):
 
 
 def backward(y: Value, seed: Real = 1.0) -> None:
-    """``y.backward(seed)``: every adjoint into ``grad``; a leaf's is added to what was there."""
+    """Adds ∂y/∂leaf × seed to every leaf's grad; inner nodes show this pass alone.
+
+    If anything is raised, the leaves have the gradients that they had before: TypeError for a seed that
+    is not a real number, StaleGraphError after a leaf was assigned.  ``zero_grad`` clears gradients.
+
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> y.backward(); y.backward()
+    >>> x.grad, y.grad
+    (12.0, 1.0)
+    """
     seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:

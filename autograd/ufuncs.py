@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from .ieee import number
-from .operators import OPS, Scalar
-from .value import Value
+from .value import OPS, Scalar, Value
 
 COMPARISONS = {np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge"}
 OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
@@ -89,8 +88,18 @@ def names_in_numpy() -> Mapping[Any, Sequence[str]]:
 NAMES = names_in_numpy()
 
 
+def of_value(v: Value, function: Any, method: str, *operands: Any, **options: Any) -> Any:
+    """``Value.__array_ufunc__``."""
+    return call_ufunc(function, method, operands, options)
+
+
+def of_value_function(v: Value, function: Any, types: Any, operands: Any, options: Any) -> Any:
+    """``Value.__array_function__``."""
+    return call_function(function, operands, options)
+
+
 def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """``Value.__array_ufunc__``.  Raises TypeError for arrays, and for what no op does."""
+    """A universal function of NumPy.  Raises TypeError for arrays, and for what no op does."""
     name = called(function)
     if method != "__call__":
         raise TypeError(f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values")
@@ -108,7 +117,7 @@ def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Map
 
 
 def call_function(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """``Value.__array_function__``: np.where is an op; most others have none, and refuse."""
+    """Any function of NumPy: np.where is an op; most others have none, and refuse."""
     op = next((OPS[name] for name in NAMES.get(function, ()) if name in OPS), KNOWN.get(function))
     if op is None:
         own = f", define an Op named {function.__name__!r}" if function in NAMES else ""

@@ -1,35 +1,46 @@
 """The two nouns: a Value (a number that remembers how it was made) and an Op (a way of making one).
 
-With ops.py and sweeps.py this is the engine.  An op is one line of data; from that line are written the few
-functions that run often:
+With terms.py, ops.py and sweeps.py this is the engine.  An op is one line of data; from that line are written
+the few functions that run often:
 
     evaluate(x, y)  z from plain floats
     record(x, y)    z as a Value that remembers its operands
     local(z, x, y)  the partials, from plain floats
     pull(z)         adds to each operand's grad what flows to it from z.grad
+
+``print(inspect.getsource(mul.pull))`` shows one of them.  What later modules add to Value (backward, copies,
+pictures, ...) stands in one place, ``autograd/__init__.py``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
-from textwrap import indent
-from typing import Any, NoReturn, TypeVar, cast
+from functools import cached_property
+from inspect import Parameter, Signature
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
-from .ieee import ADVICE, BOOL, ERRORS, PYTHON, Real, evaluator, number
+from .defining import define
+from .ieee import ADVICE, BOOL, ERRORS, Real, number
+from .lines import check_free, check_line
 from .names import one_name
-from .operators import OPERATORS, OPS, Partials, Scalar, check_line
-from .scopes import FORGET, SCOPE, within
+from .scopes import FORGET, SCOPE
+from .terms import NeedsDataError, Term, Tree, evaluator, evaluator_of_all, parse, substitute, text, words_in
 
+Scalar: TypeAlias = "Value | Real"
+Unary: TypeAlias = "Callable[[Value, Value], Scalar]"  # ∂z/∂x from (z, x)
+Binary: TypeAlias = "Callable[[Value, Value, Value], Scalar]"
+Ternary: TypeAlias = "Callable[[Value, Value, Value, Value], Scalar]"
+Partials: TypeAlias = "tuple[Unary] | tuple[Binary, Binary] | tuple[Ternary, Ternary, Ternary]"
 T = TypeVar("T")
+
+OPS: dict[str, Op] = {}  # every op by its name
 NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
 NAMELESS = ""
 OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
+NAN = float("nan")
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
 RECORD = """
-{guard}
 try:
     data = {formula}
 except ERRORS:
@@ -57,18 +68,6 @@ upstream = z.grad
 """
 
 
-def write(name: str, operands: Sequence[str], body: str, **known: object) -> Callable[..., Any]:
-    """The function ``name(operands)`` with the given source, which may use this module's names too."""
-    known |= {word: PYTHON[word] for word in re.findall(r"\w+", body) if word in PYTHON}
-    known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get}
-    head = f"def build({', '.join(known)}):\n def function({', '.join(operands)}):\n"
-    space: dict[str, Any] = {}
-    exec(head + indent(body, "  ") + "\n return function", globals(), space)  # noqa: S102  our own text
-    function = space["build"](**known)
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
 class Op:
     """A way of making a number, and all that is known about it; filed in ``OPS`` under its name.
 
@@ -82,9 +81,9 @@ class Op:
     gradient.
 
     >>> from autograd import Op, Value, reciprocal
-    >>> atan = Op("atan", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
+    >>> arctan = Op("arctan", "arctan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
     >>> x = Value(1.0)
-    >>> atan(x).backward()
+    >>> arctan(x).backward()
     >>> x.grad
     0.5
 
@@ -97,17 +96,26 @@ class Op:
         book: Partials | None = None, selects: bool = False,
     ) -> None:  # fmt: skip
         check_line(name, symbol, formula, partials, domain, book)
+        check_free(name, symbol, formula, partials, OPS.get(name))
         self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
-        self.evaluate = evaluator(self.operands, formula)
-        self.defined = evaluator(self.operands, f"bool({domain or True})")
+        self.tree = parse(formula)
+        self.evaluate = evaluator(self.operands, self.tree)
+        self.in_domain = evaluator(self.operands, parse(domain or "True"), "in_domain")
         self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
+        self.__doc__ = self.call.__doc__ = self.described()
+        self.__signature__ = self.call.__signature__ = Signature(  # pyright: ignore[reportFunctionMemberAccess]
+            [Parameter(x, Parameter.POSITIONAL_ONLY, annotation=Scalar) for x in self.operands],
+            return_annotation=Value,
+        )
         OPS[name] = self
-        method = OPERATORS.get(name, name)
-        if method in METHODS:
-            setattr(Value, method, self.call)
+
+    def described(self) -> str:
+        """The docstring: what the op computes, from its line."""
+        where = f", where {self.domain}" if self.domain else ""
+        return f"z = {self.formula}{where}; recorded as the op {self.name!r}, drawn as {self.symbol!r}."
 
     def __call__(self, *args: Scalar) -> Value:
         """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads)."""
@@ -117,18 +125,27 @@ class Op:
         return f"Op({self.name!r})"
 
     def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
-        from .copying import load_op
-
         return load_op, (self.name,)
+
+    def defined(self, *operands: float) -> bool:
+        """Whether z is defined and finite there, as the domain says."""
+        return bool(self.in_domain(*operands))
 
     def form(self, *inner: bool) -> Form:
         """This op with the given pattern of operands, True where one is a Value."""
         return self.forms.get(inner) or self.forms.setdefault(inner, Form(self, inner))
 
-    def mixed(self, *args: Scalar) -> Scalar:
+    @property
+    def pull(self) -> Callable[[Value], None]:
+        """Adds to each operand's grad what flows to it from z.grad, where all operands are Values."""
+        return self.form(*[True] * len(self.operands)).pull
+
+    def mixed(self, *args: Scalar) -> Any:
         """The call where not every operand is exactly a Value."""
         if known := self.forms.get(tuple(map(type, args))):
             return known.record(*args)
+        if any(isinstance(x, Term) for x in args):
+            return self.of_terms(args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
         operands = [scalar(x, self.name) for x in args]
@@ -136,11 +153,21 @@ class Op:
         if not any(inner):
             return self.evaluate(*operands)
         if self.selects and not inner[0] and len(operands) > 2:
-            chosen = operands[1] if self.evaluate(operands[0], 1.0, 0.0) else operands[2]
-            keep = isinstance(chosen, Value) and SCOPE.get() is not FORGET
-            return chosen if keep else Value(plain(chosen))
+            return self.chosen(*operands)
         self.forms[tuple(map(type, operands))] = form = self.form(*inner)
         return form.record(*operands)
+
+    def of_terms(self, args: Sequence[Any]) -> Any:
+        """The formula with the given trees as its operands."""
+        operands = [x if isinstance(x, Term) else number(x, self.name) for x in args]
+        return substitute(self.tree, dict(zip(self.operands, operands, strict=True)))
+
+    def chosen(self, condition: Scalar, x: Scalar, y: Scalar) -> Value:
+        """The operand that a plain number chooses, once and for all."""
+        operand = x if self.evaluate(condition, 1.0, 0.0) else y
+        if isinstance(operand, Value) and SCOPE.get() is not FORGET:
+            return operand
+        return Value(plain(operand))
 
     def slope(self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False) -> Scalar:
         """∂z/∂operand i in ops; 0 where an op that selects does not take this operand."""
@@ -149,16 +176,19 @@ class Op:
             return partial
         return self.choice(operands[0], i, partial)
 
-    def choice(self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0) -> Value:
+    def choice(self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0) -> Scalar:
         """One number where an op that selects takes operand i, and another one where it does not."""
         operands = [otherwise] * len(self.operands[1:])
         operands[i - 1] = taken
         return self(condition, *operands)
 
-    def text(self, *operands: str) -> str:
-        """The formula with its operands filled in."""
-        filled: dict[str, str] = dict(zip(self.operands, operands, strict=True))
-        return re.sub(r"\b[xyw]\b", lambda word: f"({filled[word[0]]})", self.formula)
+
+def load_op(name: str) -> Op:
+    """The op of that name."""
+    if name in OPS:
+        return OPS[name]
+    what = f"this graph uses the op {name!r}, which is not registered here"
+    raise ValueError(f"{what}; define it before loading")
 
 
 class Form:
@@ -166,63 +196,70 @@ class Form:
 
     def __init__(self, op: Op, inner: tuple[bool, ...]) -> None:
         self.op, self.inner = op, [i for i, is_value in enumerate(inner) if is_value]
-        self.data = [f"{x}._data" if is_value else x for x, is_value in zip(op.operands, inner, strict=True)]
+        pairs = zip(op.operands, inner, strict=True)
+        self.data = {x: f"{x}._data" if is_value else x for x, is_value in pairs}
         self.values = [op.operands[i] for i in self.inner]
-        self.guarded = op.domain != "" and op.name != "div"  # at log(-1), 1/x is a lie; at 0/0, 1/0 is none
-        self.read = write("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})")
+        # Outside of its domain an op has no value, so it has no slope there: log at -1.  x/0 has a value.
+        self.guarded = op.domain != "" and op.name != "div"
+        self.read = define("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})", {}, {})
         self.record = self.recorder()
 
     def recorder(self, mixed: Callable[..., Any] | None = None) -> Callable[..., Any]:
         """The function that makes a node; ``mixed`` gets the calls of another pattern."""
         op, operands = self.op, ", ".join(self.op.operands)
-        others = " or ".join(f"{x}.__class__ is not Value" for x in op.operands)
         body = RECORD.format(
-            guard=f"if {others}: return mixed({operands})" if mixed else "",
-            formula=op.text(*self.data), data=", ".join(self.data),
+            formula=text(op.tree, self.data),
+            data=", ".join(self.data.values()),
             slots=", ".join((*op.operands, "None", "None")[:3]),
-        )  # fmt: skip
-        return write(op.name, op.operands, body, form=self, mixed=mixed, evaluate=op.evaluate)
+        )
+        if mixed:
+            others = " or ".join(f"{x}.__class__ is not Value" for x in op.operands)
+            body = f"if {others}:\n    return mixed({operands}){body}"
+        known = {"form": self, "mixed": mixed, "evaluate": op.evaluate}
+        known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, **words_in(op.tree)}
+        record = define("record", op.operands, body, known, globals())
+        record.__name__ = record.__qualname__ = op.name
+        record.__code__ = record.__code__.replace(co_name=op.name)  # which tracebacks and profilers show
+        return record
 
-    def partial_texts(self, z: str, operands: Sequence[str]) -> list[str]:
-        """The partials towards the Values among the operands, as source text in the given names."""
-        above, below = (self.traced(at, z, operands) for at in (1.5, -1.0))
-        if above != below:
-            raise TypeError(f"a partial of {self.op.name} asks for data (>, .data); use where(step(x), ...)")
-        return [f"({text}) if {z} == {z} else nan" if self.guarded else text for text in above]
+    @cached_property
+    def partials(self) -> list[Tree]:
+        """The partials towards the Values among the operands, as trees over z, x, y, w."""
+        op, z = self.op, cast("Any", Term("z"))
+        operands: Any = [Term(x, varies=i in self.inner) for i, x in enumerate(op.operands)]
+        try:
+            slopes = [op.slope(i, z, operands) for i in self.inner]
+        except NeedsDataError:
+            what = f"a partial of {op.name} asks for data (>, .data)"
+            raise TypeError(f"{what}; use where(step(x), ...)") from None
+        return [x if isinstance(x, Term) else plain(x) for x in slopes]
 
-    def traced(self, at: float, z: str, operands: Sequence[str]) -> list[str]:
-        """The partials as text, found by applying them to names."""
-        varying = [z, *(operands[i] for i in self.inner)]
-        texts = {(Value if name in varying else Constant)(at): name for name in (z, *operands)}
-        with within(None):
-            node, *args = texts
-            partials = [self.op.slope(i, node, args) for i in self.inner]
-
-        def text(x: Scalar) -> str:
-            return texts[x] if isinstance(x, Value) else repr(float(x))
-
-        for v in toposort(*[x for x in partials if isinstance(x, Value)]):
-            if v.op:
-                texts[v] = v.op.text(*map(text, v.args))
-        return [*map(text, partials)]
+    @cached_property
+    def guarded_partials(self) -> list[Tree]:
+        """The same, but nan where a guarded op has no value."""
+        if not self.guarded:
+            return self.partials
+        has_value = Term("==", (Term("z"), Term("z")))
+        return [Term("if", (has_value, partial, NAN)) for partial in self.partials]
 
     @cached_property
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
-        texts = self.partial_texts("z", self.op.operands)
-        return evaluator(("z", *self.op.operands), f"({', '.join(texts)},)")
+        return evaluator_of_all(("z", *self.op.operands), self.guarded_partials, "local")
 
     @cached_property
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's ``grad`` what flows to it from ``z.grad``."""
+        names = {"z": "z._data", **self.data}
         body = PULL.format(
-            unpack="; ".join(f"{x} = z._{x}" for x in self.op.operands),
+            unpack="\n".join(f"{x} = z._{x}" for x in self.op.operands),
             flows=", ".join(f"d{x}" for x in self.values),
-            partials=", ".join(self.partial_texts("z._data", self.data)),
-            data=", ".join(["z._data", *self.data]),
-            adds="; ".join(f"{x}.grad += upstream * d{x}" for x in self.values),
+            partials=", ".join(text(partial, names) for partial in self.guarded_partials),
+            data=", ".join(names.values()),
+            adds="\n".join(f"{x}.grad += upstream * d{x}" for x in self.values),
         )
-        return write("pull", ["z"], body, local=self.local)
+        known = {"ERRORS": ERRORS, "local": self.local, **words_in(*self.guarded_partials)}
+        return define("pull", ["z"], body, known, globals())
 
 
 class Value:
@@ -304,22 +341,6 @@ class Value:
         """The Values among the operands."""
         return self.form.read(self) if self.form else ()
 
-    def backward(self, seed: Real = 1.0) -> None:
-        """Adds ∂self/∂leaf × seed to every leaf's grad; inner nodes show this pass alone.
-
-        If anything is raised, the leaves have the gradients that they had before: TypeError for a seed that
-        is not a real number, StaleGraphError after a leaf was assigned.  ``zero_grad`` clears gradients.
-
-        >>> x = Value(3.0)
-        >>> y = x * x
-        >>> y.backward(); y.backward()
-        >>> x.grad, y.grad
-        (12.0, 1.0)
-        """
-        from .sweeps import backward
-
-        backward(self, seed)
-
     def forward(self) -> Value:
         """Computes again, in place, what is stale in the graph; gradients of inner nodes are cleared.
 
@@ -343,32 +364,48 @@ class Value:
         """A leaf with the same number and no history."""
         return Value(self._data)
 
-    # fmt: off
-    # Places that the ops themselves take as they register, which saves a call in every node.
-    def __add__(self, y: Scalar) -> Value: ...
-    def __neg__(self) -> Value: ...
-    def exp(self) -> Value: ...
-    __sub__ = __mul__ = __truediv__ = __pow__ = __add__
-    __abs__ = __neg__
-    reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
-    relu = step = sign = tanh = sigmoid = softplus = exp
+    if TYPE_CHECKING:  # ops.py gives Value its ops, autograd/__init__.py what the modules above know of it
 
-    def __rsub__(self, x: Scalar) -> Value: return OPS["sub"](x, self)
-    def __rmul__(self, x: Scalar) -> Value: return OPS["mul"](x, self)
-    def __rpow__(self, x: Scalar) -> Value: return OPS["power"](x, self)
-    def __pos__(self) -> Value: return self
-    def __lt__(self, y: Scalar) -> bool: return self.data < plain(y)
-    def __le__(self, y: Scalar) -> bool: return self.data <= plain(y)
-    def __gt__(self, y: Scalar) -> bool: return self.data > plain(y)
-    def __ge__(self, y: Scalar) -> bool: return self.data >= plain(y)
-    # fmt: on
+        def __add__(self, y: Scalar) -> Value: ...
+        def __sub__(self, y: Scalar) -> Value: ...
+        def __mul__(self, y: Scalar) -> Value: ...
+        def __truediv__(self, y: Scalar) -> Value: ...
+        def __pow__(self, y: Scalar) -> Value: ...
+        def __radd__(self, x: Scalar) -> Value: ...
+        def __rsub__(self, x: Scalar) -> Value: ...
+        def __rmul__(self, x: Scalar) -> Value: ...
+        def __rtruediv__(self, x: Scalar) -> Value: ...
+        def __rpow__(self, x: Scalar) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def exp(self) -> Value: ...
 
-    def __radd__(self, x: Scalar) -> Value:
-        return self if x.__class__ is int and x == 0 else OPS["add"](x, self)  # sum() begins with 0
+        reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
+        relu = step = sign = tanh = sigmoid = softplus = exp
 
-    def __rtruediv__(self, x: Scalar) -> Value:
-        one = not isinstance(x, Value) and number(x, "div") == 1
-        return OPS["reciprocal"](self) if one else OPS["div"](x, self)
+        def backward(self, seed: Real = 1.0) -> None: ...
+        def explain(self, path: Any = None, **options: Any) -> str: ...
+        @property
+        def _prev(self) -> tuple[Value, ...]: ...
+        @property
+        def _op(self) -> str: ...
+        @property
+        def _backward(self) -> Callable[[], None]: ...
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __lt__(self, y: Scalar) -> bool:
+        return self.data < plain(y)
+
+    def __le__(self, y: Scalar) -> bool:
+        return self.data <= plain(y)
+
+    def __gt__(self, y: Scalar) -> bool:
+        return self.data > plain(y)
+
+    def __ge__(self, y: Scalar) -> bool:
+        return self.data >= plain(y)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
@@ -379,68 +416,6 @@ class Value:
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad})"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
-        from .drawing import mimebundle
-
-        return mimebundle(self)
-
-    def _mime_(self) -> tuple[str, str]:
-        from .drawing import mime
-
-        return mime(self)
-
-    def explain(self, path: Any = None, **options: Any) -> str:
-        """The backward pass step by step, as a page that notebooks show: ``to_html`` with its options."""
-        from .stepper import to_html
-
-        return to_html(self, path, **options)
-
-    def __copy__(self) -> Value:
-        from .copying import shallow
-
-        return shallow(self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        from .copying import deep
-
-        return deep(self, memo)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from .copying import reduce
-
-        return reduce(self)
-
-    @property
-    def _prev(self) -> tuple[Value, ...]:
-        """The operands as micrograd's notebooks walk them: every one a Value."""
-        return tuple([x if isinstance(x, Value) else Value(x) for x in self.args])
-
-    @property
-    def _op(self) -> str:
-        """The op's symbol, as micrograd's notebooks print it."""
-        return self.op.symbol if self.op else ""
-
-    @property
-    def _backward(self) -> Callable[[], None]:
-        """Adds to the operands' grad what flows to them from this node's: a step of ``backward`` by hand."""
-        from .pulling import pull_node
-
-        return partial(pull_node, self)
-
-    @_backward.setter
-    def _backward(self, function: object) -> NoReturn:
-        raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .ufuncs import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .ufuncs import call_function
-
-        return call_function(func, args, kwargs)
-
     def __setstate__(self, attributes: dict[str, Any]) -> None:
         for name, x in attributes.items():  # version 0.5 kept the name as one of them
             setattr(self, name, x)
@@ -449,17 +424,12 @@ class Value:
         raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
 
 
-class Constant(Value):
-    """A plain number among the operands, while the text of a partial is traced."""
-
-
-def varies(x: Scalar) -> bool:
+def varies(x: Scalar | Term) -> bool:
     """Whether an operand of a partial is a Value of the graph, not a plain number."""
-    return isinstance(x, Value) and not isinstance(x, Constant)
+    return x.varies if isinstance(x, Term) else isinstance(x, Value)
 
 
 ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
-METHODS = {name for name, f in vars(Value).items() if f in (Value.__add__, Value.__neg__, Value.exp)}
 
 
 def scalar(x: Scalar, taker: str) -> Value | float:

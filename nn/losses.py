@@ -11,9 +11,9 @@ from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
 
 from autograd import Value, exp, log, maximum, relu, scope, softplus
+from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
-from autograd.operators import Scalar, plus, times
-from autograd.value import plain
+from autograd.value import Scalar, plain
 
 __all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
 __all__ += ["mse"]

@@ -407,7 +407,7 @@ def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> N
         ("1e-290 * x", lambda z, x: 1e-290, 1e5),
         ("erf((x - 2024) / 0.5)", lambda z, x: 2.256758334191025 * exp(-(((x - 2024) / 0.5) ** 2)), 2024.3),
         ("erf(1e-9 * x)", lambda z, x: 1.1283791670955126e-9 * exp(-((1e-9 * x) ** 2)), 3.0),
-        ("gamma(x)", lambda z, x: 11404589.27159 if x.data > 11 else 0.0, 11.5),
+        ("gamma(x)", lambda z, x: 11404589.27159, 11.5),
         ("cbrt(x)", lambda z, x: z / (3 * x), 1e-200),
     ],
 )

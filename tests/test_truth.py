@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, note, settings, strategies as st
 
 from autograd import OPS, Op, Value, compile, grad, hessian, hvp, jvp, log, log1p, step
-from autograd.operators import codes
+from autograd.lines import codes
 from tests.jets import UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
 from tests.programs import Case, random_case

@@ -1215,12 +1215,10 @@ def test_reflected_methods_take_values_too() -> None:
     assert Value(2.0).__rtruediv__(Value(1.0)).op is OPS["div"]
 
 
-def test_pictures_and_pages_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.drawing.mimebundle", lambda v: {"of": v})
-    monkeypatch.setattr("autograd.stepper.to_html", lambda v, path, **options: (v, path, options))
-    v = Value(1.0)
-    assert v._repr_mimebundle_() == {"of": v}
-    assert v.explain("page.html", lang="ko") == (v, "page.html", {"lang": "ko"})
+def test_pictures_and_pages_are_hung_onto_values() -> None:
+    assert Value.explain is autograd.to_html
+    assert Value.backward is autograd.sweeps.backward
+    assert (Value._repr_mimebundle_, Value._mime_) == (autograd.drawing.mimebundle, autograd.drawing.mime)
 
 
 def test_equal_numbers_are_neither_smaller_nor_larger() -> None:

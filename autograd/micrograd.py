@@ -1,14 +1,36 @@
-"""One node's part of the backward pass, by hand: ``z._backward()``, as in micrograd's lectures."""
+"""What micrograd's notebooks call by other names: ``_prev``, ``_op``, and ``_backward``, one node's part."""
 
 from __future__ import annotations
 
 import math
-from typing import cast
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn, cast
 
 from . import sweeps  # whose lock is another one in a forked process
 from .ieee import number
 from .sweeps import check_fresh, is_dead, overflows
-from .value import NO_GRAD, Value, describe, plain, toposort
+from .value import NO_GRAD, OWN_OP, Value, describe, plain, toposort
+
+
+def operands(z: Value) -> tuple[Value, ...]:
+    """The operands as micrograd's notebooks walk them: every one a Value."""
+    return tuple([x if isinstance(x, Value) else Value(x) for x in z.args])
+
+
+def symbol(z: Value) -> str:
+    """The op's symbol, as micrograd's notebooks print it."""
+    return z.op.symbol if z.op else ""
+
+
+def pulls(z: Value) -> Callable[[], None]:
+    """Adds to the operands' grad what flows to them from this node's: a step of ``backward`` by hand."""
+    return partial(pull_node, z)
+
+
+def refuse(z: Value, function: object) -> NoReturn:
+    """Nobody assigns a ``_backward``."""
+    raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
 
 
 def pull_node(z: Value) -> None:

@@ -1,0 +1,317 @@
+"""An op's line as a tree, once.  Whoever evaluates, prints or compiles it folds it with words of its own.
+
+    parse("1 / (1 + exp(-x))")     the tree of a formula
+    fold(tree, words, names)       its value, where words say what a word does and names what an operand is
+    text(tree, names)              the tree as Python source
+    evaluator(operands, tree)      a function of plain floats that neither raises nor warns
+
+A tree is a number or a Term.  A word of a tree is a function's name or a sign of Python, as "+".  Ops that
+are applied to Terms give their formulas with the Terms as operands.  That is how a partial becomes a tree: it
+is called with the names z, x, y, w in place of Values.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
+
+from .defining import define
+from .ieee import ERRORS, NUMPY, PYTHON
+from .quiet import quietly
+
+T = TypeVar("T")
+Tree: TypeAlias = "Term | float"
+
+
+class NeedsDataError(TypeError):
+    """A partial asked an operand for its number, which a tree does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """word(*args); without args the name of an operand.  The ops of the table are its operators and methods.
+
+    ``varies`` is False for an operand that is a plain number in the graph.
+    """
+
+    word: str
+    args: tuple[Tree, ...] = ()
+    varies: bool = True
+
+    def __repr__(self) -> str:
+        return f"({' '.join([self.word, *map(repr, self.args)])})" if self.args else self.word
+
+    def __bool__(self) -> NoReturn:
+        raise NeedsDataError
+
+    def __float__(self) -> NoReturn:
+        raise NeedsDataError
+
+    @property
+    def data(self) -> float:
+        """A tree has none."""
+        raise NeedsDataError
+
+    grad = data
+
+    def __lt__(self, y: object) -> NoReturn:
+        raise NeedsDataError
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+# ------------------------------------------------------------------------------------------------ from text
+SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "pow",
+    ast.USub: "neg",
+    ast.Not: "not",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+
+def parse(formula: str) -> Tree:
+    """The tree of a formula.  Raises SyntaxError for what is none.
+
+    >>> print(parse("x * exp(2)"))
+    (* x (exp 2))
+    """
+    return read(ast.parse(formula.strip(), mode="eval").body)
+
+
+def read(node: ast.AST) -> Tree:
+    """A node of Python's syntax tree as a Term."""
+    match node:
+        case ast.Constant(int() | float() as x):
+            return x
+        case ast.Name(name):
+            constant = PYTHON.get(name)
+            return constant if isinstance(constant, float) else Term(name)
+        case ast.UnaryOp(ast.UAdd(), x):
+            return read(x)
+        case ast.UnaryOp(sign, x) if type(sign) in SIGNS:
+            return Term(SIGNS[type(sign)], (read(x),))
+        case ast.BinOp(x, sign, y) if type(sign) in SIGNS:
+            return Term(SIGNS[type(sign)], (read(x), read(y)))
+        case ast.Call(ast.Name(word), [*args], []) if args:
+            return Term(word, tuple(map(read, args)))
+        case ast.IfExp(condition, x, y):
+            return Term("if", tuple(map(read, (condition, x, y))))
+        case ast.BoolOp(sign, [*parts]):
+            return joined(SIGNS[type(sign)], [*map(read, parts)])
+        case ast.Compare(x, signs, others) if all(type(sign) in SIGNS for sign in signs):
+            pairs = zip([x, *others], signs, others, strict=False)
+            return joined("and", [Term(SIGNS[type(sign)], (read(x), read(y))) for x, sign, y in pairs])
+        case _:
+            raise SyntaxError(ast.unparse(node))
+
+
+def joined(word: str, parts: Sequence[Tree]) -> Tree:
+    """Several parts by a word of two operands, from the left."""
+    tree, *others = parts
+    for part in others:
+        tree = Term(word, (tree, part))
+    return tree
+
+
+# ---------------------------------------------------------------------------------------------------- folds
+def identity(x: float) -> float:
+    return x
+
+
+def fold(
+    tree: Tree,
+    words: Mapping[str, Callable[..., T]],
+    names: Mapping[str, T],
+    number: Callable[[float], Any] = identity,
+) -> T:
+    """The tree's value, from the values of its operands and numbers.
+
+    >>> fold(parse("x * y + 1"), {"*": max, "+": min}, {"x": 2, "y": 3})
+    1
+    """
+    if not isinstance(tree, Term):
+        return cast("T", number(tree))
+    if not tree.args:
+        return names[tree.word]
+    return words[tree.word](*[fold(x, words, names, number) for x in tree.args])
+
+
+def substitute(tree: Tree, names: Mapping[str, Tree]) -> Tree:
+    """The tree with other trees for its operands."""
+    if not isinstance(tree, Term):
+        return tree
+    if not tree.args:
+        return names[tree.word]
+    return Term(tree.word, tuple([substitute(x, names) for x in tree.args]))
+
+
+def terms_of(tree: Tree) -> Iterator[Term]:
+    """Every Term of a tree, itself first."""
+    if isinstance(tree, Term):
+        yield tree
+        for x in tree.args:
+            yield from terms_of(x)
+
+
+# ------------------------------------------------------------------------------------------------ as source
+class Printed:
+    """How a sign stands in source: its template, how strongly it binds, and what it asks of its operands."""
+
+    def __init__(self, template: str, level: int, *needs: int) -> None:
+        self.template, self.level, self.needs = template, level, needs
+
+
+CALL, NEGATIVE = 9, 8
+PRINTED = {
+    "if": Printed("{1} if {0} else {2}", 1, 2, 2, 1),
+    "or": Printed("{0} or {1}", 2, 2, 3),
+    "and": Printed("{0} and {1}", 3, 3, 4),
+    "not": Printed("not {0}", 4, 4),
+    **{sign: Printed(f"{{0}} {sign} {{1}}", 5, 6, 6) for sign in ("==", "!=", "<", "<=", ">", ">=")},
+    "+": Printed("{0} + {1}", 6, 6, 7),
+    "-": Printed("{0} - {1}", 6, 6, 7),
+    "*": Printed("{0} * {1}", 7, 7, 8),
+    "/": Printed("{0} / {1}", 7, 7, 8),
+    "//": Printed("{0} // {1}", 7, 7, 8),
+    "%": Printed("{0} % {1}", 7, 7, 8),
+    "neg": Printed("-{0}", NEGATIVE, NEGATIVE),
+}
+
+
+def text(tree: Tree, names: Mapping[str, str]) -> str:
+    """The tree as Python source, with the given text for its operands.
+
+    >>> text(parse("(x + 1) * -x"), {"x": "z._x"})
+    '(z._x + 1) * -z._x'
+    """
+    return levelled(tree, names)[0]
+
+
+def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
+    """A tree's source, and how strongly its outermost sign binds."""
+    if not isinstance(tree, Term):
+        return repr(tree), NEGATIVE if math.copysign(1.0, tree) < 0 else CALL
+    if not tree.args:
+        return names[tree.word], CALL
+    written = [levelled(x, names) for x in tree.args]
+    if tree.word not in PRINTED:
+        return f"{tree.word}({', '.join(x for x, _ in written)})", CALL
+    sign = PRINTED[tree.word]
+    pairs = zip(written, sign.needs, strict=True)
+    return sign.template.format(*[x if level >= need else f"({x})" for (x, level), need in pairs]), sign.level
+
+
+# ----------------------------------------------------------------------------------------------- as numbers
+def divide(x: Any, y: Any) -> Any:
+    return x / y
+
+
+def divide_down(x: Any, y: Any) -> Any:
+    return x // y
+
+
+def either(x: T, y: T) -> T:
+    return x or y
+
+
+def both(x: T, y: T) -> T:
+    return x and y
+
+
+def choose(condition: object, x: T, y: T) -> T:
+    """x if the condition holds, else y."""
+    return x if condition else y
+
+
+ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": divide,
+    "neg": operator.neg,
+}
+LOGIC: dict[str, Callable[..., Any]] = {
+    "//": divide_down,
+    "%": operator.mod,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "if": choose,
+    "or": either,
+    "and": both,
+    "not": operator.not_,
+}
+CAREFUL: dict[str, Any] = {**ARITHMETIC, **LOGIC, **NUMPY}
+EVALUATE = """
+try:
+    return {result}
+except ERRORS:
+    return quietly(careful, ({operands},))
+"""
+
+
+def evaluator(operands: Sequence[str], tree: Tree, name: str = "evaluate") -> Callable[..., float]:
+    """The tree as a function of plain floats that neither raises nor warns."""
+    return written(
+        name, operands, text(tree, plain_names(operands)), (tree,), lambda names: careful(tree, names)
+    )
+
+
+def evaluator_of_all(
+    operands: Sequence[str], trees: Sequence[Tree], name: str
+) -> Callable[..., Sequence[float]]:
+    """Several trees as one such function, which gives a number for each."""
+    result = "".join([f"{text(tree, plain_names(operands))}, " for tree in trees])
+    return written(
+        name, operands, f"({result})", trees, lambda names: [careful(tree, names) for tree in trees]
+    )
+
+
+def careful(tree: Tree, names: Mapping[str, Any]) -> Any:
+    """The tree's value by NumPy's arithmetic, which has an answer to 1/0."""
+    return fold(tree, CAREFUL, names)
+
+
+def plain_names(operands: Sequence[str]) -> dict[str, str]:
+    """Every operand by its own name."""
+    return {x: x for x in operands}
+
+
+def written(
+    name: str, operands: Sequence[str], result: str, trees: Sequence[Tree],
+    otherwise: Callable[[Mapping[str, Any]], Any],
+) -> Callable[..., Any]:  # fmt: skip
+    """The function with this result, and another one where Python's floats raise."""
+
+    def carefully(*args: Any) -> Any:
+        return otherwise(dict(zip(operands, args, strict=True)))
+
+    known = {"ERRORS": ERRORS, "quietly": quietly, "careful": carefully, **words_in(*trees)}
+    body = EVALUATE.format(result=result, operands=", ".join(operands))
+    return define(name, operands, body, known, {})
+
+
+def words_in(*trees: Tree) -> dict[str, Any]:
+    """What the trees' source asks of Python's math."""
+    words = {term.word for tree in trees for term in terms_of(tree)} | {"inf", "nan"}
+    return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}
