@@ -22,9 +22,9 @@ if trouble := alone.trouble():
     raise ImportError(trouble)
 
 from . import Value, composite, draw, grad, latex, toposort
-from .drawing import GraphvizMissingError, table
+from .pictures.drawing import GraphvizMissingError, table
+from .pictures.stepper import TEXT
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
-from .stepper import TEXT
 
 LARGEST, MOST = 20_000, 500  # nodes to differentiate, nodes to draw
 PATIENCE = 2.0  # seconds after which a derivative says that it takes long

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[reportUnknownVariableType]
 from typing import Any
 
-from .drawing import columns
+from .pictures.drawing import columns
 from .spelling import ALIASES, PARTS, Misread, Spelling, plain, scan, spell
 from .value import OPS, Value
 

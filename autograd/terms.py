@@ -45,6 +45,9 @@ class Term:
     def __repr__(self) -> str:
         return f"({' '.join([self.word, *map(repr, self.args)])})" if self.args else self.word
 
+    def __pos__(self) -> Term:
+        return self
+
     def __bool__(self) -> NoReturn:
         raise NeedsDataError
 

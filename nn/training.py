@@ -18,9 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
+from autograd.compiler.tables import MASKED, TABLE, columns, masked
 from autograd.ieee import number
 from autograd.scopes import within
-from autograd.tables import MASKED, TABLE, columns, masked
 from autograd.value import plain
 
 from .losses import LOSSES, Loss, nested

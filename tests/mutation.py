@@ -33,12 +33,15 @@ import pytest
 from tests.mutants import Mutant, mutants_of
 from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
-CORE = ("value", "ops", "sweeps", "program")
+CORE = ("terms", "value", "ops", "sweeps", "compiler.program")
 OTHERS = (
-    *("derivatives", "operators", "ieee", "names", "scopes", "pulling", "copying", "slopes", "checking"),
-    *("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables"),
+    *("derivatives", "lines", "ieee", "names", "scopes", "micrograd", "copying", "slopes", "checking"),
+    *(
+        f"compiler.{name}"
+        for name in ("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables")
+    ),
 )
-MODULES = tuple(name for name in (*CORE, *OTHERS) if (ROOT / f"autograd/{name}.py").exists())
+MODULES = tuple(name for name in (*CORE, *OTHERS) if Path(path_of(name)).exists())
 AIM = 0.95
 ELSEWHERE = {
     "browser",
@@ -52,7 +55,13 @@ ELSEWHERE = {
     "suite",
     "view",
 }  # of other things
-TESTED_IN = {"operators": "ops", "ieee": "ops", "copying": "value"}  # without a file of tests of its own
+TESTED_IN = {
+    "lines": "ops",
+    "terms": "ops",
+    "ieee": "ops",
+    "copying": "value",
+    "micrograd": "lectures",
+}  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
 SLOW = 10.0  # seconds of a test that is left out
@@ -130,7 +139,7 @@ class Session:
 def test_files() -> list[str]:
     """The files with tests of the engine: doctests too."""
     files = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if path.stem[5:] not in ELSEWHERE]
-    return [*(f"tests/{path.name}" for path in files), *(f"autograd/{name}.py" for name in MODULES)]
+    return [*(f"tests/{path.name}" for path in files), *(path_of(name) for name in MODULES)]
 
 
 @dataclass
@@ -185,7 +194,7 @@ class Baseline(Session):
 def kept(test_file: str, thin: bool) -> Path:
     """Where the baseline of a file with tests is kept until a source or the Python changes."""
     sources = sorted(
-        [*ROOT.glob("autograd/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file]
+        [*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file]
     )
     python = f"{sys.prefix} {sys.version} {sys.flags} {thin}".encode()
     key = hashlib.sha256(b"\0".join([python, *[path.read_bytes() for path in sources]])).hexdigest()[:16]
@@ -206,7 +215,7 @@ def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Known], set
     return tests, {line for row in rows for line in row.get("early", ())}
 
 
-CORE_TESTS = [f"tests/test_{name}.py" for name in CORE]
+CORE_TESTS = [f"tests/test_{name.split('.')[-1]}.py" for name in CORE]
 
 
 # ------------------------------------------------------------ which tests run
@@ -258,7 +267,7 @@ class Choice:
 
 def own_tests(module: str) -> str:
     """The file with the tests of a module; the compiler's are in that of program."""
-    own = f"tests/test_{TESTED_IN.get(module, module)}.py"
+    own = f"tests/test_{TESTED_IN.get(module, module).split('.')[-1]}.py"
     return own if (ROOT / own).exists() else "tests/test_program.py"
 
 

@@ -17,7 +17,7 @@ Maker: TypeAlias = "Callable[[str], CodeType]"  # a module's code, from the path
 
 
 def path_of(module: str) -> str:
-    return str(ROOT / f"autograd/{module}.py")
+    return str(ROOT / f"autograd/{module.replace('.', '/')}.py")
 
 
 class Loader(importlib.machinery.SourceFileLoader):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, exp, ledger, sin, to_html, toposort
-from autograd.view import boxes
+from autograd.pictures.boxes import boxes
 from tests.test_stepper import GRAPHS, composed, data, each, memory, mlp, neuron, repeated, rows, shared
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -217,7 +217,7 @@ def test_the_caption_in_words_and_in_mathematics(show: Open) -> None:
 def test_what_is_not_opened_ends_with_its_grads_too(
     graph: Callable[[], Value], style: Any, show: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.stepper.MANY_STEPS", 0)
+    monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     y = graph()
     page = show(to_html(y, style=style, collapse=1))
     order = [v for box in boxes([y], 1) for v in box.values]

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from autograd import OPS, Op, Program, Value, compile, exp, grad, log, relu, sigmoid, sin, step, where
-from autograd.columnwise import Columnwise, by_column
+from autograd.compiler.columnwise import Columnwise, by_column
+from autograd.compiler.rowwise import Rowwise
 from autograd.ieee import NUMPY, WORDS
-from autograd.rowwise import Rowwise
 from tests.oracle import EDGES
 from tests.test_program import Graph, agrees, attention, close, eager, irregular, perceptron, second_order
 
@@ -149,7 +149,7 @@ def test_a_formula_that_numpy_reads_otherwise(formula: str, back_end: str) -> No
 
 @pytest.mark.parametrize("numbers", [1, 200, 10**6])
 def test_as_many_rows_at_a_time_as_can_be_held(numbers: int, by_numpy: None, monkeypatch: Any) -> None:
-    monkeypatch.setattr("autograd.columnwise.NUMBERS", numbers)
+    monkeypatch.setattr("autograd.compiler.columnwise.NUMBERS", numbers)
     held, some = list[int](), Columnwise.some
     monkeypatch.setattr(
         Columnwise, "some", lambda self, at, *rest: held.append(len(at)) or some(self, at, *rest)
@@ -235,7 +235,7 @@ def test_one_sweep_serves_all_outputs_of_a_row(numpy: bool, monkeypatch: pytest.
 def test_many_rows_of_a_graph_that_is_too_long_for_a_line(
     most: int, rows: int, by_columns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.rowwise.MOST", most)
+    monkeypatch.setattr("autograd.compiler.rowwise.MOST", most)
     monkeypatch.setattr(Program, "by_row", lambda *_: True)
     called, run = list[int](), Columnwise.run
     monkeypatch.setattr(

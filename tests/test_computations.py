@@ -25,7 +25,6 @@ from autograd import (
     log,
     maximum,
     minimum,
-    notation,
     relu,
     steps,
     toposort,
@@ -33,7 +32,8 @@ from autograd import (
 )
 from autograd.__main__ import main
 from autograd.checking import told
-from autograd.drawing import table
+from autograd.pictures import notation
+from autograd.pictures.drawing import table
 
 WORDS: dict[str, Any] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,

@@ -38,8 +38,8 @@ from autograd import (
     to_dot,
     to_html,
 )
-from autograd.drawing import find_dot
-from autograd.notation import LOW
+from autograd.pictures.drawing import find_dot
+from autograd.pictures.notation import LOW
 from tests.scripts import GRAPH, asked, at_most, posix, program, run
 
 SYSTEM_DOT = shutil.which("dot")
@@ -60,7 +60,7 @@ def empty_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture
 def no_engine(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a system's dot nor graphviz-pure."""
-    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
 
 
 # ------------------------------------------------------------------------------------------- reading pictures
@@ -639,8 +639,8 @@ def test_without_any_engine_nothing_is_written_but_dot(no_engine: None, tmp_path
 
 
 def test_no_wheel_and_an_empty_path_is_no_engine(monkeypatch: pytest.MonkeyPatch, empty_path: Path) -> None:
-    monkeypatch.setattr("autograd.drawing.metadata.distributions", lambda **_: [])
-    monkeypatch.setattr("autograd.drawing.sysconfig.get_path", lambda *_: str(empty_path))
+    monkeypatch.setattr("autograd.pictures.drawing.metadata.distributions", lambda **_: [])
+    monkeypatch.setattr("autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(empty_path))
     assert find_dot() is None
 
 
@@ -648,8 +648,8 @@ def test_no_wheel_and_an_empty_path_is_no_engine(monkeypatch: pytest.MonkeyPatch
 def test_a_wheel_without_a_record_is_found_among_the_scripts(
     monkeypatch: pytest.MonkeyPatch, empty_path: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("autograd.drawing.metadata.distributions", lambda **_: [])
-    monkeypatch.setattr("autograd.drawing.sysconfig.get_path", lambda *_: str(tmp_path))
+    monkeypatch.setattr("autograd.pictures.drawing.metadata.distributions", lambda **_: [])
+    monkeypatch.setattr("autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(tmp_path))
     script = program(tmp_path / "graphviz-pure")
     assert find_dot() == script
     script.unlink()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doe
 SCRIPT = """
 import gc, os, signal, threading, warnings
 import numpy as np
-from autograd import Value, compile, draw, exp, program, sweeps
+from autograd import Value, compile, draw, exp, sweeps
 
 warnings.simplefilter("ignore")  # newer Pythons warn of a fork beside threads, which is what is tried here
 x, w = Value(2.0, "x"), Value(3.0, "w")

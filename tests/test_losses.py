@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 
 import nn
 from autograd import Value, sigmoid, toposort
-from autograd.view import boxes
+from autograd.pictures.boxes import boxes
 from nn import LOSSES, bce, bce_with_logits, cross_entropy, cross_entropy_with_logits, hinge, mse, softmax
 from tests.oracle import mp
 from tests.scripts import needs_docstrings

@@ -21,9 +21,9 @@ import pytest
 
 from autograd import OPS, Value, exp, grad, sin, toposort
 from autograd.__main__ import main, version
-from autograd.drawing import columns, find_dot
+from autograd.pictures.drawing import columns, find_dot
+from autograd.pictures.stepper import TEXT
 from autograd.reading import RULES, build
-from autograd.stepper import TEXT
 from tests.scripts import ROOT, asked, at_most, posix, program
 
 SIGMOID = "1 / (1 + exp(-x))"
@@ -585,10 +585,10 @@ def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     """With a stand-in for the stepper, which shows what it is asked for."""
     from types import ModuleType
 
-    stepper: Any = ModuleType("autograd.stepper")
+    stepper: Any = ModuleType("autograd.pictures.stepper")
     words = "style", "collapse", "lang"
     stepper.to_html = lambda y, **options: f"<p>{y.name} {y.grad} {[options[word] for word in words]}"
-    monkeypatch.setitem(sys.modules, "autograd.stepper", stepper)
+    monkeypatch.setitem(sys.modules, "autograd.pictures.stepper", stepper)
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--style", "textbook")
     assert (tmp_path / "y.html").read_text(encoding="utf-8") == "<p>y 1.0 ['textbook', None, 'en']"
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--out", str(tmp_path / "y.dot"), "--lang=ko")
@@ -596,7 +596,9 @@ def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @needs_dot
-@pytest.mark.skipif(importlib.util.find_spec("autograd.stepper") is None, reason="there is no stepper yet")
+@pytest.mark.skipif(
+    importlib.util.find_spec("autograd.pictures.stepper") is None, reason="there is no stepper yet"
+)
 def test_html_of_the_stepper(shown: Any, tmp_path: Path) -> None:
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"))
     assert "<svg" in (tmp_path / "y.html").read_text(encoding="utf-8")

@@ -27,7 +27,6 @@ from autograd import (
     cos,
     exp,
     grad,
-    layout,
     log,
     maximum,
     reciprocal,
@@ -41,16 +40,17 @@ from autograd import (
     where,
     zero_grad,
 )
-from autograd.arrays import Call, Monomial, Ref, expression, factors
-from autograd.emitting import Emitter
-from autograd.layout import Layout
-from autograd.lowering import UNIFORM, VARYING, Node
-from autograd.rowwise import Rowwise
+from autograd.compiler import layout
+from autograd.compiler.arrays import Call, Monomial, Ref, expression, factors
+from autograd.compiler.emitting import Emitter
+from autograd.compiler.layout import Layout
+from autograd.compiler.lowering import UNIFORM, VARYING, Node
+from autograd.compiler.rowwise import Rowwise
 from autograd.terms import parse
 from nn import MLP, hinge, softmax
 from tests.interrupts import interrupted_everywhere
 
-program_module = sys.modules["autograd.program"]
+program_module = sys.modules["autograd.compiler.program"]
 Array = NDArray[np.float64]
 Graph = tuple[list[Value], list[Value], list[Value]]  # outputs, inputs, parameters
 SIZES = [1, 2, 3, 7, 8, 9, 127, 128, 129, 257]
@@ -1191,7 +1191,7 @@ def test_a_finite_row_is_left_to_the_straight_line(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("nodes", [3, 4])
 def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.rowwise.MOST", 3)
+    monkeypatch.setattr("autograd.compiler.rowwise.MOST", 3)
     x = Value(2.0, "x")
     rowwise = Rowwise([x * x + 1.0 if nodes == 3 else x * x * x + 1.0], [x], [])
     assert len(rowwise.order) == nodes

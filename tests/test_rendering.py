@@ -33,13 +33,13 @@ from autograd import (
     composite,
     draw,
     exp,
-    rendering,
     sin,
     to_html,
     toposort,
 )
 from autograd.__main__ import main
-from autograd.view import boxes, spans
+from autograd.pictures import rendering
+from autograd.pictures.boxes import boxes, spans
 
 SYSTEM_DOT = shutil.which("dot")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -204,7 +204,7 @@ def test_thirty_seconds_where_nothing_is_said() -> None:
 @posix
 def test_a_notebook_says_why_it_shows_a_table(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(path, "sleep 60")
-    monkeypatch.setattr("autograd.drawing.GLANCE", 0.2)
+    monkeypatch.setattr("autograd.pictures.drawing.GLANCE", 0.2)
     for thing in (neuron(), draw(neuron(), timeout=0.2)):
         shown = thing._repr_mimebundle_()
         assert list(shown) == ["text/plain"]
@@ -417,7 +417,7 @@ def test_arrows_too_long_to_be_laid_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert draw(same(30)).bends == spanned
     assert draw(same(30), style="textbook").bends == 4 * spanned
     assert draw(same(30), style="textbook", gradients=False).bends == 2 * spanned
-    monkeypatch.setattr("autograd.drawing.MOST_BENDS", 400)
+    monkeypatch.setattr("autograd.pictures.drawing.MOST_BENDS", 400)
     drawing = draw(same(30))
     for ask in (drawing.pipe, lambda: drawing.save_picture(tmp_path / "y.svg"), lambda: to_html(same(30))):
         with pytest.raises(ValueError, match="memory to lay out, with arrows so long: collapse"):
@@ -632,7 +632,7 @@ def test_a_caption_has_room_for_a_wide_name(name: str) -> None:
 
 
 def test_the_check_of_the_edges_sees_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.drawing.ROOM", math.inf)
+    monkeypatch.setattr("autograd.pictures.drawing.ROOM", math.inf)
     for name in ("Hangul", "Cyrillic", "Latin"):
         assert NAMES[name] in outside(shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8"))
 
@@ -691,7 +691,7 @@ def test_marimo_has_one_type_for_each_thing() -> None:
 
 
 def test_marimo_never_sees_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
     kind, text = neuron()._mime_()
     assert kind == "text/plain" and "pip install graphviz-pure" in text and "exp(v₁)" in text
     kind, text = same(3000)._mime_()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, draw, exp, grad, no_grad, scope, tanh, toposort
+from autograd.pictures.boxes import Box, boxes
 from autograd.scopes import SCOPE
-from autograd.view import Box, boxes
 from tests.interrupts import interrupted_everywhere
 from tests.scripts import needs_docstrings
 

@@ -33,8 +33,8 @@ from autograd import (
     toposort,
     where,
 )
-from autograd.stepper import TEXT, Walk
-from autograd.view import boxes
+from autograd.pictures.boxes import boxes
+from autograd.pictures.stepper import TEXT, Walk
 from nn import MLP
 
 
@@ -177,7 +177,7 @@ def test_every_language_says_everything() -> None:
 
 
 def test_every_string_is_used_and_every_used_string_is_there() -> None:
-    folder = Path(__file__).parent.parent / "autograd"
+    folder = Path(__file__).parent.parent / "autograd" / "pictures"
     page = (folder / "stepper.html").read_text(encoding="utf-8")
     used = set(re.findall(r'(?:data-(?:label|text)="|words\.|label\(")(\w+)', page))
     kinds = {"leaf", "forward", "seed", "backward"}
@@ -369,7 +369,7 @@ CLOSED: dict[str, Callable[[], Value]] = {
 def test_what_is_not_opened_is_a_step_for_each_operand(
     graph: Callable[[], Value], limit: int, style: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autograd.stepper.MANY_STEPS", limit)
+    monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", limit)
     y = graph()
     found = data(to_html(y, collapse=1, style=style))
     steps, pictures = found["steps"], found["pictures"]
@@ -408,7 +408,7 @@ def test_whatever_is_closed_the_last_totals_are_the_gradients(graph: Callable[[]
 
 
 def test_a_closed_composite_tells_what_its_own_ledger_sums_up_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.stepper.MANY_STEPS", 0)
+    monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     x = Value(0.5, name="x")
     page = to_html(composed(x * 3) * 2, collapse="sigmoid")
     said = [step["words"] for step in data(page)["steps"]]
@@ -418,7 +418,7 @@ def test_a_closed_composite_tells_what_its_own_ledger_sums_up_to(monkeypatch: py
 
 
 def test_a_composites_values_that_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.stepper.MANY_STEPS", 0)
+    monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     y = memory()
     found = data(to_html(y, collapse="cell", style="textbook"))
     inner = [step for step in found["steps"] if step.get("position") == -1]
@@ -478,7 +478,7 @@ def test_options_are_checked() -> None:
 
 
 def test_no_program_that_lays_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
     with pytest.raises(GraphvizMissingError, match="pip install graphviz-pure"):
         neuron().explain()
 

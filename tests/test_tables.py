@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autograd import Program, Value, compile
-from autograd.tables import columns, floats, labels
+from autograd.compiler.tables import columns, floats, labels
 from nn import SGD, Neuron, fit
 
 NAN = float("nan")

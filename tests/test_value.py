@@ -1218,7 +1218,10 @@ def test_reflected_methods_take_values_too() -> None:
 def test_pictures_and_pages_are_hung_onto_values() -> None:
     assert Value.explain is autograd.to_html
     assert Value.backward is autograd.sweeps.backward
-    assert (Value._repr_mimebundle_, Value._mime_) == (autograd.drawing.mimebundle, autograd.drawing.mime)
+    assert (Value._repr_mimebundle_, Value._mime_) == (
+        autograd.pictures.drawing.mimebundle,
+        autograd.pictures.drawing.mime,
+    )
 
 
 def test_equal_numbers_are_neither_smaller_nor_larger() -> None:

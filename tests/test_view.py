@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, draw, exp, formula, labels, ledger, scope, tanh, to_dot, toposort
-from autograd.drawing import flows
+from autograd.pictures.boxes import Box, boxes
+from autograd.pictures.drawing import flows
 from autograd.value import NO_GRAD
-from autograd.view import Box, boxes
 from nn import MLP, Layer, Module, Neuron, hinge, mse, parameter, softmax
 
 COLLAPSES: dict[str, Any] = {

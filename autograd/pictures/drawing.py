@@ -28,13 +28,13 @@ from unicodedata import category, east_asian_width
 import graphviz
 from graphviz.backend import dot_command
 
-from .ieee import number
+from ..ieee import number
+from ..scopes import Collapse, within
+from ..sweeps import StaleGraphError, check_fresh, entries
+from ..value import NO_GRAD, Value, plain, toposort
+from .boxes import Box, boxes, spans
 from .notation import NO_XML, TEXT, Edge, Labels, Writer, computation, formula, label_boxes, partials
 from .rendering import PURE, Engine, LayoutTimeoutError, render, seconds, too_large
-from .scopes import Collapse, within
-from .sweeps import StaleGraphError, check_fresh, entries
-from .value import NO_GRAD, Value, plain, toposort
-from .view import Box, boxes, spans
 
 __all__ = ["Drawing", "GraphvizMissingError", "LayoutTimeoutError", "draw", "to_dot"]
 

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ieee import PYTHON
 from .arrays import BUFFERS, IN_PARTIALS, WORDS, Call, Expr, Monomial, Ref, Slots, expression, factors, steps
-from .ieee import PYTHON
 from .layout import Block, Contraction, Elementwise, Gather, Layout, Step, strides
 
 ARRAYS = (*BUFFERS, *("d_" + buffer for buffer in BUFFERS))

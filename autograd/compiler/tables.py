@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..value import Value
 from .arrays import Array
-from .value import Value
 
 MASKED = "is masked; fill the gaps, or leave their rows out"
 TABLE = "fiub"  # kinds of numbers that stand in one: True is 1.0

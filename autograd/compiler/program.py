@@ -24,14 +24,14 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from ..forking import after_fork
+from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
-from .forking import after_fork
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
-from .value import Value, describe, toposort
 
 Mask: TypeAlias = NDArray[np.bool_]
 ROW = np.zeros((1, 0))  # the table of a program without inputs

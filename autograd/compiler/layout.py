@@ -18,10 +18,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..terms import Tree
 from .arrays import BUFFERS, Array, Expr, Ref, Slots, grid, steps
 from .lowering import CONSTANT, ONE, VARYING, Node, Row
 from .rowwise import usable
-from .terms import Tree
 
 MOST = 8  # so many nodes are computed one by one rather than gathered
 

@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ieee import NUMPY
+from ..terms import ARITHMETIC, Tree, fold, terms_of
+from ..value import Form, Op, Value
 from .arrays import Array, Ref, expression
-from .ieee import NUMPY
-from .terms import ARITHMETIC, Tree, fold, terms_of
-from .value import Form, Op, Value
 
 Mask: TypeAlias = "NDArray[np.bool_] | bool"
 Columns: TypeAlias = dict[Value, Any]  # a column for a Value, or one number for all rows

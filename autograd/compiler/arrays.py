@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from .ieee import NUMPY
-from .terms import ARITHMETIC, LOGIC, Tree, fold, terms_of
+from ..ieee import NUMPY
+from ..terms import ARITHMETIC, LOGIC, Tree, fold, terms_of
 
 Array: TypeAlias = NDArray[np.float64]
 Slots: TypeAlias = NDArray[np.intp]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from operator import index
 from typing import Any
 
-from .scopes import Collapse, Scope
-from .value import Value, postorder, toposort
+from ..scopes import Collapse, Scope
+from ..value import Value, postorder, toposort
 
 
 @dataclass(eq=False)

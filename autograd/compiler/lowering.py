@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
-from .ops import add, mul
-from .value import Op, Value
+from ..ops import add, mul
+from ..value import Op, Value
 
 CONSTANT, UNIFORM, VARYING = 0, 1, 3  # so that the bits of the operands' kinds are those of the result's
 LEFT = (1, 0, 2, 2)  # by kind, which factor of a product stands on the left: weights before data

@@ -20,13 +20,13 @@ from html import escape
 from itertools import chain, count
 from typing import Any, TypeAlias, cast
 
-from .ieee import PYTHON
-from .names import check_name
-from .scopes import Collapse, within
-from .sweeps import entries
-from .terms import ARITHMETIC, fold
-from .value import OPS, Op, Scalar, Value, toposort
-from .view import Box, boxes
+from ..ieee import PYTHON
+from ..names import check_name
+from ..scopes import Collapse, within
+from ..sweeps import entries
+from ..terms import ARITHMETIC, fold
+from ..value import OPS, Op, Scalar, Value, toposort
+from .boxes import Box, boxes
 
 Number: TypeAlias = "Fraction | float"
 Base: TypeAlias = "str | Expr | tuple[str, tuple[Expr, ...]]"  # a name, a sum in brackets, a call as exp(-x)

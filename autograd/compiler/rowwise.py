@@ -19,13 +19,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..defining import define
+from ..ieee import ERRORS, PYTHON
+from ..sweeps import entries
+from ..terms import Term, Tree, text
+from ..value import Form, Op, Value, plain, toposort
 from .arrays import Array
 from .columnwise import Columnwise
-from .defining import define
-from .ieee import ERRORS, PYTHON
-from .sweeps import entries
-from .terms import Term, Tree, text
-from .value import Form, Op, Value, plain, toposort
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 FEW = 8  # rows that are not finite, which the engine computes one by one

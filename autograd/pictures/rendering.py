@@ -22,7 +22,7 @@ from typing import Any
 
 import graphviz
 
-from .ieee import number
+from ..ieee import number
 
 __all__ = ["LayoutTimeoutError"]
 

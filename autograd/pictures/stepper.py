@@ -17,14 +17,14 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
+from ..ieee import Real
+from ..scopes import Collapse
+from ..sweeps import Step, entries, ledger
+from ..value import Value, postorder, toposort
 from . import drawing
-from .ieee import Real
+from .boxes import Box, boxes
 from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
 from .rendering import SMALLER, Engine
-from .scopes import Collapse
-from .sweeps import Step, entries, ledger
-from .value import Value, postorder, toposort
-from .view import Box, boxes
 
 MANY_STEPS, MOST_STEPS = 5000, 20_000  # up to which insides are shown; and up to which there is a page
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
