@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EACCES, EISDIR, ENOTDIR
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from subprocess import SubprocessError
 from threading import Timer
@@ -21,7 +21,7 @@ from . import alone
 if trouble := alone.trouble():
     raise ImportError(trouble)
 
-from . import Value, composite, draw, grad, latex, toposort
+from . import Value, composite, draw, grad, latex, to_html, toposort
 from .pictures.drawing import GraphvizMissingError, table
 from .pictures.stepper import TEXT
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = 
     ".png": lambda y, _, look: draw(y, **look).pipe(format="png"),
     ".dot": lambda y, _, look: draw(y, **look).source.encode(),
     ".tex": lambda y, xs, _: tex(y, xs).encode(),
-    ".html": lambda y, _, look: import_module(".stepper", __package__).to_html(y, **look).encode(),
+    ".html": lambda y, _, look: to_html(y, **look).encode(),
 }
 
 

@@ -40,7 +40,7 @@ class Finder:
     def find_spec(self, name: str, *_: object) -> Any:
         if name not in self.makers:
             return None
-        path = path_of(name.split(".")[1])
+        path = path_of(name.removeprefix("autograd."))
         return importlib.util.spec_from_file_location(name, loader=Loader(name, path, self.makers[name]))
 
 

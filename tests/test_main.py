@@ -583,12 +583,12 @@ def test_collapse_is_the_books_sigmoid(shown: Any, tmp_path: Path) -> None:
 
 def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With a stand-in for the stepper, which shows what it is asked for."""
-    from types import ModuleType
-
-    stepper: Any = ModuleType("autograd.pictures.stepper")
     words = "style", "collapse", "lang"
-    stepper.to_html = lambda y, **options: f"<p>{y.name} {y.grad} {[options[word] for word in words]}"
-    monkeypatch.setitem(sys.modules, "autograd.pictures.stepper", stepper)
+
+    def to_html(y: Value, **options: Any) -> str:
+        return f"<p>{y.name} {y.grad} {[options[word] for word in words]}"
+
+    monkeypatch.setattr("autograd.__main__.to_html", to_html)
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--style", "textbook")
     assert (tmp_path / "y.html").read_text(encoding="utf-8") == "<p>y 1.0 ['textbook', None, 'en']"
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--out", str(tmp_path / "y.dot"), "--lang=ko")
@@ -596,9 +596,6 @@ def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @needs_dot
-@pytest.mark.skipif(
-    importlib.util.find_spec("autograd.pictures.stepper") is None, reason="there is no stepper yet"
-)
 def test_html_of_the_stepper(shown: Any, tmp_path: Path) -> None:
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"))
     assert "<svg" in (tmp_path / "y.html").read_text(encoding="utf-8")

@@ -25,7 +25,7 @@ SIGNS = ("+", "-", "*", "/", "%", "//", "==", "!=", "<", "<=", ">", ">=", "and",
 def larger(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Formulas made of smaller ones, with brackets only where they were drawn."""
     pair = st.tuples(parts, st.sampled_from(SIGNS), parts).map(" ".join)
-    choice = st.tuples(parts, parts, parts).map(lambda p: f"{p[0]} if {p[1]} else {p[2]}")
+    choice = st.tuples(parts, parts, parts).map(lambda p: f"({p[0]}) if ({p[1]}) else {p[2]}")
     call = parts.map(lambda x: f"sin({x})")
     sign = st.tuples(st.sampled_from(["-", "+", "not "]), parts).map(lambda p: f"({p[0]}({p[1]}))")
     return pair | choice | call | sign | parts.map(lambda x: f"({x})") | parts.map(lambda x: f"-{x}")

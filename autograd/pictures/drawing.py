@@ -538,7 +538,7 @@ def columns(text: str) -> int:
     return sum(1 + (east_asian_width(c) in "WF") for c in text)
 
 
-def mimebundle(y: Value) -> dict[str, bytes | str]:
+def mimebundle(y: Value, include: object = None, exclude: object = None) -> dict[str, bytes | str]:
     """What a notebook shows of a Value: its graph, or a table where it cannot be drawn; it never raises."""
     try:
         return draw(y, timeout=GLANCE)._repr_mimebundle_()  # pyright: ignore[reportPrivateUsage]
