@@ -751,6 +751,7 @@ def test_patience_without_standard_error(shown: Any, monkeypatch: pytest.MonkeyP
 # ------------------------------------------------------------------------------------------------ as programs
 def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """While it reads, derives, draws and prints."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
     class Interrupted(io.StringIO):
         def read(self, size: int | None = -1) -> str:
@@ -770,6 +771,7 @@ def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
                 patch.setattr(f"autograd.__main__.{step}", lambda *_: signal.raise_signal(signal.SIGINT))
             main([*words, "x=1", "--out", str(tmp_path / "y.dot")])
         assert stop.value.code == 130 and capsys.readouterr() == ("", ""), step
+    signal.signal(signal.SIGINT, before)
 
 
 def test_bytes_that_are_no_text(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -538,6 +538,37 @@ def test_an_engine_that_draws_one_picture_of_all_letters_is_believed(path: Path)
     assert draw(Value(2.0, name="가격")).pipe("png").endswith(b"only one")
 
 
+# Another picture of every letter, as the boxes of Pango are.
+BOXES = "printf '\\211PNG\\r\\n\\032\\n%s' \"$(cat | wc -c)\""
+
+
+@posix
+@pytest.mark.parametrize("form", ["png", "jpg", "webp"])
+def test_letters_that_no_font_has_are_refused_by_a_system_graphviz_too(path: Path, form: str) -> None:
+    """It draws a box with the letter's number, which differs from letter to letter."""
+    script(path, f'case "$*" in *-Tpng* | *-T{form}*) {BOXES};; *) echo "digraph {{}}";; esac')
+    fonts = path / "fc-list"
+    fonts.write_text("#!/bin/sh\necho '20-7e a0-17f 3b1 2013 2202 20-24f ac00'\n")
+    fonts.chmod(0o755)
+    assert draw(Value(2.0, name="αa∂")).pipe(form)
+    with pytest.raises(
+        ValueError, match=f"no font of this machine shows '값' in a {form}: save it as .svg, or"
+    ):
+        draw(Value(2.0, name="가값")).pipe(form)
+    fonts.write_text("#!/bin/sh\necho '20-7e 2013 ac00-d7a3'\n")  # a font was installed
+    assert draw(Value(2.0, name="가값")).pipe(form)
+
+
+@posix
+@pytest.mark.parametrize("said", ["exit 1", "echo no numbers", "exit 0"])
+def test_fonts_that_cannot_be_asked_for(path: Path, said: str) -> None:
+    script(path, f'case "$*" in *-Tpng*) {BOXES};; *) echo "digraph {{}}";; esac')
+    fonts = path / "fc-list"
+    fonts.write_text(f"#!/bin/sh\n{said}\n")
+    fonts.chmod(0o755)
+    assert draw(Value(2.0, name="가값")).pipe("png")
+
+
 @pytest.mark.parametrize("name", ["∇", "سعر", "가격"])
 def test_resvg_itself(name: str) -> None:
     pytest.importorskip("resvg_py", reason="resvg-py is not installed")

@@ -14,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from time import monotonic
 from typing import Any
 
@@ -46,6 +48,7 @@ ONE_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <text x="4" y="24" font-size="16" font-family="%s">%s</text></svg>"""
 ELSEWHERE = """save it as .svg, or a system Graphviz (apt, brew or winget install graphviz) draws it, \
 with a font that has such letters"""
+OTHER_FONT = "save it as .svg, or install a font that has such letters, as Noto Sans CJK"
 SMALLER = "collapse composites with collapse=, or draw a smaller part such as a single sample"
 shown: dict[tuple[str, str, str], bool] = {}  # by program, font and letter: whether it is drawn
 
@@ -132,6 +135,8 @@ def render(engine: Engine, source: str, options: Sequence[str], form: str) -> by
     if form not in RASTER:
         return engine.run(source, *options)
     letters = {c for c in source if not c.isascii()}
+    if engine.path.stem != PURE and (absent := without_font(letters)):
+        raise ValueError(f"no font of this machine shows {few(absent)} in a {form}: {OTHER_FONT}")
     lacking = missing(engine_draws(engine), str(engine.path), letters)
     if lacking:
         check_fonts(form, letters, lacking)
@@ -176,6 +181,29 @@ def missing(draws: Callable[[Iterable[str], str], list[bytes]], where: str, lett
             )
         lacking |= {c for c in letters if not shown.get((where, font, c), True)}
     return sorted(lacking)
+
+
+def without_font(letters: Iterable[str]) -> list[str]:
+    """The letters for which a system Graphviz draws a box with their numbers, as no font has them."""
+    fonts = letters_of_fonts(which("fc-list"))
+    lacking = sorted(c for c in letters if fonts and not any(ord(c) in part for part in fonts))
+    if lacking:
+        letters_of_fonts.cache_clear()  # a font may be installed before the next picture
+    return lacking
+
+
+@cache
+def letters_of_fonts(program: str | None) -> list[range]:
+    """What the fonts of this machine have, told by fontconfig's fc-list; empty if it cannot be asked."""
+    if program is None:
+        return []
+    try:
+        asked = [program, "--format", "%{charset} "]
+        text = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
+        ends = [[int(end, 16) for end in part.split("-")] for part in {*text.split()}]
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return []
+    return [range(pair[0], pair[-1] + 1) for pair in ends]
 
 
 def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
