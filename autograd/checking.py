@@ -230,7 +230,7 @@ def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     y: Any = problem.f(*xs)
     if not isinstance(y, Value):
         raise TypeError(f"gradcheck's function must give a Value, not {type(y).__name__}")
-    if bad := locate_nonfinite(y):
+    if bad := harmful_nonfinite(y):
         raise ValueError(f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}")
     if not all(v.op is None or in_complex(v.op) for v in toposort(y)):
         tolerance = max(tolerance, ROUGH)
@@ -313,6 +313,12 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
     >>> print(locate_nonfinite(Value(0.0, name="x") ** 0.5))
     the gradient of 'x' is inf: 1.0 × inf flows back from z = x^0.5 at x = 0.0
     """
+    harmless = (of_value(v, ", harmless to y and its gradient") for v in infinite(toposort(y)))
+    return harmful_nonfinite(y) or next(harmless, None)
+
+
+def harmful_nonfinite(y: Value) -> Nonfinite | None:
+    """The same, of y and of its gradient alone."""
     adjoint, steps = dict[Value, float](), ledger(y)
     if bad := infinite([y]):
         read = {(step.node, step.operand) for step in steps if taken(step)}
@@ -323,7 +329,7 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
             flow = f"{step.upstream!r} × {step.local!r} flows back from {told(step.node)}"
             text = f"the gradient of {describe(step.operand)} is {total}: {flow}"
             return Nonfinite(step.operand, "gradient", total, text)
-    return next((of_value(v, ", harmless to y and its gradient") for v in infinite(toposort(y))), None)
+    return None
 
 
 def taken(step: Step) -> bool:

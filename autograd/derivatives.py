@@ -3,9 +3,9 @@
 The reverse sweep is written in ops here, so that a gradient is a graph like any other: it can be drawn,
 printed and differentiated again.  Forward mode reads the same partials, so the two cannot disagree.  Left out
 of a graph are products with a constant 0 or 1, and sums with 0, and what is there already is not made again:
-the third derivative reads what the first two have computed.  Nothing is decided while a graph is recorded:
-what ``where`` does not choose contributes 0, and an op without a value (log at -1) has no slope, wherever the
-graph is evaluated.
+the third derivative reads what the first two have computed.  What ``where`` does not choose contributes 0,
+and an op without a value (log at -1) has no slope, wherever the graph is evaluated.  One thing is decided
+while a graph is recorded: a constant 0, as the slope of sign, stays in it only where the op has no value now.
 """
 
 from __future__ import annotations

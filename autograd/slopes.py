@@ -35,6 +35,7 @@ ROUNDING = 2.0**-50  # of an op's result, as a part of it: eight times what IEEE
 BITS = (26, 52, 104, 208, 416)  # a complex step is so many bits smaller than |x|, or than 1
 GROWTH = 8  # from one real step to the next
 CLOSEST = 5.2  # units in the last place of x: the smallest real step
+AGREE = 64  # a slope is so many times what two complex steps differ by
 MARGIN = 4  # between what rounding and curvature explain, and a fault
 
 
@@ -105,14 +106,16 @@ def complex_slopes(function: Callable[..., complex], at: Sequence[float], i: int
 
 
 def by_complex_steps(function: Callable[..., complex], at: Sequence[float], i: int) -> Slope | None:
-    """The slope that two steps agree on best; None if there is none."""
-    best = Slope(0.0, math.inf)
+    """The slope that two steps agree on best; None if no two agree, as where the function's scale is lost."""
+    best, flat = Slope(0.0, math.inf), True
     for slope in complex_slopes(function, at, i):
+        flat = flat and slope.value == 0
         if slope.doubt() < best.doubt():
             best = slope
         if best.error <= ROUNDING * abs(best.value):
             break
-    return best if best.error < math.inf else None
+    agreed = best.error <= abs(best.value) / AGREE
+    return best if agreed or (flat and best.error < math.inf) else None
 
 
 def slope(z: Value, i: int) -> Slope:
@@ -124,7 +127,7 @@ def slope(z: Value, i: int) -> Slope:
     return by_complex or by_real_steps(z, i, at)
 
 
-Edges: TypeAlias = "dict[tuple[Value, int], Slope]"  # by node and operand's place, operands before results
+Edges: TypeAlias = dict[tuple[Value, int], Slope]  # by node and operand's place, operands before results
 
 
 class Derivative(NamedTuple):
@@ -147,20 +150,28 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
     A product that underflows is lost in one order of multiplication and not in another, which is no fault:
     all that can be lost below the smallest normal number, from either end, counts as error.
     """
-    slopes = {(z, i): slope(z, i) for z in toposort(y) if z.form for i in z.form.inner}
+    slopes = Edges()
     value, paths, error = (defaultdict[Any, float](float) for _ in range(3))
     value[y] = paths[y] = 1.0
-    for (z, i), local in reversed(slopes.items()):
-        x = z.args[i]
-        value[x] += value[z] * local.value
-        error[x] += error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
-        paths[x] += paths[z] * abs(local.value)
+    for z in reversed(toposort(y)):
+        for i, local in reversed(live(z)) if z in value else ():
+            x = z.args[i]
+            slopes[z, i] = local
+            value[x] += value[z] * local.value
+            error[x] += error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
+            paths[x] += paths[z] * abs(local.value)
     largest = max(paths.values())
-    ahead = [pushed(y, x, slopes) for x in xs]
+    ahead = [pushed(y, x, dict(reversed(slopes.items()))) for x in xs]
     return [
         Derivative(value[x], paths[x], error[x] + lost, max(largest, far))
         for x, (lost, far) in zip(xs, ahead, strict=True)
     ]
+
+
+def live(z: Value) -> list[tuple[int, Slope]]:
+    """A node's slopes by its operands, without those that an op like ``where`` does not choose."""
+    slopes = [(i, slope(z, i)) for i in z.form.inner] if z.form else []
+    return [(i, local) for i, local in slopes if local.value or not (z.op and z.op.selects)]
 
 
 def pushed(y: Value, x: Value, slopes: Edges) -> tuple[float, float]:
@@ -183,7 +194,7 @@ def by_real_steps(z: Value, i: int, at: Sequence[float]) -> Slope:
         point = [*at[:i], x, *at[i + 1 :]]
         value: float = op.evaluate(*point)
         partial = form.local(value, *point)[form.inner.index(i)]
-        return Sample(value, ROUNDING * abs(value), partial)
+        return Sample(value, ROUNDING * abs(value) + TINY, partial)
 
     here = sample(at[i]).slope
     curve = Curve(sample, lambda x: sample(x).value)
@@ -207,9 +218,9 @@ def recorded(y: Value, x: Value) -> Sample:
     slope, paths = float(y is x), {y: 1.0}
     for step in ledger(y):
         slope += step.contribution if step.operand is x else 0.0
-        passed = paths.get(step.node, 0.0) * abs(step.local)
-        paths[step.operand] = paths.get(step.operand, 0.0) + passed
-    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v.form)
+        if path := paths.get(step.node, 0.0):
+            paths[step.operand] = paths.get(step.operand, 0.0) + path * abs(step.local)
+    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v.form and path)
     return Sample(y.data, noise if noise == noise else math.inf, slope)
 
 
@@ -247,7 +258,7 @@ class Chord(NamedTuple):
     def missing(self) -> float:
         """The part of the quotient that the recorded slopes do not explain, by Simpson's rule."""
         left, middle, right = self.slopes
-        return self.quotient - (left + 4 * middle + right) / 6
+        return self.quotient - (left / 6 + middle / 1.5 + right / 6)
 
     @property
     def error(self) -> float:
@@ -260,7 +271,7 @@ class Chord(NamedTuple):
 
     def own_bend(self) -> float:
         left, middle, right = self.slopes
-        return abs(left - 2 * middle + right) / 3
+        return abs((left - middle) + (right - middle)) / 3
 
     def steep(self) -> float:
         return max(map(abs, self.slopes))

@@ -36,6 +36,7 @@ from autograd import (
     sin,
     slopes,
     sqrt,
+    step,
     tanh,
     where,
 )
@@ -475,3 +476,60 @@ def test_points_outside_of_a_domain() -> None:
 def test_sizes_that_cannot_be_told() -> None:
     assert slopes.Derivative(1.0, 2.0, 1e-7, 1.0).size(1e-6, 3e-7) == pytest.approx(2.4)
     assert slopes.Derivative(1.0, 2.0, math.nan, 1.0).size(1e-6) == math.inf
+
+
+# ----------------------------------------------------------------------------------- at the end of the floats
+EXTREME: dict[str, Callable[[Value], Value]] = {
+    "sqrt": sqrt,
+    "log": log,
+    "exp": exp,
+    "tanh": tanh,
+    "x^0.5": lambda x: x**0.5,
+    "x^1.5": lambda x: x**1.5,
+    "x^x": lambda x: x**x,
+    "x log x": lambda x: x * log(x),
+    "1/x": reciprocal,
+}
+
+
+@pytest.mark.parametrize("name", EXTREME)
+def test_the_smallest_numbers_are_no_verdict(name: str) -> None:
+    """Down there steps underflow, or are larger than x: what no step can tell is not called wrong."""
+    rng, refused = random.Random(0), 0
+    for _ in range(40):
+        x = 10 ** rng.uniform(-322, -280)
+        try:
+            gradcheck(EXTREME[name], x, order=1)
+        except ValueError as error:  # of a slope that overflows; GradcheckError is an AssertionError
+            refused += 1
+            assert "finite" in str(error)
+    assert refused < 40 or name in ("1/x",)
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("formula", ["sqrt(x)", "log(x)", "exp(x)", "x * x"])
+def test_what_is_wrong_at_a_small_number_is_still_wrong(formula: str) -> None:
+    right = {"sqrt(x)": 0.5e100, "log(x)": 1e200, "exp(x)": 1.0, "x * x": 2e-200}[formula]
+    wrong = Op("wrong", "wrong", formula, (lambda z, x: right * 1.001,))
+    with pytest.raises(GradcheckError, match=r"look at z = wrong\(x\)"):
+        gradcheck(wrong, 1e-200, order=1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: where(step(x), sqrt(x), x * x),
+        lambda x: where(step(x), log(x), exp(x)),
+        lambda x: where(step(x - 3), log(x), exp(x) * where(x, x, 1 / x)),
+        lambda x: where(step(-x), sin(x), where(step(x), log(x), x)),
+    ],
+)
+def test_what_where_does_not_choose_is_not_looked_at(function: Callable[[Value], Value]) -> None:
+    assert gradcheck(function, -1.25).worst.excess() < 1
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_where_chooses_is(registry: None) -> None:
+    wrong = Op("wrong", "wrong", "exp(x)", (lambda z, x: 1.001 * z,))
+    with pytest.raises(GradcheckError, match=r"look at z = wrong\(x\)"):
+        gradcheck(lambda x: where(step(x), log(x), wrong(x)), -1.0)
