@@ -14,9 +14,8 @@ At x = 0 its derivatives are the limits from x > 0; at x = y = 0, where there is
 At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 
-Some ops are there for the derivatives of others.  bell is the slope of sigmoid, powlog that of power by its
-exponent: x^y may underflow where its slope x^(y-1) does not.  Of two, formulas print their y alone:
-defined(x, y) is y where x has a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
+Two ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where x has
+a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
 
 from collections.abc import Callable
@@ -42,7 +41,7 @@ def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
 def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
     """∂z/∂y = z·log(x) of z = x^y; at x = 0 its limit, such that ∂²z/∂x∂y is -inf for 0 < y <= 1."""
     at_zero_base = where(step(-y), -z, where(step(y - 1), 0.0, where(y, 0 - sqrt(maximum(x, 0.0)), 0.0)))
-    return given(x, powlog(x, y) if varies(x) else z * log(x), at_zero_base)
+    return given(x, z * log(x), at_zero_base)
 
 
 # fmt: off
@@ -76,8 +75,6 @@ sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
 power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),
                 "x > 0 or (y % 1 == 0 if x else y >= 0)",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
-powlog     = Op("powlog",     "^·log",  "pow(x, y) * log(x)",  # the slope of power by its exponent
-                (lambda z, x, y: x ** (y - 1) * (1 + y * log(x)), lambda z, x, y: z * log(x)), "x > 0")
 maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))
 minimum    = Op("minimum",    "min",    "minimum(x, y)",

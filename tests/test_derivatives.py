@@ -950,30 +950,3 @@ def test_choices_do_not_multiply() -> None:
     size = len(toposort(u + v))
     assert len(toposort(grad(u + v, x))) < 20 * size
     assert len(toposort(jvp(u + v, {x: 1.0}))) < 20 * size
-
-
-POWERS = [
-    *[(1e-120, 3.0), (1e-200, 2.0), (1e-310, 0.5), (5e-324, 2.0), (1e-320, 2.0), (1e300, 0.5), (3.0, -2.5)],
-    *[(2.0, 0.0), (1e-160, 2.0), (1e-300, 1.0), (1e-308, 1.5), (0.3, 700.0), (1e-5, 60.0)],
-]
-
-
-@pytest.mark.parametrize(("base", "exponent"), POWERS)
-def test_a_power_that_underflows_has_mixed_derivatives(base: float, exponent: float) -> None:
-    """x^y may be 0 where its slope is not."""
-    x, y = Value(base), Value(exponent)
-    power = x**y
-    with mpmath.workdps(60):
-        b, e = mpmath.mpf(base), mpmath.mpf(exponent)
-        true = float(b ** (e - 1) * (1 + e * mpmath.log(b)))
-    (_, one), (other, _) = hessian(power, [x, y])
-    assert [one.data, other.data] == pytest.approx([true, true], rel=1e-13, abs=3e-324 * 1e3)
-    assert jvp(grad(power, y), {x: 1.0}).data == other.data
-    fresh = compile([one, other], [x, y])([[base, exponent]] * 3)
-    assert fresh.tolist() == [[one.data, other.data]] * 3
-
-
-def test_a_mixed_derivative_at_infinity() -> None:
-    x, y = Value(math.inf), Value(2.0)
-    (_, one), (other, _) = hessian(x**y, [x, y])
-    assert one.data == other.data == math.inf
