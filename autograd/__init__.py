@@ -26,7 +26,7 @@ from .derivatives import *  # noqa: F403
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .pictures import drawing as _drawing
 from .pictures.drawing import *  # noqa: F403
-from .pictures.notation import formula as formula, labels as labels, latex as latex, mathml as mathml
+from .pictures.labels import formula as formula, labels as labels, latex as latex, mathml as mathml
 from .pictures.stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
 from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 from . import value as engine  # its generated functions make the nodes
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
-from .pictures.notation import TEXT, computation
+from .pictures.labels import computation
+from .pictures.writing import TEXT
 from .scopes import within
 from .slopes import (
     LOST,

@@ -88,14 +88,14 @@ def names_in_numpy() -> Mapping[Any, Sequence[str]]:
 NAMES = names_in_numpy()
 
 
-def of_value(v: Value, function: Any, method: str, *operands: Any, **options: Any) -> Any:
+def of_value(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """``Value.__array_ufunc__``."""
-    return call_ufunc(function, method, operands, options)
+    return call_ufunc(ufunc, method, inputs, kwargs)
 
 
-def of_value_function(v: Value, function: Any, types: Any, operands: Any, options: Any) -> Any:
+def of_value_function(self: Value, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """``Value.__array_function__``."""
-    return call_function(function, operands, options)
+    return call_function(func, args, kwargs)
 
 
 def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:

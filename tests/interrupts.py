@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+OURS = {"nn", "autograd"}
+
 
 class Interrupted:
     """Raises KeyboardInterrupt before the n-th line of our modules; without an n, it counts the lines."""
@@ -15,7 +17,7 @@ class Interrupted:
         self.n, self.lines = n, 0
 
     def __call__(self, frame: Any, event: str, _: Any) -> Any:
-        if Path(frame.f_code.co_filename).parent.name not in ("nn", "autograd"):
+        if OURS.isdisjoint(Path(frame.f_code.co_filename).parts[-3:-1]):
             return None
         self.lines += event == "line"
         if event == "line" and self.lines == self.n:

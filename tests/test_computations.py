@@ -32,7 +32,7 @@ from autograd import (
 )
 from autograd.__main__ import main
 from autograd.checking import told
-from autograd.pictures import notation
+from autograd.pictures import labels as notation
 from autograd.pictures.drawing import table
 
 WORDS: dict[str, Any] = {

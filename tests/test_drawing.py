@@ -39,7 +39,7 @@ from autograd import (
     to_html,
 )
 from autograd.pictures.drawing import find_dot
-from autograd.pictures.notation import LOW
+from autograd.pictures.writing import LOW
 from tests.scripts import GRAPH, asked, at_most, posix, program, run
 
 SYSTEM_DOT = shutil.which("dot")

@@ -17,6 +17,7 @@ SCRIPT = """
 import gc, os, signal, threading, warnings
 import numpy as np
 from autograd import Value, compile, draw, exp, sweeps
+from autograd.compiler import program
 
 warnings.simplefilter("ignore")  # newer Pythons warn of a fork beside threads, which is what is tried here
 x, w = Value(2.0, "x"), Value(3.0, "w")

@@ -565,7 +565,7 @@ BREAKS: dict[str, tuple[Any, str, Any]] = {
     "inner gradients add up": (Value, "backward", backward_that_adds_up_inside),
     "forward keeps gradients": (Value, "forward", forward_that_keeps_gradients),
     "forward computes one node": (Value, "forward", forward_of_one_node),
-    "pickle copies what two roots share": (copying, "reduce", reduce_that_copies_leaves),
+    "pickle copies what two roots share": (Value, "__reduce__", reduce_that_copies_leaves),
     "deepcopy is shallow": (Value, "__deepcopy__", lambda self, memo: copying.shallow(self)),
     "a leaf is assigned and no clock advances": (Value, "data", Value.data.setter(assign_without_clock)),
     "detach does not": (Value, "detach", lambda self: self * 1.0),

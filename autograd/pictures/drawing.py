@@ -33,8 +33,9 @@ from ..scopes import Collapse, within
 from ..sweeps import StaleGraphError, check_fresh, entries
 from ..value import NO_GRAD, Value, plain, toposort
 from .boxes import Box, boxes, spans
-from .notation import NO_XML, TEXT, Edge, Labels, Writer, computation, formula, label_boxes, partials
+from .labels import Edge, Labels, computation, formula, label_boxes, partials
 from .rendering import PURE, Engine, LayoutTimeoutError, render, seconds, too_large
+from .writing import NO_XML, TEXT, Writer
 
 __all__ = ["Drawing", "GraphvizMissingError", "LayoutTimeoutError", "draw", "to_dot"]
 

@@ -22,9 +22,11 @@ from ..scopes import Collapse
 from ..sweeps import Step, entries, ledger
 from ..value import Value, postorder, toposort
 from . import drawing
+from .algebra import ZERO, Expr, expr
 from .boxes import Box, boxes
-from .notation import NO_XML, ZERO, Expr, Formulas, Labels, Writer, expr, readable
+from .labels import Formulas, Labels, readable
 from .rendering import SMALLER, Engine
+from .writing import NO_XML, Writer
 
 MANY_STEPS, MOST_STEPS = 5000, 20_000  # up to which insides are shown; and up to which there is a page
 PLAIN, MATH = Writer(short=True), Writer("mathml", short=True)
