@@ -1,7 +1,7 @@
 """What was tried, how many times, and the worst that was found: ``python -m tests.reliability``.
 
-It prints the README's table, from the functions that the tests use too, with larger counts; ``--write`` puts
-it into the README.  A row's numbers are counted by the run.
+It prints the table of tests/README.md, from the functions that the tests use too, with larger counts.
+``--write`` puts it there, and some of its rows into the README.  A row's numbers are counted by the run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
@@ -24,7 +24,16 @@ from tests import mutation, test_bad_inputs, test_edges, test_load, test_states,
 from tests.test_checking import point
 
 Row: TypeAlias = "tuple[str, str, str]"
-README = Path(__file__).parents[1] / "README.md"
+TABLE, README = Path(__file__).with_name("README.md"), Path(__file__).parents[1] / "README.md"
+HEAD = ["| what | tried | the worst found |", "|---|---|---|"]
+SHOWN = (  # how the rows begin that the README shows
+    "edges, eager",
+    "edges, compiled",
+    "random programs against mpmath, orders 2 and 3, moderate numbers",
+    "bad inputs",
+    "chain",
+    "mutants of",
+)
 BEGIN, END = "<!-- python -m tests.reliability -->\n", "<!-- the end of its table -->\n"
 
 
@@ -74,41 +83,74 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def table(parts: dict[str, Callable[[], list[Row]]]) -> str:
-    """Markdown; what each part took goes to stderr."""
-    lines = ["| what | tried | the worst found |", "|---|---|---|"]
+def computed(parts: dict[str, Callable[[], list[Row]]]) -> list[str]:
+    """The rows as lines of Markdown; what each part took goes to stderr."""
+    lines = list[str]()
     for name, part in parts.items():
         start = perf_counter()
         lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in part()]
         print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    return lines
+
+
+def versions() -> str:
     machine = f"{platform.system()} {platform.machine()}"
-    versions = f"(Python {platform.python_version()}, NumPy {np.__version__}, {machine})"
-    return "\n".join([*lines, "", versions, ""])
+    return f"(Python {platform.python_version()}, NumPy {np.__version__}, {machine})"
 
 
-def written(text: str, readme: str) -> str:
-    """The README with the table between its marks."""
-    before, _, rest = readme.partition(BEGIN)
+def lines_of(text: str) -> list[str]:
+    """The rows of the table that stands in a text between the marks."""
+    lines = text.partition(BEGIN)[2].partition(END)[0].splitlines()
+    return [line for line in lines if line.startswith("| ") and line not in HEAD]
+
+
+def merged(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The old rows, with the new ones in the places of those of the same name, or behind."""
+    rows = {line.split(" | ")[0]: line for line in (*old, *new)}
+    return [*rows.values()]
+
+
+def shown(lines: Sequence[str]) -> list[str]:
+    """The rows that the README shows; ValueError if there is none of a name."""
+    found = [[line for line in lines if line.startswith(f"| {name}")][:1] for name in SHOWN]
+    if missing := [name for name, rows in zip(SHOWN, found, strict=True) if not rows]:
+        raise ValueError(f"the table has no row {missing[0]!r}, which the README shows")
+    return [line for rows in found for line in rows]
+
+
+def written(lines: Sequence[str], text: str) -> str:
+    """The text with a table between its marks."""
+    before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the README has no place for the table, between {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    if not (begin and end):
+        raise ValueError(f"there is no place for the table, between {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n" + "\n".join([*HEAD, *lines, "", versions(), ""]) + f"\n{END}{after}"
 
 
-def main() -> None:
+def write(lines: Sequence[str], whole: bool) -> None:
+    """Both files, or neither; of a table that is not whole, the other rows stay."""
+    table, readme = (path.read_text(encoding="utf-8") for path in (TABLE, README))
+    lines = lines if whole else merged(lines_of(table), lines)
+    texts = written(lines, table), written(shown(lines), readme)
+    for path, text in zip((TABLE, README), texts, strict=True):
+        path.write_text(text, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     names = ", ".join(PARTS)
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"of {names}; without one all, some 20 minutes"
     )
-    parser.add_argument("--write", action="store_true", help="write the table into the README")
-    given = parser.parse_args()
+    what = "write the rows into tests/README.md, and those that it shows into the README"
+    parser.add_argument("--write", action="store_true", help=what)
+    given = parser.parse_args(arguments)
     if unknown := {*given.parts} - {*PARTS}:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose of {names}")
-    text = table({name: PARTS[name] for name in given.parts or PARTS})
-    print(text)
+    lines = computed({name: PARTS[name] for name in given.parts or PARTS})
+    print("\n".join([*HEAD, *lines, "", versions()]))
     if given.write:
-        README.write_text(written(text, README.read_text(encoding="utf-8")), encoding="utf-8")
+        write(lines, whole=not given.parts)
 
 
 if __name__ == "__main__":

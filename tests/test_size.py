@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import inspect
 import io
+import re
 import sys
 import tokenize
 from collections import Counter
@@ -169,6 +170,12 @@ def test_import_arrows_point_one_way(path: Path) -> None:
 
 def test_every_module_has_its_place() -> None:
     assert sorted(layers()) == sorted(map(full_name, MODULES))
+
+
+def test_the_map_of_the_house_names_every_module() -> None:
+    text = (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Add an op")[0]
+    named = set(re.findall(r"\w+", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))))
+    assert {path.stem for path in MODULES} <= named
 
 
 def test_the_package_is_typed() -> None:
