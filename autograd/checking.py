@@ -14,7 +14,6 @@ from inspect import signature
 from types import FrameType
 from typing import Any, NamedTuple, TypeAlias
 
-from . import value as engine  # its generated functions make the nodes
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
 from .pictures.labels import computation
@@ -34,7 +33,7 @@ from .slopes import (
     slope,
 )
 from .sweeps import Step, ledger
-from .value import Scalar, Value, describe, postorder, toposort
+from .value import Scalar, Value, describe, made_by, postorder, toposort
 
 __all__ = ["Checked", "GradcheckError", "Nonfinite", "gradcheck", "locate_nonfinite", "record_lines"]
 Function: TypeAlias = "Callable[..., Value]"
@@ -417,11 +416,12 @@ def record_lines() -> Generator[None]:
 
 
 def note_line(frame: FrameType, event: str, made: object) -> None:
-    """Called when any function returns; those that make nodes are value.py's generated ones."""
-    new = event == "return" and frame.f_globals is engine.__dict__ and frame.f_locals.get("z") is made
-    if new and isinstance(made, Value) and made.form:
-        caller = frame.f_back
-        while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
-            caller = caller.f_back
-        if caller:
-            vars(made).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")
+    """Called when any function returns; some of them have made a node."""
+    z = made_by(frame) if event == "return" else None
+    if z is None or z is not made:
+        return
+    caller = frame.f_back
+    while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
+        caller = caller.f_back
+    if caller:
+        vars(z).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")

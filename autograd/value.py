@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from inspect import Parameter, Signature
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .defining import define
@@ -66,6 +67,12 @@ except ERRORS:
 upstream = z.grad
 {adds}
 """
+
+
+def made_by(frame: FrameType) -> Value | None:
+    """The node that a frame of a function with the lines of RECORD has made."""
+    z = frame.f_locals.get("z") if frame.f_globals is globals() else None
+    return z if isinstance(z, Value) and z.form else None
 
 
 class Op:
