@@ -23,6 +23,7 @@ from . import copying as _copying, micrograd as _micrograd, sweeps as _sweeps, u
 from .checking import *  # noqa: F403
 from .compiler.program import Program as Program, compile as compile
 from .derivatives import *  # noqa: F403
+from .nonfinite import *  # noqa: F403
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .pictures import drawing as _drawing
 from .pictures.drawing import *  # noqa: F403

@@ -1,24 +1,15 @@
-"""Questions to ask of a graph: are its derivatives right, and where did this nan come from?
-
-``gradcheck`` trusts no partial: it compares with the slopes of slopes.py.
-"""
+"""Are the derivatives of a function right?  ``gradcheck`` trusts no partial: it compares with slopes.py."""
 
 from __future__ import annotations
 
 import math
-import sys
-import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from inspect import signature
-from types import FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
-from .pictures.labels import computation
-from .pictures.writing import TEXT
-from .scopes import within
+from .nonfinite import harmful_nonfinite, told
 from .slopes import (
     LOST,
     ROUGH,
@@ -32,15 +23,14 @@ from .slopes import (
     recorded,
     slope,
 )
-from .sweeps import Step, ledger
-from .value import Scalar, Value, describe, made_by, postorder, toposort
+from .sweeps import ledger
+from .value import Scalar, Value, toposort
 
-__all__ = ["Checked", "GradcheckError", "Nonfinite", "gradcheck", "locate_nonfinite", "record_lines"]
+__all__ = ["Checked", "GradcheckError", "gradcheck"]
 Function: TypeAlias = "Callable[..., Value]"
 CALLS = 8  # of the same function at the same point: one of two results is noticed at 99 of 100 times
 
 
-# ------------------------------------------------------------------------------------------- are they right?
 class GradcheckError(AssertionError):
     """Two ways to a derivative disagree, or two calls of the function."""
 
@@ -95,14 +85,21 @@ class Problem(NamedTuple):
         y: Any = self.f(*xs)
         return [recorded(y, x) for x in xs] if isinstance(y, Value) else []
 
+    def along(self, name: str) -> str:
+        """What its derivative along an operand is called."""
+        return f"∂{self.place}/∂{name}"
+
     def derivatives(self) -> list[Problem]:
         """Its first derivatives, as graphs by grad and by jvp."""
 
-        def along(i: int, way: Callable[[Value, Value], Value]) -> Function:
-            return lambda *xs: way(valued(self.f(*xs)), xs[i])
+        def derivative(i: int, mode: Callable[[Value, Value], Value]) -> Function:
+            return lambda *xs: mode(valued(self.f(*xs)), xs[i])
 
-        places = [(i, f"∂{self.place}/∂{name}") for i, name in enumerate(self.at)]
-        return [Problem(place, along(i, way), self.at) for i, place in places for way in (grad, tangent)]
+        return [
+            Problem(self.along(name), derivative(i, mode), self.at)
+            for i, name in enumerate(self.at)
+            for mode in (grad, tangent)
+        ]
 
 
 def valued(found: Any) -> Value:
@@ -173,16 +170,24 @@ def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) 
 
 def compared_up_to(order: int, top: Problem, tolerance: float) -> list[Comparison]:
     """All comparisons of f, of f with plain numbers for some operands, and of its derivatives."""
-    found, names = compared(top, tolerance), [*top.at]
-    mixed = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]
-    for problem in [top.only(*some) for some in dict.fromkeys(mixed if len(names) > 1 else ())]:
-        found += compared(problem, tolerance) if runs(problem) else []
+    comparisons = compared(top, tolerance)
+    for problem in filter(runs, mixed(top)):
+        comparisons += compared(problem, tolerance)
     level = [top]
     for _ in range(order - 1):
         level = [problem for above in level for problem in above.derivatives()]
         for problem in level:
-            found += compared(problem, tolerance)
-    return found
+            comparisons += compared(problem, tolerance)
+    return comparisons
+
+
+def mixed(problem: Problem) -> list[Problem]:
+    """The problem with one operand, or with all but one, while the others are plain numbers."""
+    names = [*problem.at]
+    if len(names) < 2:
+        return []
+    some = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]
+    return [problem.only(*operands) for operands in dict.fromkeys(some)]
 
 
 def check_repeats(problem: Problem) -> None:
@@ -227,30 +232,53 @@ def named(f: Function, n: int) -> list[str]:
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     """The first derivatives in every way; GradcheckError if one is wrong."""
     xs = [Value(x, name) for name, x in problem.at.items()]
-    y: Any = problem.f(*xs)
+    y = finite_at(problem, problem.f(*xs))
+    if not all(v.op is None or in_complex(v.op) for v in toposort(y)):
+        tolerance = max(tolerance, ROUGH)
+    wanted = chained(y, xs)
+    if not all(math.isfinite(4 * derivative.largest) for derivative in wanted):
+        what = f"{problem.place} and its slopes are finite: products of its slopes overflow"
+        raise ValueError(f"gradcheck needs a point where {what} at {problem.at}")
+    comparisons = [
+        *by_the_engine(problem, y, xs, wanted, tolerance),
+        *by_steps(problem, wanted),
+    ]
+    worst = max(comparisons, key=Comparison.excess)
+    if worst.excess() > 1:
+        raise GradcheckError(f"{worst}{suspect(y, tolerance)}")
+    return comparisons
+
+
+def finite_at(problem: Problem, y: Any) -> Value:
+    """Its result.  Raises TypeError for no Value, ValueError if it or its gradient is not finite."""
     if not isinstance(y, Value):
         raise TypeError(f"gradcheck's function must give a Value, not {type(y).__name__}")
     if bad := harmful_nonfinite(y):
         raise ValueError(f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}")
-    if not all(v.op is None or in_complex(v.op) for v in toposort(y)):
-        tolerance = max(tolerance, ROUGH)
-    places, true = [f"∂{problem.place}/∂{name}" for name in problem.at], chained(y, xs)
-    if not all(math.isfinite(4 * wanted.largest) for wanted in true):
-        what = f"{problem.place} and its slopes are finite: products of its slopes overflow"
-        raise ValueError(f"gradcheck needs a point where {what} at {problem.at}")
-    found = [
-        Comparison(place, way, x, wanted.value, error_of(x, wanted, tolerance), tolerance)
+    return y
+
+
+def by_the_engine(
+    problem: Problem, y: Value, xs: list[Value], wanted: list[Derivative], tolerance: float
+) -> list[Comparison]:
+    """The derivatives in every way that the engine has."""
+    return [
+        Comparison(problem.along(name), way, x, true.value, error_of(x, true, tolerance), tolerance)
         for way, gradient in WAYS.items()
-        for place, x, wanted in zip(places, gradient(y, xs), true, strict=True)
+        for name, x, true in zip(problem.at, gradient(y, xs), wanted, strict=True)
     ]
-    for i, (place, wanted) in enumerate(zip(places, true, strict=True)):
-        step = stepped(problem, i, ROUGH * wanted.paths + wanted.error)
-        error = error_of(step.value, wanted, ROUGH, step.error)
-        found.append(Comparison(place, "steps along f", step.value, wanted.value, error, ROUGH))
-    worst = max(found, key=Comparison.excess)
-    if worst.excess() > 1:
-        raise GradcheckError(f"{worst}{suspect(y, tolerance)}")
-    return found
+
+
+def by_steps(problem: Problem, wanted: list[Derivative]) -> list[Comparison]:
+    """The derivatives by steps along the function."""
+    comparisons = list[Comparison]()
+    for i, (name, true) in enumerate(zip(problem.at, wanted, strict=True)):
+        step = stepped(problem, i, ROUGH * true.paths + true.error)
+        error = error_of(step.value, true, ROUGH, step.error)
+        comparisons.append(
+            Comparison(problem.along(name), "steps along f", step.value, true.value, error, ROUGH)
+        )
+    return comparisons
 
 
 def error_of(x: float, wanted: Derivative, allowed: float, doubt: float = 0.0) -> float:
@@ -284,144 +312,3 @@ def suspect(y: Value, allowed: float) -> str:
             partial = f"its partial {i + 1} is {local!r}, its formula's slope {true.value!r}"
             found = f"; look at {told(z)}: {partial}"
     return found
-
-
-# ---------------------------------------------------------------------------------- where did this come from?
-class Nonfinite(NamedTuple):
-    """Where a graph stops being finite: at which node, by its "value" or its "gradient", and how."""
-
-    node: Value
-    what: str
-    number: float
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def locate_nonfinite(y: Value) -> Nonfinite | None:
-    """The first node whose value or gradient is not finite, and what made it so; None if all are.
-
-    Told first is a value that made y itself inf or nan; then, in the backward pass's own order, a gradient;
-    then a value that does no harm, as where a sigmoid saturates.  The source line of a node is told if it was
-    made inside ``record_lines``.  Raises StaleGraphError after a leaf was assigned.
-
-    >>> from autograd import log
-    >>> x = Value(-2.0, name="x")
-    >>> print(locate_nonfinite(1 + log(x) ** 2))
-    z = log(x) is nan at x = -2.0
-    >>> print(locate_nonfinite(Value(0.0, name="x") ** 0.5))
-    the gradient of 'x' is inf: 1.0 × inf flows back from z = x^0.5 at x = 0.0
-    """
-    harmless = (of_value(v, ", harmless to y and its gradient") for v in infinite(toposort(y)))
-    return harmful_nonfinite(y) or next(harmless, None)
-
-
-def harmful_nonfinite(y: Value) -> Nonfinite | None:
-    """The same, of y and of its gradient alone."""
-    adjoint, steps = dict[Value, float](), ledger(y)
-    if bad := infinite([y]):
-        read = {(step.node, step.operand) for step in steps if taken(step)}
-        return of_value(postorder(bad, lambda v: culprits(v, [x for x in v.inner if (v, x) in read]))[0])
-    for step in steps:
-        adjoint[step.operand] = total = adjoint.get(step.operand, 0.0) + step.contribution
-        if not math.isfinite(total):
-            flow = f"{step.upstream!r} × {step.local!r} flows back from {told(step.node)}"
-            text = f"the gradient of {describe(step.operand)} is {total}: {flow}"
-            return Nonfinite(step.operand, "gradient", total, text)
-    return None
-
-
-def taken(step: Step) -> bool:
-    """Whether the result comes from the operand; it does not from the branch that ``where`` left out."""
-    return step.local != 0 or not (step.node.op and step.node.op.selects)
-
-
-def culprits(v: Value, operands: Sequence[Value]) -> list[Value]:
-    """The operands that made v infinite, or nan: those that are nan, if there are any."""
-    return [x for x in operands if x.data != x.data and v.data != v.data] or infinite(operands)
-
-
-def infinite(values: Iterable[Value]) -> list[Value]:
-    return [v for v in values if not math.isfinite(v.data)]
-
-
-def of_value(v: Value, harm: str = "") -> Nonfinite:
-    text = told(v, f" is {v.data}") if v.op else f"the leaf {v.name or 'without a name'} is {v.data}"
-    return Nonfinite(v, "value", v.data, text + harm)
-
-
-def told(z: Value, what: str = "") -> str:
-    """z = op(x, y) with the names and numbers of x and y; in which composite, and on which line."""
-    op = z.op
-    assert op is not None
-    letters = dict(zip(reversed(z.args), reversed(op.operands), strict=True))  # the first one's
-    names: list[str] = [z.name or "z", *[x.name or letters[x] for x in dict.fromkeys(z.inner)]]
-    clear = len({*map(TEXT.name, names)}) == len(names)  # else the operands are told by letters
-    with within(None):
-        copies = {x: Value(x.data, x.name if clear and x.name else letters[x]) for x in z.inner}
-        copy = op(*[copies[x] if isinstance(x, Value) else x for x in z.args])
-    copy.name = names[0] if clear else "z"
-    at = ", ".join(f"{x.name} = {x.data!r}" for x in copies.values())
-    place = [f"in {z.scope}" if z.scope else "", vars(z).get("line", "")]
-    return ", ".join([f"{computation(copy)}{what} at {at}", *filter(None, place)])
-
-
-class Recording(threading.local):
-    """The blocks of ``record_lines`` that this thread is in, and the profiler from before the first."""
-
-    before: Any = None
-
-    def __init__(self) -> None:
-        self.blocks = set[object]()
-
-    def enter(self, block: object) -> None:
-        if not self.blocks:
-            self.before = sys.getprofile()
-        self.blocks.add(block)
-        sys.setprofile(note_line)
-
-    def leave(self, block: object) -> None:
-        self.blocks.discard(block)
-        if not self.blocks and sys.getprofile() in (note_line, None):
-            again = getattr(self.before, "enable", None)  # cProfile's, which setprofile does not take
-            sys.setprofile(None if again else self.before)
-            if again:
-                again()
-
-
-LINES = Recording()
-
-
-@contextmanager
-def record_lines() -> Generator[None]:
-    """In this block a node remembers, as its ``line``, where it was made: the place outside autograd and nn.
-
-    Building a graph takes three times as long meanwhile, and another profiler of the thread is put aside.
-
-    >>> with record_lines():
-    ...     y = Value(2.0) * 3
-    >>> "line" in vars(y)
-    True
-    """
-    block = object()
-    try:
-        try:
-            LINES.enter(block)
-            yield
-        finally:
-            LINES.leave(block)
-    finally:  # once more: an interrupt may come before any line
-        LINES.leave(block)
-
-
-def note_line(frame: FrameType, event: str, made: object) -> None:
-    """Called when any function returns; some of them have made a node."""
-    z = made_by(frame) if event == "return" else None
-    if z is None or z is not made:
-        return
-    caller = frame.f_back
-    while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
-        caller = caller.f_back
-    if caller:
-        vars(z).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")

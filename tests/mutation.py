@@ -35,7 +35,18 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
 CORE = ("terms", "value", "ops", "sweeps", "compiler.program")
 OTHERS = (
-    *("derivatives", "lines", "ieee", "names", "scopes", "micrograd", "copying", "slopes", "checking"),
+    *(
+        "derivatives",
+        "lines",
+        "ieee",
+        "names",
+        "scopes",
+        "micrograd",
+        "copying",
+        "slopes",
+        "checking",
+        "nonfinite",
+    ),
     *(
         f"compiler.{name}"
         for name in ("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables")

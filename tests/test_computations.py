@@ -31,7 +31,7 @@ from autograd import (
     where,
 )
 from autograd.__main__ import main
-from autograd.checking import told
+from autograd.nonfinite import told
 from autograd.pictures import labels as notation
 from autograd.pictures.drawing import table
 

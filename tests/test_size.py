@@ -120,7 +120,7 @@ LAYERS = """
 autograd: alone forking quiet ieee names defining terms lines scopes
 autograd: value ops ufuncs sweeps micrograd copying derivatives
 autograd.pictures: __init__ boxes algebra writing labels
-autograd: slopes checking
+autograd: nonfinite slopes checking
 autograd.pictures: rendering drawing stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
 autograd: spelling reading __init__ __main__
