@@ -20,6 +20,7 @@ from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .defining import define
+from .elements import elementwise, holds_objects
 from .ieee import ADVICE, BOOL, ERRORS, Real, number
 from .lines import check_free, check_line
 from .names import one_name
@@ -118,7 +119,10 @@ class Op:
         return f"z = {self.formula}{where}; recorded as the op {self.name!r}, drawn as {self.symbol!r}."
 
     def __call__(self, *args: Scalar) -> Value:
-        """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads)."""
+        """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads).
+
+        Of an array of Values, as NumPy holds objects, it is an array of results.
+        """
         return self.call(*args)
 
     def __repr__(self) -> str:
@@ -146,10 +150,12 @@ class Op:
             return known.record(*args)
         if any(isinstance(x, Term) for x in args):
             return self.of_terms(args)
+        if holds_objects(*args):
+            return elementwise(self.call, args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
         operands = [scalar(x, self.name) for x in args]
-        inner = tuple([isinstance(x, Value) for x in operands])
+        inner = [isinstance(x, Value) for x in operands]
         if not any(inner):
             return self.evaluate(*operands)
         if self.selects and not inner[0] and len(operands) > 2:

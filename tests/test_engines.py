@@ -344,7 +344,7 @@ def test_the_advice_of_unequal_values_works() -> None:
 
 
 def test_what_the_model_raises_with_numbers_too_is_said_once() -> None:
-    """A row whose prediction is none of bce's fits neither way: there is an error, and no warning before it."""
+    """A prediction that is none of bce's fits neither way: an error, and no warning before it."""
     model = Neuron(1, False)
     model.w[0].data, model.b.data = 1.0, 0.5  # pyright: ignore[reportAttributeAccessIssue]
     with warnings.catch_warnings():

@@ -981,7 +981,9 @@ def test_a_row_whose_loss_is_no_value_is_named(engine: str, size: int | None) ->
     def loss(p: Value, t: float) -> Any:
         return p.data if t > 2 else (p - t) ** 2
 
-    with pytest.raises(TypeError, match="the loss of row 3 must be a Value, not float; .*make plain numbers"):
+    with pytest.raises(
+        TypeError, match=r"the loss of row 3 must be a Value, not float; .*make plain numbers"
+    ):
         quick(Line(), [0.0] * 5, [0, 1, 2, 3, 1], loss=loss, engine=engine, batch_size=size)
 
 
