@@ -14,8 +14,9 @@ from the left and from the right.
 import builtins as _builtins
 from types import ModuleType as _Module
 
-from . import alone
+from . import alone, starting as _starting
 
+_starting.begin()
 if _trouble := alone.trouble():
     raise ImportError(_trouble)
 

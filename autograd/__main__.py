@@ -16,7 +16,7 @@ from threading import Timer
 from typing import Any
 from uuid import uuid4
 
-from . import alone
+from . import alone, starting
 
 if trouble := alone.trouble():
     raise ImportError(trouble)
@@ -28,7 +28,6 @@ from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
 
 LARGEST, MOST = 20_000, 500  # nodes to differentiate, nodes to draw
 PATIENCE = 2.0  # seconds after which a derivative says that it takes long
-INTERRUPTED = 130  # the exit code after Ctrl-C, by custom
 FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = {
     ".svg": lambda y, _, look: draw(y, **look).pipe(format="svg"),
     ".png": lambda y, _, look: draw(y, **look).pipe(format="png"),
@@ -231,13 +230,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table and writes the files; says in one line what is wrong, with exit code 2."""
     cli = parser()
     try:
+        starting.end()
         text, files = run(cli.parse_intermixed_args(marked(sys.argv[1:] if argv is None else argv)))
         write(files)
         show(text)
     except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:
         cli.error(str(error))
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(starting.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd import OPS, Value, exp, grad, sin, toposort
+from autograd import OPS, Value, exp, grad, sin, starting, toposort
 from autograd.__main__ import main, version
 from autograd.pictures.drawing import columns, find_dot
 from autograd.pictures.stepper import TEXT
@@ -772,6 +772,60 @@ def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
             main([*words, "x=1", "--out", str(tmp_path / "y.dot")])
         assert stop.value.code == 130 and capsys.readouterr() == ("", ""), step
     signal.signal(signal.SIGINT, before)
+
+
+INTERRUPTING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["WHEN"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@posix
+@pytest.mark.parametrize("command", ["-m autograd", "-m nn", "glassgrad", "glassgrad.exe"])
+@pytest.mark.parametrize("when", ["numpy", "autograd.ops", "graphviz", "autograd.reading"])
+def test_ctrl_c_while_it_imports(command: str, when: str, tmp_path: Path) -> None:
+    """A process of its own that interrupts itself when it comes to a module."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    script = tmp_path / command
+    if not command.startswith("-m"):  # what pip writes for an entry point
+        script.write_text("from nn.__main__ import main\nmain()\n")
+    words = command.split() if command.startswith("-m") else [str(script)]
+    ended = importing(words, tmp_path, when)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+@posix
+@pytest.mark.parametrize("command", ["-c import autograd", "-m demos", "glassgrad.py", "other"])
+def test_ctrl_c_in_other_programs_is_as_ever(command: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    script = tmp_path / command
+    if not command.startswith("-"):
+        script.write_text("import nn\n")
+    words = command.split(" ", 1) if command.startswith("-") else [str(script)]
+    ended = importing(words, tmp_path, "autograd.ops")
+    assert ended.returncode in (-signal.SIGINT, 130) and b"KeyboardInterrupt" in ended.stderr
+
+
+def importing(words: list[str], folder: Path, when: str) -> subprocess.CompletedProcess[bytes]:
+    """A program whose sitecustomize.py stands in a folder, and which is interrupted at an import."""
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    variables = {**os.environ, "PYTHONPATH": path, "WHEN": when}
+    command = [sys.executable, *words, *["x", "x=1"] * (words[0] != "-c")]
+    return subprocess.run(command, env=variables, cwd=ROOT, timeout=60, check=False, capture_output=True)
+
+
+def test_after_its_imports_a_command_can_be_interrupted_again() -> None:
+    before = signal.signal(signal.SIGINT, starting.leave)
+    with pytest.raises(SystemExit):
+        main(["x"])
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_bytes_that_are_no_text(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:

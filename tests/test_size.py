@@ -115,7 +115,7 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = """
-autograd: alone forking quiet elements ieee names defining terms lines scopes
+autograd: alone starting forking quiet elements ieee names defining terms lines scopes
 autograd: value ops ufuncs sweeps micrograd copying derivatives
 autograd.pictures: __init__ boxes notation
 autograd: slopes checking
