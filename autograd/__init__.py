@@ -14,9 +14,9 @@ from the left and from the right.
 import builtins as _builtins
 from types import ModuleType as _Module
 
-from . import alone, starting as _starting
+from . import starting as starting  # isort: skip  first of all, since the others take their time
+from . import alone
 
-_starting.begin()
 if _trouble := alone.trouble():
     raise ImportError(_trouble)
 

@@ -57,6 +57,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--lang": {"choices": (*TEXT,), "default": "en", "help": "of the page, .html"},
     "--version": {"action": "version", "version": f"glassgrad {version()}"},
 }
+SHORT = {"--out": ("-o",)}
 NOTES = f"""Functions: {" ".join(FUNCTIONS)}. Constants: {" ".join(CONSTANTS)}.
 x^2, x², 2x, 2(x+1), √x, ln(x), × and − are read as well."""
 
@@ -198,7 +199,7 @@ def parser() -> ArgumentParser:
     cli.add_argument("formula", help="such as '1 / (1 + exp(-x))'; - reads it from standard input")
     cli.add_argument("variables", nargs="*", metavar="x=0.5", help="the value of each variable")
     for name, settings in OPTIONS.items():
-        cli.add_argument(name, **settings)
+        cli.add_argument(*SHORT.get(name, ()), name, **settings)
     return cli
 
 
@@ -220,9 +221,9 @@ def is_formula(word: str, names: Collection[str]) -> bool:
     option, _, _ = word.partition("=")
     if not re.match("-.", word) or option in (*OPTIONS, "--help"):
         return False
-    name = re.fullmatch("-h|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
+    name = re.fullmatch("-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
     if name:
-        return (name[1] or "h") in names
+        return (name[1] or name[2]) in names
     return not word.startswith("--") or "".join(word.split()).isprintable()
 
 

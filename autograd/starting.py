@@ -1,9 +1,13 @@
-"""Ctrl-C while a command is still importing ends it without a word; in other programs it is as ever."""
+"""Ctrl-C while a command is still importing ends it without a word; in other programs it is as ever.
+
+This begins with the import of this module, and ends where the command begins.
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130  # the exit code after Ctrl-C, by custom
@@ -12,11 +16,10 @@ COMMAND, PACKAGES = "glassgrad", ("autograd", "nn")
 
 def is_command(argv: Sequence[str], words: Sequence[str]) -> bool:
     """Whether Python was started for the command line, from its arguments and its words, while it imports."""
-    program = argv[0] if argv else ""
-    if program == "-m":  # until Python knows the module's file
-        return words[words.index("-m") + 1] in PACKAGES if "-m" in words else False
-    name, suffix = os.path.splitext(os.path.basename(program))
-    return name == COMMAND and suffix != ".py"
+    program = Path(argv[0] if argv else "")
+    if program.name == "-m":  # until Python knows the module's file
+        return "-m" in words and words[words.index("-m") + 1] in PACKAGES
+    return program.stem == COMMAND and program.suffix != ".py"
 
 
 def leave(*_: object) -> None:
@@ -35,3 +38,6 @@ def end() -> None:
     """From here Ctrl-C raises KeyboardInterrupt again."""
     if signal.getsignal(signal.SIGINT) is leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+begin()

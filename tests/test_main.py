@@ -415,6 +415,67 @@ def test_values_that_are_no_numbers(refused: Any, word: str, at: int) -> None:
     assert shown == f"  {word}" and caret == " " * (2 + at) + "^"
 
 
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [("x=1/2", "x=0.5"), ("x=π", "x=3.141592653589793"), ("x=√4", "x=2.0"), ("x=2²", "x=4.0")],
+)
+def test_a_value_that_is_a_formula_is_reckoned(refused: Any, shown: Any, word: str, written: str) -> None:
+    assert refused("x", word)[0].endswith(f"one number; write {written}")
+    shown("x", written)
+
+
+@pytest.mark.parametrize("word", ["x=y", "x=", "x=1,5", "x y=1/2", "x.y=1/2", "=1/2", "2=1/2", "x=1=2"])
+def test_a_value_that_is_no_formula_of_numbers(refused: Any, word: str) -> None:
+    assert "write" not in refused("x", word)[0]
+
+
+def test_out_has_a_short_name(shown: Any, refused: Any, tmp_path: Path) -> None:
+    shown("x*x", "x=1", "-o", str(tmp_path / "y.dot"))
+    assert (tmp_path / "y.dot").exists()
+    assert cells(shown("-o", "o=2"))[-1][1:3] == ["-o", "-2"]
+    assert "a file ends in" in refused("x*x", "x=1", "-o", "y.bmp")[0]
+
+
+def test_e_raised_is_exp(shown: Any) -> None:
+    assert cells(shown("e^x", "x=1"))[-1][1:] == ["exp(x)", "2.71828", "∂y/∂x = y = 2.71828", "1"]
+    assert cells(shown("e^x", "x=1", "e=2"))[-1][1:3] == ["e^x", "2"]
+    assert "2.71828^" not in shown("2e⁻ˣ + e^(x+1)", "x=1")
+
+
+def guarded() -> list[tuple[str, str]]:
+    """Ops where they have no value; the number that their partial would have there is not its slope."""
+    return [
+        ("log(x)", "x=-1"),
+        ("log1p(x)", "x=-3"),
+        ("sqrt(x)", "x=-1"),
+        ("x**0.5", "x=-2"),
+        ("log(x)", "x=nan"),
+    ]
+
+
+@pytest.mark.parametrize(("text", "word"), guarded())
+@pytest.mark.parametrize("order", ["0", "1", "2"])
+def test_the_table_says_nothing_false_outside_of_a_domain(
+    shown: Any, text: str, word: str, order: str
+) -> None:
+    """A partial is shown with its formula only where that has the number beside it, as the reader has it."""
+    table = shown(text, word, "--order", order)
+    names = {row[0].replace("'", ""): Value(float(row[2])) for row in cells(table)[1:]}
+    said = re.findall(r"∂\S+/∂\S+ = (?:([^,=\n]*) = )?([^,=\s]*)", table.replace("'", ""))
+    assert ("", "nan") in said
+    for written, number in said:
+        with contextlib.suppress(ValueError):
+            truth = build(written or number, {**names, "nan": Value(math.nan)}).data
+            assert truth == pytest.approx(float(number), rel=1e-4, nan_ok=True), written
+
+
+def test_a_derivative_without_a_value(shown: Any) -> None:
+    rows = cells(shown("log(x)", "x=-1", "--order", "1"))
+    assert rows[2][3] == "∂v₁/∂x = nan"
+    assert rows[4][3] == "∂y'/∂v₁ = nan, ∂y'/∂v₂ = nan"
+    assert rows[3][3] == "∂v₂/∂x = -v₂² = -1"  # 1/x has a value
+
+
 @pytest.mark.parametrize("word", ["2x=1", "x y=1", "=1", "x.y=1", "x[0]=1", "-x=1", "x²=1", "xⁿ=1", "x^2=1"])
 def test_names_that_are_no_names(refused: Any, word: str) -> None:
     assert "a variable is given as in x=0.5" in refused("1", word)[0]
