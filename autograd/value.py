@@ -427,7 +427,9 @@ class Value:
             setattr(self, name, x)
 
     def __float__(self) -> NoReturn:
-        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+        raise TypeError(
+            'math.exp(v), float(v), "%f" % v cut the graph; use autograd\'s exp(v), v.data, or f"{v:.2f}"'
+        )
 
 
 def varies(x: Scalar | Term) -> bool:

@@ -69,7 +69,7 @@ class History:
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the curves on matplotlib's axes, or on new ones (which need matplotlib), and returns them."""
-        ax = import_module("matplotlib.pyplot").subplots()[1] if ax is None else ax
+        ax = pyplot().subplots()[1] if ax is None else ax
         for name, curve in {"loss": self.loss, **self.metrics}.items():
             ax.plot(curve, label=name)
         ax.set_xlabel("epoch")
@@ -80,6 +80,14 @@ class History:
         epochs = f"{len(self.loss)} epoch{'s' * (len(self.loss) != 1)}"
         losses = f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
         return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
+
+
+def pyplot() -> Any:
+    """matplotlib's module for plots; ModuleNotFoundError, with the way out, where it is not installed."""
+    try:
+        return import_module("matplotlib.pyplot")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("History.plot needs matplotlib: pip install matplotlib") from None
 
 
 class Training:

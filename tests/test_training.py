@@ -395,6 +395,13 @@ def test_a_metric_named_loss_does_not_hide_the_loss() -> None:
     plt.close("all")
 
 
+def test_a_plot_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"History\.plot needs matplotlib: pip install matplotlib"):
+        History([1.0]).plot()
+
+
 def test_importing_nn_does_not_import_matplotlib() -> None:
     code = "import nn, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
