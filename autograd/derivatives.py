@@ -57,9 +57,10 @@ def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def check_result(name: str, y: object) -> None:
     """Raises TypeError if what a function differentiates is not one Value."""
     if not isinstance(y, Value):
+        kind = type(y).__name__
         several = "of several ys write jacobian(ys, xs), or take their sum"
         advice = several if isinstance(y, Iterable) else "give y itself, not y.data"
-        raise TypeError(f"{name} differentiates one Value y, not {type(y).__name__}; {advice}")
+        raise TypeError(f"{name} differentiates one Value y, not {kind}; {advice}")
 
 
 def check_direction(ys: Collection[Value], xs: Collection[Value]) -> None:
@@ -195,7 +196,7 @@ def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known:
 @of_graphs("hvp(y, [x], [1.0])")
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
-    kind = type(v)
+    kind: type[Any] = type(v)
     if issubclass(kind, Mapping) or not issubclass(kind, Iterable):
         what = f"hvp's vector is a list with a number for every x, not {kind.__name__}"
         raise TypeError(f"{what}; write hvp(y, [x], [1.0])")
