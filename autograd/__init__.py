@@ -14,6 +14,7 @@ from the left and from the right.
 import builtins as _builtins
 from types import ModuleType as _Module
 
+from . import starting as starting  # isort: skip  first of all, since the others take their time
 from . import alone
 
 if _trouble := alone.trouble():

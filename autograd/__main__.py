@@ -16,7 +16,7 @@ from threading import Timer
 from typing import Any
 from uuid import uuid4
 
-from . import alone
+from . import alone, starting
 
 if trouble := alone.trouble():
     raise ImportError(trouble)
@@ -28,7 +28,6 @@ from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
 
 LARGEST, MOST = 20_000, 500  # nodes to differentiate, nodes to draw
 PATIENCE = 2.0  # seconds after which a derivative says that it takes long
-INTERRUPTED = 130  # the exit code after Ctrl-C, by custom
 FORMATS: dict[str, Callable[[Value, Sequence[Value], dict[str, Any]], bytes]] = {
     ".svg": lambda y, _, look: draw(y, **look).pipe(format="svg"),
     ".png": lambda y, _, look: draw(y, **look).pipe(format="png"),
@@ -58,6 +57,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--lang": {"choices": (*TEXT,), "default": "en", "help": "of the page, .html"},
     "--version": {"action": "version", "version": f"glassgrad {version()}"},
 }
+SHORT = {"--out": ("-o",)}
 NOTES = f"""Functions: {" ".join(FUNCTIONS)}. Constants: {" ".join(CONSTANTS)}.
 x^2, x², 2x, 2(x+1), √x, ln(x), × and − are read as well."""
 
@@ -199,7 +199,7 @@ def parser() -> ArgumentParser:
     cli.add_argument("formula", help="such as '1 / (1 + exp(-x))'; - reads it from standard input")
     cli.add_argument("variables", nargs="*", metavar="x=0.5", help="the value of each variable")
     for name, settings in OPTIONS.items():
-        cli.add_argument(name, **settings)
+        cli.add_argument(*SHORT.get(name, ()), name, **settings)
     return cli
 
 
@@ -221,9 +221,9 @@ def is_formula(word: str, names: Collection[str]) -> bool:
     option, _, _ = word.partition("=")
     if not re.match("-.", word) or option in (*OPTIONS, "--help"):
         return False
-    name = re.fullmatch("-h|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
+    name = re.fullmatch("-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
     if name:
-        return (name[1] or "h") in names
+        return (name[1] or name[2]) in names
     return not word.startswith("--") or "".join(word.split()).isprintable()
 
 
@@ -231,13 +231,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Prints the table and writes the files; says in one line what is wrong, with exit code 2."""
     cli = parser()
     try:
+        starting.end()
         text, files = run(cli.parse_intermixed_args(marked(sys.argv[1:] if argv is None else argv)))
         write(files)
         show(text)
     except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:
         cli.error(str(error))
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(starting.INTERRUPTED)
 
 
 if __name__ == "__main__":

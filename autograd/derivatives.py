@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Refuses what is written for JAX's or HIPS's function of the same name, which takes a function."""
+    """Refuses what is written for JAX's or HIPS's function of that name: a function for y, or several ys."""
     way_out = f"write y = f(x) with a Value x, then {example}"
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -42,14 +42,25 @@ def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if callable(x):
                     raise TypeError(f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}")
             try:
-                parameters.bind(*args, **kwargs)
+                bound = parameters.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{name}: {error}; {way_out}") from None
+            if "y" in parameters.parameters:
+                check_result(name, bound.arguments["y"])
             return function(*args, **kwargs)
 
         return checked
 
     return decorate
+
+
+def check_result(name: str, y: object) -> None:
+    """Raises TypeError if what a function differentiates is not one Value."""
+    if not isinstance(y, Value):
+        kind = type(y).__name__
+        several = "of several ys write jacobian(ys, xs), or take their sum"
+        advice = several if isinstance(y, Iterable) else "give y itself, not y.data"
+        raise TypeError(f"{name} differentiates one Value y, not {kind}; {advice}")
 
 
 def check_direction(ys: Collection[Value], xs: Collection[Value]) -> None:
@@ -93,6 +104,8 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     >>> [g.data for g in vjp(a * b, [a, b], seed=10)]
     [30.0, 20.0]
     """
+    if isinstance(seed, Iterable) and not isinstance(seed, (str, bytes)):
+        raise TypeError(f"vjp's seed is one number, as y is one Value, not {type(seed).__name__}; write 1.0")
     targets, seed = values(xs), scalar(seed, "vjp's seed")
     known = Known(targets)
     known.learn(*([seed] if isinstance(seed, Value) else ()))
@@ -140,16 +153,16 @@ def as_value(x: Scalar) -> Value:
     return x if isinstance(x, Value) else Value(x)
 
 
-def values(xs: Any, by: str = " by") -> list[Value]:
+def values(xs: Any, by: str = " by", name: str = "x") -> list[Value]:
     """What to differentiate by, or what to differentiate, as a list."""
     what = f"differentiate{by} Values in a list, not{by}"
     try:
         several: Iterator[Any] = iter(xs)
     except TypeError:
-        raise TypeError(f"{what} {type(xs).__name__}; write [x]") from None
+        raise TypeError(f"{what} {type(xs).__name__}; write [{name}]") from None
     for x in (targets := [*several]):
         if not isinstance(x, Value):
-            raise TypeError(f"{what} {type(x).__name__}; give x itself, not x.data")
+            raise TypeError(f"{what} {type(x).__name__}; give {name} itself, not {name}.data")
     return targets
 
 
@@ -183,6 +196,10 @@ def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known:
 @of_graphs("hvp(y, [x], [1.0])")
 def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
+    kind: type[Any] = type(v)
+    if issubclass(kind, Mapping) or not issubclass(kind, Iterable):
+        what = f"hvp's vector is a list with a number for every x, not {kind.__name__}"
+        raise TypeError(f"{what}; write hvp(y, [x], [1.0])")
     columns = values(xs)
     numbers = [scalar(t, "hvp's vector") for t in v]
     tangents = dict(zip(columns, numbers, strict=False))
@@ -203,7 +220,7 @@ def jacobian(ys: Iterable[Value], xs: Iterable[Value]) -> list[list[Value]]:
     >>> [[d.data for d in row] for row in jacobian([a * b, a - b], [a, b])]
     [[3.0, 2.0], [1.0, -1.0]]
     """
-    columns, outputs = values(xs), values(ys, "")
+    columns, outputs = values(xs), values(ys, "", "y")
     check_direction(outputs, columns)
     return rows(outputs, columns)
 

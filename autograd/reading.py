@@ -15,7 +15,7 @@ from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[re
 from typing import Any
 
 from .pictures.drawing import columns
-from .spelling import ALIASES, PARTS, Misread, Spelling, plain, scan, spell
+from .spelling import ALIASES, PARTS, PI, Misread, Spelling, plain, scan, spell
 from .value import OPS, Value
 
 RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of operands
@@ -23,12 +23,16 @@ RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of op
     **{(word, len(op.operands)): op for op in OPS.values() for word in (op.symbol, op.name)},
 }  # fmt: skip
 FUNCTIONS = sorted({s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()})
-CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
+CONSTANTS = {"pi": math.pi, PI: math.pi, "e": math.e, "inf": math.inf}
 INSTEAD = {  # of functions that have no rule
     "tan": "sin(x)/cos(x)", "cot": "cos(x)/sin(x)", "sec": "1/cos(x)", "csc": "1/sin(x)",
     "sinh": "(exp(x) - exp(-x))/2", "cosh": "(exp(x) + exp(-x))/2", "exp2": "2**x", "cbrt": "x**(1/3)",
     "log2": "log(x)/log(2)", "log10": "log(x)/log(10)", "lg": "log(x)/log(10)", "pow": "x**w",
+    "exp10": "10**x", "square": "x**2", "sum": "x + w", "hypot": "sqrt(x**2 + w**2)", "sine": "sin(x)",
+    "cosine": "cos(x)", "tangent": "sin(x)/cos(x)", "tg": "sin(x)/cos(x)", "heaviside": "step(x)",
+    "sigma": "sigmoid(x)", "σ": "sigmoid(x)", "logistic": "sigmoid(x)", "expit": "sigmoid(x)",
 }  # fmt: skip
+CALLED = [*FUNCTIONS, *ALIASES]
 INVERSES = {f"{a}{f}" for a in ("a", "ar", "arc") for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
 LONGEST = 100_000  # characters
 LONGEST_NAME = 30  # for which another is proposed
@@ -40,7 +44,7 @@ def build(text: str, variables: Mapping[str, Value]) -> Value:
     >>> build("2x² - ln(x)", {"x": Value(1.0, "x")}).data
     2.0
     """
-    pi_is_given = not variables.keys().isdisjoint(("pi", "π"))
+    pi_is_given = not variables.keys().isdisjoint(("pi", PI))
     constants = {name: x for name, x in CONSTANTS.items() if not (pi_is_given and x == math.pi)}
     try:
         if len(text) > LONGEST:
@@ -88,6 +92,8 @@ class Reader:
                 op = self.function(spelled.removesuffix("_"), args, node)
             case ast.UnaryOp(op=sign, operand=x):
                 op, args = RULES[type(sign)], [x]
+            case ast.BinOp(op=ast.Pow(), left=ast.Name("e_"), right=x) if self.values["e"] is CONSTANTS["e"]:
+                op, args = RULES["exp", 1], [x]
             case ast.BinOp(op=sign, left=x, right=y):
                 op, args = RULES[type(sign)], [x, y]
             case _:
@@ -104,10 +110,13 @@ class Reader:
         """What stands for a name; raises Misread if there is nothing, with the nearest name."""
         if name in self.values:
             return self.values[name]
+        at = self.place(node)
+        word = re.match(r"\w+", plain(self.text)[at:])
+        name = word[0] if word and word[0] in ALIASES else name
         example = f"{name:.30}=0.5 after the formula"
-        near = f"{name}(x)" if name in FUNCTIONS else nearest(name, self.values, FUNCTIONS)
+        near = f"{name}(x)" if name in CALLED else nearest(name, self.values, FUNCTIONS)
         advice = f"did you mean {near}? If not, write {example}" if near else f"write {example}"
-        raise Misread(f"{name:.30} has no value; {advice}", self.place(node))
+        raise Misread(f"{name:.30} has no value; {advice}", at)
 
     def function(self, name: str, args: list[ast.expr], node: ast.expr) -> Callable[..., Any]:
         """The op of a name and a number of operands; raises Misread if there is none, with the nearest."""
@@ -124,8 +133,8 @@ class Reader:
             )
         if name in INSTEAD:
             return f"write {INSTEAD[name]}"
-        if name not in INVERSES and (near := nearest(name, self.values, [*FUNCTIONS, *ALIASES])):
-            return f"did you mean {near}?"
+        if name not in INVERSES and (near := nearest(name, self.values, [*CALLED, *INSTEAD])):
+            return f"did you mean {INSTEAD.get(near, near)}?"
         return f"{advice}; if it is a variable, write {name:.30}=0.5 after the formula"
 
 
@@ -139,6 +148,10 @@ def nearest(name: str, values: Collection[str], functions: Collection[str]) -> s
         return ""
     if factors := split(name, values, functions):
         return "*".join(factors)
+    for function in sorted({*functions, *ALIASES}, key=len, reverse=True):
+        rest = split(name.removeprefix(function), values, []) if name.startswith(function) else []
+        if rest:
+            return f"{function}({'*'.join(rest)})"
     known = {other.casefold(): other for other in (*functions, *values)}
     return next((known[other] for other in get_close_matches(name.casefold(), known, 1)), "")
 
@@ -174,5 +187,14 @@ def variable(word: str) -> Value:
         return Value(float(plain(number) if kind == "name" else ""), text)
     except ValueError:
         why = "a variable is given as in x=0.5, with one number"
-        quotes = "" if "=" in word else "; a formula with spaces stands in quotes"
-        raise refusal(f"{why}{quotes}", word, word.find("=") + 1) from None
+        quotes = "; a formula with spaces stands in quotes"
+        hint = reckoned(name, number) if "=" in word else quotes
+        raise refusal(f"{why}{hint}", word, word.find("=") + 1) from None
+
+
+def reckoned(name: str, formula: str) -> str:
+    """What to write for x=1/2, a variable with a formula of numbers alone; "" for what is none."""
+    try:
+        return f"; write {name:.30}={build(formula, {}).data!r}" if plain(name).isidentifier() else ""
+    except ValueError:
+        return ""

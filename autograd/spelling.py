@@ -23,6 +23,7 @@ SPELLINGS = {
 SIGNS = {other: sign for sign, others in SPELLINGS.items() for other in others}
 NUMERALS = {c: repr(numeric(c)) for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"} | {"∞": "1e999"}
 ALIASES = {"ln": "log"}
+PI = "π"
 HINTS = {
     "=": "write only what stands right of it",
     "|": "write abs(x)",
@@ -32,7 +33,7 @@ HINTS = {
     "//": "write x/2",
     "lambda": "write lambda=0.5 after the formula",
     **dict.fromkeys("[]{}", "brackets are round"),
-    **dict.fromkeys("<>≤≥", "write step(x - 2) for 1 where x > 2, else 0"),
+    **dict.fromkeys("<>≤≥", "write step(x - w) for 1 where x > w, else 0"),
 }
 DIGITS = r"\d+(?:_\d+)*"
 DECIMAL = rf"(?:{DIGITS}\.?(?:{DIGITS})?|\.{DIGITS})(?:[eE][-+]?{DIGITS})?"
@@ -212,8 +213,22 @@ class Speller:
 
     def read(self, token: Token) -> None:
         """Writes one more token; raises Misread."""
+        for part in self.parts(token):
+            self.write(part)
+
+    def parts(self, token: Token) -> list[Token]:
+        """The token, but πx as π and x where these have a meaning, and πx has none."""
+        first, rest = token.text[:1], token.text[1:]
+        known = {*self.variables, *self.constants}
+        if token.kind != "name" or token.text in known or not {first, rest} - {*self.functions} <= known:
+            return [token]
+        return [token] if first != PI else [Token("name", first, token.at), Token("name", rest, token.at + 1)]
+
+    def write(self, token: Token) -> None:
+        """Writes a token, and the * before it that was left out."""
         token = token._replace(kind=self.kind(token))
         left = self.before[-1]
+        self.check_dot(token)
         if token.kind == "number":
             self.check_number(token)
         if self.is_product(left, token):
@@ -232,6 +247,17 @@ class Speller:
         if name not in self.functions and iskeyword(name):
             raise no_place(name, token.at)
         return "function" if name in self.functions else "unknown"
+
+    def check_dot(self, token: Token) -> None:
+        """Raises Misread for np.exp, and for x.y."""
+        name, dot = self.before
+        if dot.kind != "." or name.kind not in NAMES or token.kind not in NAMES:
+            return
+        x, y = name.shown, f"{token.text:.30}"
+        if name.kind == token.kind == "value":
+            raise Misread(f"no sign between {x} and {y}; write {x}*{y}", dot.at)
+        written = {"function": f"write {y}(x)", "value": f"write {y}"}.get(token.kind, PARTS)
+        raise Misread(f"{y} has no {x}. before it; {written}", name.at)
 
     def check_number(self, token: Token) -> None:
         """Raises Misread for 0,5, and for 2e3 where a variable is named e3."""
@@ -258,6 +284,8 @@ class Speller:
             raise Misread(f"{f} needs brackets around its operand; write {f}(x)", right.at)
         if self.is_sign_lost(left, right):
             other = {")": f" or {x}^{y}", "number": f" or {x}{y}"} if right.text.isdigit() else {}
+            if left.kind == "number" and right.text in NUMERALS:
+                other = {"number": f" or ({x}+{y})"}
             raise Misread(f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}", right.at)
         for bound in self.brackets[-1].tight[-1:]:
             two = f"{bound}{x}{y} has two meanings"
@@ -266,7 +294,8 @@ class Speller:
 
     def is_sign_lost(self, left: Token, right: Token) -> bool:
         """Whether another sign than * may have been meant: before a number, a name, or a new line."""
-        names = left.kind in NAMES and right.kind in ("value", "unknown")
+        apart = left.text != PI or right.at > left.at + 1
+        names = left.kind in NAMES and right.kind in ("value", "unknown") and apart
         lines = self.text[left.at : right.at + 1].splitlines()
         return right.kind == "number" or names or len(lines) > 1
 

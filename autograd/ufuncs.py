@@ -2,6 +2,9 @@
 
 A function's op is the one of its name, or of another name that NumPy has for the same function, so that an op
 ``atan`` of one's own is recorded by np.arctan.  What Python writes with an operator is done by that operator.
+
+Where all operands are arrays or numbers, NumPy asks no Value for its way: np.maximum(0, np.array([v, w]))
+compares the elements in C and hands on the larger ones, decided once.  The op does it: maximum(0, array).
 """
 
 from __future__ import annotations
@@ -9,10 +12,12 @@ from __future__ import annotations
 import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .elements import elementwise, holds_objects
 from .ieee import number
 from .value import OPS, Scalar, Value
 
@@ -31,6 +36,7 @@ OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
     **COMPARISONS,
 }
 IDENTITY: dict[Any, Callable[..., bool]] = {np.equal: operator.is_, np.not_equal: operator.is_not}
+TESTS = (*COMPARISONS, *IDENTITY)
 INSTEAD: dict[Any, str] = {  # of functions without an op
     np.tan: "sin(x) / cos(x)",
     np.log2: "log(x) / log(2)",
@@ -89,20 +95,26 @@ NAMES = names_in_numpy()
 
 
 def of_value(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """``Value.__array_ufunc__``."""
+    """``Value.__array_ufunc__``, with NumPy's names of its parameters."""
     return call_ufunc(ufunc, method, inputs, kwargs)
 
 
 def of_value_function(self: Value, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """``Value.__array_function__``."""
+    """``Value.__array_function__``, with NumPy's names of its parameters."""
     return call_function(func, args, kwargs)
 
 
 def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """A universal function of NumPy.  Raises TypeError for arrays, and for what no op does."""
+    """A universal function of NumPy, of an array of Values for each element.
+
+    Raises TypeError for arrays of numbers, and for what no op does.
+    """
     name = called(function)
     if method != "__call__":
         raise TypeError(f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values")
+    if by_elements(function, operands, options):
+        array = elementwise(partial(call_elements, function), operands, **options)
+        return array.astype(bool) if function in TESTS else array
     if options:
         what = f"{name} records an op for Values, which has no {'=, '.join(options)}="
         raise TypeError(f"{what}: a graph fits in no array; write z = {name}(...)")
@@ -114,6 +126,17 @@ def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Map
         apply = getattr(operator, OPERATORS[function])
         return apply(*[x if isinstance(x, Value) else number(x, name) for x in operands])
     return call_function(function, operands, options)
+
+
+def by_elements(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> bool:
+    """Whether there are arrays of Values, to be taken element by element; results may go into one."""
+    elements = function.signature is None and holds_objects(*operands)
+    return elements and options.keys() <= {"out"} and all(map(holds_objects, options.get("out", ())))
+
+
+def call_elements(function: Any, *operands: Any) -> Any:
+    """A universal function of one Value and a Value or number."""
+    return call_ufunc(function, "__call__", operands, {})
 
 
 def call_function(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .defining import define
+from .elements import elementwise, holds_objects
 from .ieee import ADVICE, BOOL, ERRORS, Real, number
 from .lines import check_free, check_line
 from .names import one_name
@@ -125,7 +126,10 @@ class Op:
         return f"z = {self.formula}{where}; recorded as the op {self.name!r}, drawn as {self.symbol!r}."
 
     def __call__(self, *args: Scalar) -> Value:
-        """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads)."""
+        """z: a Value if any operand is one, otherwise a plain float (typed as the notation reads).
+
+        Of an array of Values, as NumPy holds objects, it is an array of results.
+        """
         return self.call(*args)
 
     def __repr__(self) -> str:
@@ -153,10 +157,12 @@ class Op:
             return known.record(*args)
         if any(isinstance(x, Term) for x in args):
             return self.of_terms(args)
+        if holds_objects(*args):
+            return elementwise(self.call, args)
         if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
         operands = [scalar(x, self.name) for x in args]
-        inner = tuple([isinstance(x, Value) for x in operands])
+        inner = [isinstance(x, Value) for x in operands]
         if not any(inner):
             return self.evaluate(*operands)
         if self.selects and not inner[0] and len(operands) > 2:
@@ -430,7 +436,9 @@ class Value:
             setattr(self, name, x)
 
     def __float__(self) -> NoReturn:
-        raise TypeError("math.exp(v), float(v) and the like cut the graph; use autograd's exp(v), or v.data")
+        raise TypeError(
+            'math.exp(v), float(v), "%f" % v cut the graph; use autograd\'s exp(v), v.data, or f"{v:.2f}"'
+        )
 
 
 def varies(x: Scalar | Term) -> bool:

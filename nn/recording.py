@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd import Value, compile, toposort
+from autograd import Value, compile, toposort, zero_grad
 
 from .losses import ClassLoss, nested, row_of
 
@@ -22,7 +22,17 @@ Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a bat
 Spelling: TypeAlias = tuple[list[Any], list[float]]  # every node's op and where its operands are; constants
 FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
-ROUNDED = "the graphs are the same, but a program rounds sums in another order"
+ROUNDED = (
+    "the graphs are the same, but a program rounds sums in another order, "
+    "which kinks and differences of nearly equal numbers magnify"
+)
+UNEQUAL = (
+    "the model or the loss computes something else where the row's numbers are Values, as in a recording: "
+    "a Value equals only itself (==, in, a dict's keys) and is no float; "
+    "choose with where(x - 1, a, b), which is b where x is 1, or train with engine='eager'"
+)
+LOSS: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12, "equal_nan": True}  # within which two losses are alike
+SLOPE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9, "equal_nan": True}
 
 
 class Recording(NamedTuple):
@@ -41,7 +51,16 @@ def record(model: Any, loss: Any, row: Any, target: Any) -> Recording:
     outputs: Any = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
     targets = [Value(t) for t in shares(loss, target, len(row_of(outputs)))]
     several = isinstance(loss, ClassLoss) or isinstance(target, list)
-    return Recording(loss(output, targets if several else targets[0]), outputs, inputs, targets)
+    root = graph(loss(output, targets if several else targets[0]), "a row")
+    return Recording(root, outputs, inputs, targets)
+
+
+def graph(loss: Any, row: str) -> Value:
+    """The loss of a row, which is a Value; otherwise a TypeError."""
+    if isinstance(loss, Value):
+        return loss
+    what = f"the loss of {row} must be a Value, not {type(loss).__name__}"
+    raise TypeError(f"{what}; .data, and np.maximum or np.clip of an array, make plain numbers of Values")
 
 
 def shares(loss: Any, target: Any, outputs: int) -> list[float]:
@@ -103,10 +122,8 @@ class Compiled:
         return record(self.run.model, self.run.loss, self.run.rows[i], self.run.targets[i])
 
     def difference(self) -> str:
-        """Where it parts from the scalar graph, and why, on a few rows: one of each target, and others."""
-        unlike = np.unique(self.run.targets, axis=0, return_index=True)[1][:FEW]
-        others = np.random.default_rng(0).permutation(len(self.table))[:FEW]
-        batch = np.unique([*unlike, *others]).tolist()
+        """Where it parts from the scalar graph, and why, on a few rows."""
+        batch = few(self.run.targets)
         if not self.apart(batch):
             return ""
         if why := self.unsteady(batch):
@@ -118,9 +135,9 @@ class Compiled:
         """What the loss of some rows is, or its gradient, and what the program says that it is."""
         (ours, d_ours, _), (true, d_true, _) = self(batch), self.run.eager(batch)
         rows = f"row{'s' * (len(batch) > 1)} {', '.join(map(str, batch))}"
-        if not np.isclose(ours, true, rtol=1e-9, atol=1e-12, equal_nan=True):
+        if not np.isclose(ours, true, **LOSS):
             return f"{rows} {'have' if len(batch) > 1 else 'has'} the loss {true}, recorded {ours}"
-        unlike = ~np.isclose(d_ours, d_true, rtol=1e-6, atol=1e-9, equal_nan=True)
+        unlike = ~np.isclose(d_ours, d_true, **SLOPE)
         if not unlike.any():
             return ""
         worst = int(np.argmax(unlike * np.nan_to_num(abs(d_ours - d_true), nan=math.inf)))
@@ -141,14 +158,32 @@ class Compiled:
         return changed and "the model has changed since it was recorded, as with a counter or a schedule"
 
     def cause(self, rows: list[int]) -> str:
-        """What is frozen that is otherwise for one of these rows."""
+        """Why one of these rows is otherwise than recorded."""
+        if any(map(self.unequal, rows)):
+            return UNEQUAL
         return next((why for i in rows if (why := self.frozen(i, self.run.theta))), ROUNDED)
+
+    def unequal(self, i: int) -> bool:
+        """Whether row i has another loss, or gradient, where Values stand for its numbers."""
+        loss, gradient, _ = self.run.eager([i])
+        root, parameters = self.record(i).loss, self.run.parameters
+        zero_grad(*parameters)
+        root.backward()
+        slopes = [p.grad for p in parameters]
+        return not (np.isclose(root.data, loss, **LOSS) and np.allclose(slopes, gradient, **SLOPE))
 
     def frozen(self, i: int, theta: Array) -> str:
         """What was recorded otherwise than row i is now, with these parameters."""
         assign(self.run.parameters, theta)
         ours = spelled(self.recording, self.run.parameters, self.program.rowwise.constants)
         return frozen(ours, spelled(self.record(i), self.run.parameters, {}))
+
+
+def few(targets: Sequence[Any]) -> list[int]:
+    """The places of a few rows: one of each target, and others."""
+    unlike = np.unique(targets, axis=0, return_index=True)[1][:FEW]
+    others = np.random.default_rng(0).permutation(len(targets))[:FEW]
+    return np.unique([*unlike, *others]).tolist()
 
 
 def assign(parameters: Sequence[Value], theta: Array) -> None:

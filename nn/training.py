@@ -25,7 +25,7 @@ from autograd.value import plain
 
 from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
-from .recording import Array, Compiled, Gradient, Way, assign
+from .recording import Array, Compiled, Gradient, Way, assign, few, graph
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class History:
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the curves on matplotlib's axes, or on new ones (which need matplotlib), and returns them."""
-        ax = import_module("matplotlib.pyplot").subplots()[1] if ax is None else ax
+        ax = pyplot().subplots()[1] if ax is None else ax
         for name, curve in {"loss": self.loss, **self.metrics}.items():
             ax.plot(curve, label=name)
         ax.set_xlabel("epoch")
@@ -80,6 +80,14 @@ class History:
         epochs = f"{len(self.loss)} epoch{'s' * (len(self.loss) != 1)}"
         losses = f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
         return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
+
+
+def pyplot() -> Any:
+    """matplotlib's module for plots; ModuleNotFoundError, with the way out, where it is not installed."""
+    try:
+        return import_module("matplotlib.pyplot")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("History.plot needs matplotlib: pip install matplotlib") from None
 
 
 class Training:
@@ -119,9 +127,7 @@ class Training:
                     self.loss.pairs(output, target)
                 except ValueError as error:
                     raise ValueError(f"X[0] and y[{i}]: {error}") from None
-            loss = self.loss(output, self.targets[0])
-        if not isinstance(loss, Value):
-            raise TypeError(f"the loss of a row must be a Value, not {type(loss).__name__}")
+            graph(self.loss(output, self.targets[0]), "row 0")
         if "accuracy" in self.metrics:
             self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
 
@@ -132,7 +138,7 @@ class Training:
         total, outputs = 0.0, list[Any]()
         for i in batch:
             output = self.model(self.rows[i])
-            loss = self.loss(output, self.targets[i])
+            loss = graph(self.loss(output, self.targets[i]), f"row {i}")
             loss.backward(1 / len(batch))
             total += loss.data
             outputs.append(nested(output, plain))
@@ -169,10 +175,11 @@ class Training:
             text = f"training stopped: {history.stopped}; try a smaller rate"
             warnings.warn(text, RuntimeWarning, stacklevel=3)
 
-    def interrupted(self, history: History) -> None:
+    def interrupted(self, history: History, epochs: int) -> None:
         """Says so in the history, which has whole epochs only."""
         done = len(history.loss)
-        history.stopped = history.stopped or f"interrupted in epoch {done}"
+        where = f"in epoch {done}" if done < epochs else "after the last epoch"
+        history.stopped = history.stopped or f"interrupted {where}"
         for curve in history.metrics.values():
             del curve[done:]
 
@@ -222,13 +229,17 @@ class Training:
 
     def fastest(self) -> Way:
         """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
+        refused = False
         try:
             way = Compiled(self)
             why = way.difference()
             if not why:
                 return way
         except Exception as error:  # the user's own model and loss are given Values for the numbers of a row
-            why = f"its graph cannot be recorded ({error})"
+            refused = True
+            why = f"it cannot be recorded with Values for a row's numbers ({type(error).__name__}: {error})"
+        if refused:
+            self.eager(few(self.targets))  # what it raises with plain numbers, too, is no matter of recording
         warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=4)
         return self.eager
 
@@ -265,7 +276,7 @@ def fit(
         run.train(start, bar, size, shuffle, history)
         return run.finish(bar, history)
     except KeyboardInterrupt:  # wherever it came, in the last lines too
-        run.interrupted(history)
+        run.interrupted(history, epochs)
         return run.finish(bar, history)
     except BaseException:
         run.finish(bar, history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -269,12 +270,35 @@ CAUSES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "a counter by if": (by_turns, "as with"),
     "rounding": (rounding, "the graphs are the same"),
 }
+SIDED: dict[float, float] = {1.0: 2.0, -1.0: 3.0}
+UNEQUAL: dict[str, Callable[[Any, Any], Any]] = {  # of the same loss with p and a target, 1 or -1
+    "==": lambda p, t: p * (2.0 if t == 1 else 3.0),
+    "!=": lambda p, t: p * (3.0 if t != 1 else 2.0),
+    "np.equal": lambda p, t: p * (2.0 if np.equal(t, 1.0) else 3.0),
+    "in": lambda p, t: p * (2.0 if t in (1.0, 5.0) else 3.0),
+    "index": lambda p, t: p * ([1.0, -1.0, t].index(t) + 2.0),
+    "a set": lambda p, t: p * (2.0 if t in {1.0} else 3.0),
+    "a dict": lambda p, t: p * SIDED.get(t, 4.0),
+    "a match": lambda p, t: p * matched(t),
+    "isinstance": lambda p, t: p * (2.0 if isinstance(t, float) else 3.0),
+    "type": lambda p, t: p * (2.0 if type(t) is float else 3.0),
+    "text": lambda p, t: p * len(str(t)),
+    "the gradient alone": lambda p, t: p if t == 1 else 2 * p - p.detach(),
+}
 
 
-def complaint(model: Any, rows: int = 30, **options: Any) -> str:
+def matched(t: Any) -> float:
+    match t:
+        case 1.0:
+            return 2.0
+        case _:
+            return 3.0
+
+
+def complaint(model: Any, rows: int = 30, X: Any = None, **options: Any) -> str:
     """What the one warning says."""
     random.seed(2)
-    X = np.random.default_rng(3).normal(size=(rows, 2))
+    X = np.random.default_rng(3).normal(size=(rows, 2)) if X is None else X
     with pytest.warns(RuntimeWarning) as caught:
         how = {"loss": "mse", "optimizer": SGD(1e-3), "epochs": 3, "progress": False, **options}
         fit(model, X, np.sign(X[:, 0]), **how)
@@ -289,6 +313,50 @@ def test_advice_fits_its_cause(cause: str) -> None:
     assert said.startswith("fit trains scalar by scalar: ") and words in said
     assert ("instead of if" in said) == (words == IF)
     assert (".data" in said) == (words == READ)
+    assert "only itself" not in said
+
+
+@pytest.mark.parametrize("how", UNEQUAL)
+@pytest.mark.parametrize("place", ["loss", "model"])
+def test_what_tells_a_value_from_a_number_is_the_cause(how: str, place: str) -> None:
+    """Both are right, the row's number and the Value that a recording gives; only == and types tell them."""
+    weighed, options = UNEQUAL[how], {}
+    model: Any = Weighted(lambda m, x: m.w * x[0] + m.b)
+    X = np.random.default_rng(3).choice([1.0, -1.0], size=(30, 2))
+    if place == "loss":
+        options = {"loss": lambda p, t: weighed(p, t)}
+    else:
+        model = Weighted(lambda m, x: weighed(m.w * x[0] + m.b, x[1]))
+    said = complaint(model, X=X, **options)
+    assert said.startswith("fit trains scalar by scalar: ")
+    assert "a Value equals only itself (==" in said and "where(x - 1, a, b)" in said
+    assert "rounds" not in said and "instead of if" not in said and ".data" not in said
+
+
+def test_the_advice_of_unequal_values_works() -> None:
+    model = Weighted(lambda m, x: m.w * x[0] + m.b)
+    X = np.random.default_rng(3).normal(size=(30, 2))
+    options: dict[str, Any] = {"optimizer": SGD(1e-3), "epochs": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(model, X, np.sign(X[:, 0]), loss=lambda p, t: where(t - 1, 3 * p, 2 * p), **options)
+        fit(model, X, np.sign(X[:, 0]), loss=UNEQUAL["=="], engine="eager", **options)
+
+
+def test_what_the_model_raises_with_numbers_too_is_said_once() -> None:
+    """A prediction that is none of bce's fits neither way: an error, and no warning before it."""
+    model = Neuron(1, False)
+    model.w[0].data, model.b.data = 1.0, 0.5  # pyright: ignore[reportAttributeAccessIssue]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"^bce's predictions are probabilities") as caught:
+            fit(model, [0.1, 3.0], [0.0, 1.0], loss="bce", optimizer=SGD(0.1), epochs=3)
+    assert caught.value.__context__ is None
+
+
+def test_what_only_a_recording_raises_is_named() -> None:
+    said = complaint(Weighted(lambda m, x: m.w * x[0]), loss=lambda p, t: p * SIDED[t])
+    assert "with Values for a row's numbers (KeyError: Value(data=" in said
 
 
 def test_the_row_that_is_otherwise_is_named_with_both_numbers() -> None:

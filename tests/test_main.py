@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autograd import OPS, Value, exp, grad, sin, toposort
+from autograd import OPS, Value, exp, grad, sin, starting, toposort
 from autograd.__main__ import main, version
 from autograd.pictures.drawing import columns, find_dot
 from autograd.pictures.stepper import TEXT
@@ -415,6 +415,67 @@ def test_values_that_are_no_numbers(refused: Any, word: str, at: int) -> None:
     assert shown == f"  {word}" and caret == " " * (2 + at) + "^"
 
 
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [("x=1/2", "x=0.5"), ("x=π", "x=3.141592653589793"), ("x=√4", "x=2.0"), ("x=2²", "x=4.0")],
+)
+def test_a_value_that_is_a_formula_is_reckoned(refused: Any, shown: Any, word: str, written: str) -> None:
+    assert refused("x", word)[0].endswith(f"one number; write {written}")
+    shown("x", written)
+
+
+@pytest.mark.parametrize("word", ["x=y", "x=", "x=1,5", "x y=1/2", "x.y=1/2", "=1/2", "2=1/2", "x=1=2"])
+def test_a_value_that_is_no_formula_of_numbers(refused: Any, word: str) -> None:
+    assert "write" not in refused("x", word)[0]
+
+
+def test_out_has_a_short_name(shown: Any, refused: Any, tmp_path: Path) -> None:
+    shown("x*x", "x=1", "-o", str(tmp_path / "y.dot"))
+    assert (tmp_path / "y.dot").exists()
+    assert cells(shown("-o", "o=2"))[-1][1:3] == ["-o", "-2"]
+    assert "a file ends in" in refused("x*x", "x=1", "-o", "y.bmp")[0]
+
+
+def test_e_raised_is_exp(shown: Any) -> None:
+    assert cells(shown("e^x", "x=1"))[-1][1:] == ["exp(x)", "2.71828", "∂y/∂x = y = 2.71828", "1"]
+    assert cells(shown("e^x", "x=1", "e=2"))[-1][1:3] == ["e^x", "2"]
+    assert "2.71828^" not in shown("2e⁻ˣ + e^(x+1)", "x=1")
+
+
+def guarded() -> list[tuple[str, str]]:
+    """Ops where they have no value; the number that their partial would have there is not its slope."""
+    return [
+        ("log(x)", "x=-1"),
+        ("log1p(x)", "x=-3"),
+        ("sqrt(x)", "x=-1"),
+        ("x**0.5", "x=-2"),
+        ("log(x)", "x=nan"),
+    ]
+
+
+@pytest.mark.parametrize(("text", "word"), guarded())
+@pytest.mark.parametrize("order", ["0", "1", "2"])
+def test_the_table_says_nothing_false_outside_of_a_domain(
+    shown: Any, text: str, word: str, order: str
+) -> None:
+    """A partial is shown with its formula only where that has the number beside it, as the reader has it."""
+    table = shown(text, word, "--order", order)
+    names = {row[0].replace("'", ""): Value(float(row[2])) for row in cells(table)[1:]}
+    said = re.findall(r"∂\S+/∂\S+ = (?:([^,=\n]*) = )?([^,=\s]*)", table.replace("'", ""))
+    assert ("", "nan") in said
+    for written, number in said:
+        with contextlib.suppress(ValueError):
+            truth = build(written or number, {**names, "nan": Value(math.nan)}).data
+            assert truth == pytest.approx(float(number), rel=1e-4, nan_ok=True), written
+
+
+def test_a_derivative_without_a_value(shown: Any) -> None:
+    rows = cells(shown("log(x)", "x=-1", "--order", "1"))
+    assert rows[2][3] == "∂v₁/∂x = nan"
+    assert rows[4][3] == "∂y'/∂v₁ = nan, ∂y'/∂v₂ = nan"
+    assert rows[3][3] == "∂v₂/∂x = -v₂² = -1"  # 1/x has a value
+
+
 @pytest.mark.parametrize("word", ["2x=1", "x y=1", "=1", "x.y=1", "x[0]=1", "-x=1", "x²=1", "xⁿ=1", "x^2=1"])
 def test_names_that_are_no_names(refused: Any, word: str) -> None:
     assert "a variable is given as in x=0.5" in refused("1", word)[0]
@@ -772,6 +833,60 @@ def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
             main([*words, "x=1", "--out", str(tmp_path / "y.dot")])
         assert stop.value.code == 130 and capsys.readouterr() == ("", ""), step
     signal.signal(signal.SIGINT, before)
+
+
+INTERRUPTING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["WHEN"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@posix
+@pytest.mark.parametrize("command", ["-m autograd", "-m nn", "glassgrad", "glassgrad.exe"])
+@pytest.mark.parametrize("when", ["numpy", "autograd.ops", "graphviz", "autograd.reading"])
+def test_ctrl_c_while_it_imports(command: str, when: str, tmp_path: Path) -> None:
+    """A process of its own that interrupts itself when it comes to a module."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    script = tmp_path / command
+    if not command.startswith("-m"):  # what pip writes for an entry point
+        script.write_text("from nn.__main__ import main\nmain()\n")
+    words = command.split() if command.startswith("-m") else [str(script)]
+    ended = importing(words, tmp_path, when)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+@posix
+@pytest.mark.parametrize("command", ["-c import autograd", "-m demos", "glassgrad.py", "other"])
+def test_ctrl_c_in_other_programs_is_as_ever(command: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
+    script = tmp_path / command
+    if not command.startswith("-"):
+        script.write_text("import nn\n")
+    words = command.split(" ", 1) if command.startswith("-") else [str(script)]
+    ended = importing(words, tmp_path, "autograd.ops")
+    assert ended.returncode in (-signal.SIGINT, 130) and b"KeyboardInterrupt" in ended.stderr
+
+
+def importing(words: list[str], folder: Path, when: str) -> subprocess.CompletedProcess[bytes]:
+    """A program whose sitecustomize.py stands in a folder, and which is interrupted at an import."""
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    variables = {**os.environ, "PYTHONPATH": path, "WHEN": when}
+    command = [sys.executable, *words, *["x", "x=1"] * (words[0] != "-c")]
+    return subprocess.run(command, env=variables, cwd=ROOT, timeout=60, check=False, capture_output=True)
+
+
+def test_after_its_imports_a_command_can_be_interrupted_again() -> None:
+    before = signal.signal(signal.SIGINT, starting.leave)
+    with pytest.raises(SystemExit):
+        main(["x"])
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_bytes_that_are_no_text(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:

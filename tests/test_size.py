@@ -117,7 +117,7 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 
 
 LAYERS = """
-autograd: alone forking quiet ieee names defining terms lines scopes
+autograd: alone starting forking quiet elements ieee names defining terms lines scopes
 autograd: value ops ufuncs sweeps micrograd copying derivatives
 autograd.pictures: __init__ boxes algebra writing labels
 autograd: nonfinite slopes checking

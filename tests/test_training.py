@@ -395,6 +395,13 @@ def test_a_metric_named_loss_does_not_hide_the_loss() -> None:
     plt.close("all")
 
 
+def test_a_plot_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"History\.plot needs matplotlib: pip install matplotlib"):
+        History([1.0]).plot()
+
+
 def test_importing_nn_does_not_import_matplotlib() -> None:
     code = "import nn, sys; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -756,9 +763,9 @@ def test_an_interrupt_before_any_line(engine: str, rate: float, capsys: pytest.C
         assert all(p.grad is NO_GRAD for p in model.parameters())
         assert (SCOPE.get(), gc.isenabled()) == (None, True)
         if history is not None:
-            assert (
-                history.stopped.startswith("interrupted in epoch ") or history.stopped == whole.stopped != ""
-            )
+            done = len(history.loss)
+            said = f"interrupted in epoch {done}" if done < 2 else "interrupted after the last epoch"
+            assert history.stopped == said or history.stopped == whole.stopped != ""
             assert history.loss == pytest.approx(whole.loss[: len(history.loss)])
             assert {*map(len, history.metrics.values())} <= {len(history.loss)}
     assert begun
@@ -973,6 +980,29 @@ def test_a_model_that_gives_no_value() -> None:
     model = Blind()
     with nothing_changed(model), pytest.raises((ValueError, TypeError)):
         quick(model, NUMBERS, NUMBERS)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+@pytest.mark.parametrize("size", [None, 1])
+def test_a_row_whose_loss_is_no_value_is_named(engine: str, size: int | None) -> None:
+    def loss(p: Value, t: float) -> Any:
+        return p.data if t > 2 else (p - t) ** 2
+
+    with pytest.raises(
+        TypeError, match=r"the loss of row 3 must be a Value, not float; .*make plain numbers"
+    ):
+        quick(Line(), [0.0] * 5, [0, 1, 2, 3, 1], loss=loss, engine=engine, batch_size=size)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_row_that_numpy_takes_the_graph_from_is_named(engine: str) -> None:
+    def loss(p: Value, t: float) -> Any:
+        return np.sum(np.maximum(0, np.array([t * p, t * p])))
+
+    model = Line()
+    model.slope.data, model.shift.data = 0.0, 1.0
+    with pytest.raises(TypeError, match="the loss of row 1 must be a Value, not int"):
+        quick(model, [1.0, 1.0], [1, -1], loss=loss, engine=engine)
 
 
 def test_a_parameter_that_is_no_leaf() -> None:

@@ -46,7 +46,7 @@ SCALARS = [np.float64, np.float32, np.float16, np.longdouble, np.int64, np.int8,
 def shown(z: Any, leaves: dict[int, str]) -> Any:
     """A graph as nested text, leaves by their names: equal for equal graphs."""
     if not isinstance(z, Value):
-        return repr(z)
+        return repr(z.item() if isinstance(z, np.bool_) else z)
     return leaves.get(id(z)) or (z.op and z.op.name, *[shown(x, leaves) for x in z.args])
 
 
@@ -338,6 +338,111 @@ def test_options_and_methods_are_refused() -> None:
     ):
         assert re.search(word, refusal(call))
     assert out.tolist() == [1.0, 2.0]
+
+
+def values_of(*numbers: float) -> Any:
+    """An array of Values, as the book's programs make it."""
+    return np.array([Value(x) for x in numbers])
+
+
+def graphs(z: Any, *leaves: Any) -> list[Any]:
+    """The elements of an array as nested text, leaves by their places."""
+    names = {id(v): f"{i}" for i, v in enumerate(leaves)}
+    return [shown(x, names) for x in z]
+
+
+@pytest.mark.parametrize("name", [*BINARY, *COMPARED, "equal", "not_equal"])
+def test_an_array_of_values_and_a_value_element_by_element(name: str) -> None:
+    """Each element as the function of two Values; what NumPy has in C would decide maximum once."""
+    function, array, v = UFUNCS[name], values_of(2.0, 0.5, 3.0), Value(2.0)
+    leaves = (*array, v)
+    for z, each in (
+        (function(array, v), [function(x, v) for x in array]),
+        (function(v, array), [function(v, x) for x in array]),
+    ):
+        assert isinstance(z, np.ndarray) and z.shape == (3,)
+        assert graphs(z, *leaves) == graphs(each, *leaves)
+        assert z.dtype == (object if name in BINARY else bool)
+
+
+@pytest.mark.parametrize("sign", ["add", "sub", "mul", "truediv", "pow"])
+def test_operators_of_an_array_of_values_and_a_value(sign: str) -> None:
+    operate, array, v = getattr(operator, sign), values_of(2.0, 0.5, 3.0), Value(2.0)
+    leaves = (*array, v)
+    assert graphs(operate(array, v), *leaves) == graphs([operate(x, v) for x in array], *leaves)
+    assert graphs(operate(v, array), *leaves) == graphs([operate(v, x) for x in array], *leaves)
+    wanted, kept = graphs([operate(x, v) for x in array], *leaves), array
+    array = getattr(operator, f"i{sign}")(array, v)
+    assert array is kept and graphs(array, *leaves) == wanted
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_op_of_arrays_of_values(name: str) -> None:
+    op, n = OPS[name], len(OPS[name].operands)
+    rows = [(2.0, 0.5), (3.0, 1.0), (0.25, 4.0)][:n]
+    arrays = [values_of(*row) for row in rows]
+    pairs = [*zip(*arrays, strict=True)]
+    leaves = [x for array in arrays for x in array]
+    assert graphs(op(*arrays), *leaves) == graphs([op(*pair) for pair in pairs], *leaves)
+    lone: list[Any] = [arrays[0], *[row[0] for row in rows[1:]]]
+    assert graphs(op(*lone), *leaves) == graphs([op(x, *lone[1:]) for x in arrays[0]], *leaves)
+
+
+def test_elements_may_be_numbers_and_in_any_shape() -> None:
+    v = Value(2.0)
+    mixed = np.array([[v, 1.0], [np.float64(3.0), 4]])
+    for z in (mixed - v, v * mixed, autograd.maximum(mixed, 2.5)):
+        assert isinstance(z, np.ndarray) and z.shape == (2, 2)
+    assert (np.array([], dtype=object) - v).shape == (0,)
+    assert autograd.maximum(0.0, np.array([1.0, v]))[0] == 1.0
+    assert "not str" in refusal(lambda: np.array(["1", v], dtype=object) - v)
+    assert "no out=" in refusal(lambda: np.subtract(mixed, v, out=np.zeros((2, 2))))
+    assert "has no op" in refusal(lambda: mixed @ v)
+
+
+def test_the_books_softmax() -> None:
+    """Against its derivative by hand, s_i·([i = j] - s_j)."""
+
+    def softmax(a: Any) -> Any:
+        c = np.max(a)
+        exp_a = np.exp(a - c)
+        return exp_a / np.sum(exp_a)
+
+    numbers = [0.3, 2.9, 4.0]
+    a = values_of(*numbers)
+    s, shares = softmax(a), np.exp(numbers) / np.sum(np.exp(numbers))
+    assert [z.data for z in s] == pytest.approx(list(shares))
+    for i, z in enumerate(s):
+        slopes = [d.data for d in grad(z, list(a))]
+        assert slopes == pytest.approx([shares[i] * ((i == j) - shares[j]) for j in range(3)])
+
+
+DECIDED_ONCE: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {  # by NumPy in C: an index is an element
+    "maximum": (lambda a: np.maximum(0, a), ["0", 0]),
+    "minimum": (lambda a: np.minimum(a, 0.5), [0.5, "1"]),
+    "clip": (lambda a: np.clip(a, 0, 1), [1, 0]),
+    "a.clip": (lambda a: a.clip(-1, 1), [1, -1]),
+    "sign": (lambda a: np.sign(a), [1, -1]),
+    "where": (lambda a: np.where(a > 0, a, 0.0), ["0", 0.0]),
+    "max": (lambda a: [np.max(a)], ["0"]),
+    "min": (lambda a: [a.min()], ["1"]),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED_ONCE)
+def test_what_numpy_decides_of_arrays_alone(name: str) -> None:
+    """NumPy asks no Value here but for > and <: the README says so.  The op of that name records itself."""
+    function, wanted = DECIDED_ONCE[name]
+    a = values_of(2.0, -3.0)
+    assert [x if isinstance(x, int | float) else graphs([x], *a)[0] for x in function(a)] == wanted
+
+
+def test_what_to_write_instead_is_recorded() -> None:
+    a = values_of(2.0, -3.0)
+    y = sum(autograd.maximum(0, a))
+    assert y.data == 2.0
+    a[1].data = 5.0
+    assert y.forward().data == 7.0
 
 
 def test_an_array_is_not_changed_in_place() -> None:

@@ -1254,3 +1254,11 @@ def test_half_a_character_is_no_name(name: str) -> None:
         with pytest.raises(ValueError, match=r"half a character .* in place \d.*errors='replace'"):
             give()
     assert x.name == ""
+
+
+def test_a_number_in_text_has_its_way_out() -> None:
+    v = Value(2.0)
+    for cut in (lambda: "%.2f" % v, lambda: float(v), lambda: math.sqrt(v)):  # noqa: UP031
+        with pytest.raises(TypeError, match=r'v\.data, or f"\{v:\.2f\}"'):
+            cut()
+    assert f"{v:.2f}" == f"{v.data:.2f}" == "2.00"

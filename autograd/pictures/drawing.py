@@ -16,7 +16,7 @@ import re
 import shutil
 import sysconfig
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from html import escape
 from importlib import metadata
@@ -522,8 +522,7 @@ def table(order: Sequence[Value], most: int = 40) -> str:
         told = computation(z) if v.op else formula(z)
         written, local = told.removeprefix(f"{name} = "), list[str]()
         with suppress(Exception):  # of a partial that is no graph
-            numbers = v.form.local(v.data, *map(plain, v.args)) if v.form else ()
-            for x, *equal in zip(v.inner, partials(z) if v.op else (), map(short, numbers), strict=True):
+            for x, equal in zip(v.inner, slopes(v, z), strict=True):
                 local.append(" = ".join(dict.fromkeys([f"∂{name}/∂{TEXT.name(names[x])}", *equal])))
         grad = "–" if v.grad is NO_GRAD else short(v.grad)
         rows.append((name, written, short(v), ", ".join(local), grad))
@@ -532,6 +531,16 @@ def table(order: Sequence[Value], most: int = 40) -> str:
     text = ["  ".join(row).rstrip() for row in padded]
     text[1:1] = [f"… and {len(order) - most:,} more above"] * (len(order) > most)
     return "\n".join(text)
+
+
+def slopes(v: Value, z: Value) -> Iterable[Sequence[str]]:
+    """Every partial as written for z, a copy with named operands, and its number; nan alone at no value."""
+    if v.form is None:
+        return []
+    numbers = [*map(short, v.form.local(v.data, *map(plain, v.args)))]
+    if v.form.guarded and math.isnan(v.data):  # where the op has no value, its slope is not what is written
+        return [[number] for number in numbers]
+    return zip(partials(z), numbers, strict=True)
 
 
 def columns(text: str) -> int:
