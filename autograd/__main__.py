@@ -22,8 +22,9 @@ if trouble := alone.trouble():
     raise ImportError(trouble)
 
 from . import Value, composite, draw, grad, latex, to_html, toposort
-from .pictures.drawing import GraphvizMissingError, table
+from .pictures.drawing import GraphvizMissingError
 from .pictures.stepper import TEXT
+from .pictures.table import table
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
 
 LARGEST, MOST = 20_000, 500  # nodes to differentiate, nodes to draw

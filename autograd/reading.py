@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[reportUnknownVariableType]
 from typing import Any
 
-from .pictures.drawing import columns
+from .pictures.lettering import columns
 from .spelling import ALIASES, PARTS, PI, Misread, Spelling, plain, scan, spell
 from .value import OPS, Value
 

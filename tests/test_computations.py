@@ -33,7 +33,7 @@ from autograd import (
 from autograd.__main__ import main
 from autograd.nonfinite import told
 from autograd.pictures import labels as notation
-from autograd.pictures.drawing import table
+from autograd.pictures.table import table
 
 WORDS: dict[str, Any] = {
     "exp": np.exp, "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,

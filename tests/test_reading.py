@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from autograd import Value
-from autograd.pictures.drawing import columns
+from autograd.pictures.lettering import columns
 from autograd.reading import CONSTANTS, FUNCTIONS, build, nearest, variables
 from autograd.spelling import SIGNS, plain, spell
 

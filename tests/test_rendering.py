@@ -663,7 +663,7 @@ def test_a_caption_has_room_for_a_wide_name(name: str) -> None:
 
 
 def test_the_check_of_the_edges_sees_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.ROOM", math.inf)
+    monkeypatch.setattr("autograd.pictures.lettering.ROOM", math.inf)
     for name in ("Hangul", "Cyrillic", "Latin"):
         assert NAMES[name] in outside(shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8"))
 

@@ -69,7 +69,7 @@ def functions(path: Path) -> list[ast.FunctionDef]:
 
 
 def test_the_engine_is_read_in_one_sitting() -> None:
-    assert sum(tokens(*[ROOT / name for name in ENGINE])) <= 8900
+    assert sum(tokens(*[ROOT / name for name in ENGINE])) <= 9000
 
 
 def test_the_code_is_set_for_readers() -> None:
@@ -121,7 +121,7 @@ autograd: alone starting forking quiet elements ieee names defining terms lines 
 autograd: value ops ufuncs sweeps micrograd copying derivatives
 autograd.pictures: __init__ boxes algebra writing labels
 autograd: nonfinite slopes checking
-autograd.pictures: rendering drawing stepper
+autograd.pictures: amounts lettering table styles rendering drawing stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
 autograd: spelling reading __init__ __main__
 autograd.tracer: __init__

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from autograd import Value, composite, draw, exp, formula, labels, ledger, scope, tanh, to_dot, toposort
+from autograd.pictures.amounts import flows
 from autograd.pictures.boxes import Box, boxes
-from autograd.pictures.drawing import flows
 from autograd.value import NO_GRAD
 from nn import MLP, Layer, Module, Neuron, hinge, mse, parameter, softmax
 

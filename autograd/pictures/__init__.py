@@ -4,7 +4,11 @@
     algebra     formulas as sums of products
     writing     such a sum in a notation: text, LaTeX, MathML
     labels      what a node computes, and what flows along every edge
-    drawing     all that as DOT text, in two styles, and as a table
+    amounts     the same in numbers
+    lettering   texts with the room that their letters need
+    styles      all that as DOT text, in two styles
+    table       a graph as a table of text
+    drawing     what draw gives: it renders itself
     rendering   DOT text to a picture, by a program that gets so much time and memory
     stepper     the backward pass as a page
 

@@ -125,7 +125,7 @@ class Walk:
         """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
         view, roots = part.view, part.roots
         names, found = {v: f"{name}n{i}" for i, box in enumerate(view) for v in box.values}, list[Any]()
-        dot = drawing.sketch(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
+        dot = drawing.sketched(roots, view, names, self.labels(roots, view) if style == "textbook" else None)
         for box in view:
             at, values = names[box.values[0]], (box.args, box.values, box.members + box.inside)
             opens = part.opened and box.scope is not None

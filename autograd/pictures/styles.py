@@ -1,0 +1,197 @@
+"""Boxes and labels as DOT, in two styles.
+
+"textbook" is the figure of "Deep Learning from Scratch", chapter 5: a circle for every op, what it sends on
+thin arrows, the gradient on thick arrows back.  "value" has a box for every Value: name, op, data, grad.
+Colours are Okabe and Ito's, and never the only sign of anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ..value import NO_GRAD, Value
+from .boxes import Box, spans
+from .labels import Labels
+from .lettering import WIDER, escaped, lines, roomy, widened
+from .writing import Writer
+
+Names: TypeAlias = "dict[Value, str]"  # of the nodes in which the Values are drawn
+FEW = 3  # values and arrows of a composite that are shown one by one
+GRADIENT, LINE, PALE = "#B34700", "#444444", "#666666"
+TIMES = {"fontname": "Times", "color": LINE}
+LAYOUT = {"rankdir": "LR", "nodesep": "0.35", "ordering": "in"}
+MANY, TANGLED = 150, 160_000  # from where on a layout takes less care
+QUICK = {"nslimit": "2", "nslimit1": "2"}  # a layout in seconds, not minutes
+QUICKER, STRAIGHT = {"mclimit": "0.1", "nodesep": "0.15"}, {"splines": "line"}
+GRAPH = LAYOUT | {"bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b"}
+NODE = {
+    "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
+    "textbook": TIMES | {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontsize": "16"},
+}
+EDGE = TIMES | {"fontsize": "14", "arrowsize": "0.7", "penwidth": "1"}
+AHEAD = {"class": "ahead", "weight": "10"}
+BACK = AHEAD | {"class": "back", "dir": "back", "penwidth": "3", "color": GRADIENT, "fontcolor": GRADIENT}
+BORDER = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}
+LONG = {"shape": "ellipse", "fixedsize": "false"}
+END = {"shape": "point", "style": "invis", "width": "0.01"}
+WORD = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
+CONSTANT = WORD | {"fontcolor": PALE}
+
+
+def attributes(style: str) -> dict[str, Any]:
+    """What a style says of all nodes and arrows."""
+    return {"graph_attr": GRAPH, "node_attr": NODE[style], "edge_attr": EDGE}
+
+
+def sketch(
+    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels | None,
+    gradients: bool = True,
+) -> Any:  # fmt: skip
+    """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
+    style = "textbook" if text else "value"
+    drawing.attr(**{"class": style})
+    effort = Effort(view, names, *((2, 2 if gradients else 1) if text else (1, 1)))
+    drawing.bends = effort.bends
+    if effort.large or effort.tangled:
+        drawing.attr(**QUICK)
+    if effort.tangled:
+        drawing.attr(**(QUICKER | STRAIGHT if text else QUICKER))
+    if text:
+        Textbook(drawing, names, text, gradients, effort).draw(roots, view)
+    else:
+        value_style(drawing, view, names, effort)
+    return drawing
+
+
+def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
+    """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
+    tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
+    uses = Counter(tail for tail, _ in tails)
+    return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
+
+
+class Effort:
+    """How much care a layout can take; a label has a rank of its own, so that arrows span ``ranks`` each.
+
+    Curves cost time with the square of what an arrow spans; where that is long, the lines are straight.
+    """
+
+    def __init__(self, view: Sequence[Box], names: Names, ranks: int, pairs: int) -> None:
+        lengths = [ranks * span for span in spans(view)]
+        self.bends = pairs * sum(lengths)
+        self.large = sum(1 + len(box.args) for box in view) > MANY
+        self.tangled = pairs * sum(length**2 for length in lengths) > TANGLED
+        self.ops = {names[x] for box in view if box.args for x in box.values}
+        leaves = {x: names[x] for box in view if not box.args for x in box.values}
+        uses = Counter(leaves[x] for box in view for x in box.args if x in leaves)
+        self.loose = {name for name in leaves.values() if uses[name] == 1}
+
+    def weight(self, tail: str, light: str, heavy: str) -> dict[str, str]:
+        """An arrow's weight: a chain goes straight on, and does not bend to leaves that it alone reads."""
+        return {"weight": light if tail in self.loose else heavy} if self.large else {}
+
+    def ends(self, tail: str, head: str, side: str) -> tuple[str, str]:
+        """Where an arrow begins and ends: straight ones, there and back, would hide one another.
+
+        At what is small, a word or a point, Graphviz before 3.0 loses arrows that have a side to begin at.
+        """
+        ops = self.ops if self.tangled else set[str]()
+        return f"{tail}:{side}e" if tail in ops else tail, f"{head}:{side}w" if head in ops else head
+
+
+def value_style(drawing: Any, view: Sequence[Box], names: Names, effort: Effort) -> None:
+    """A box for every Value."""
+    for box in view:
+        name, kind = names[box.values[0]], kind_of(box)
+        drawing.node(name, lines(*rows_of(box)), id=name, style=BORDER[kind], **{"class": kind})
+        for (tail, place), n in arrows(box, names).items():
+            many = f"{n} values" if place is None else None
+            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}", **effort.weight(tail, "1", "2"))
+        for i, x in enumerate(box.args):
+            if not isinstance(x, Value):
+                drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
+                drawing.edge(f"{name}c{i}", name, color=PALE)
+
+
+def kind_of(box: Box) -> str:
+    return "composite" if box.scope else "op" if box.values[0].op else "leaf"
+
+
+def rows_of(box: Box) -> list[str]:
+    """What stands in a box: its title, then data and grad of what it gives."""
+    v = box.values[0]
+    title = " ".join(filter(None, [v.name, v.op and f"[{v.op.symbol}]"]))
+    rows = [box.title, f"{len(box.members)} nodes"] if box.scope else [title] * bool(title)
+    for y in box.values[:FEW]:
+        rows += [f"data {y:>10.4g}", f"grad {'–' if y.grad is NO_GRAD else f'{y.grad:.4g}':>10}"]
+    if len(box.values) > FEW:
+        rows.append(f"… {len(box.values) - FEW} more")
+    return rows
+
+
+class Textbook:
+    """A circle for every op, an arrow there and a thick one back for every edge."""
+
+    def __init__(self, drawing: Any, names: Names, text: Labels, gradients: bool, effort: Effort) -> None:
+        self.drawing, self.names, self.text = drawing, names, text
+        self.gradients, self.effort = gradients, effort
+
+    def draw(self, roots: Sequence[Value], view: Sequence[Box]) -> None:
+        for box in view:
+            if box.scope or (box.values[0].op and box.args):
+                self.circle(box)
+            else:
+                self.leaf(box.values[0])
+        for i, y in enumerate(roots):
+            self.drawing.node(f"end{i}", **END)
+            self.there_and_back(self.names[y], f"end{i}", 0, *self.text.roots[y])
+
+    def leaf(self, v: Value) -> None:
+        """A leaf: an arrow's bare beginning, or a word where several read it."""
+        words = self.text.words
+        self.drawing.node(self.names[v], **(leaf(words[v]) if v in words else END))
+
+    def circle(self, box: Box) -> None:
+        """An op or a composite, with its arrows and its constants."""
+        name = self.names[box.values[0]]
+        sign, *constants = [box.title] if box.scope else symbol_of(box.values[0]).split()
+        look = LONG | widened(sign, 0.11) if len(sign) > 3 else {}
+        self.drawing.node(name, escaped(sign), id=name, **look)
+        for (tail, place), n in arrows(box, self.names).items():
+            many = f"{n} values", f"{n} gradients"
+            texts = many if place is None else self.text.edges[box, place]
+            self.there_and_back(tail, name, place, *texts)
+        numbers = [i for i, x in enumerate(box.args) if not isinstance(x, Value)]
+        constants += [self.text.edges[box, i][0] for i in numbers]
+        constants_below(self.drawing, name, constants)
+
+    def there_and_back(self, tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
+        """Both arrows of an edge."""
+        effort, name = self.effort, f"{tail}-{head}-{place}"
+        weight = effort.weight(tail, "5", "10")
+        there = roomy(ahead, 14, WIDER if tail in effort.loose else 0.0)
+        self.drawing.edge(*effort.ends(tail, head, "n"), there, **(AHEAD | weight), id=name)
+        if self.gradients and back:
+            look = BACK | weight
+            self.drawing.edge(*effort.ends(tail, head, "s"), roomy(back, 14), **look, id=f"{name}-back")
+
+
+def symbol_of(v: Value) -> str:
+    return v.op.symbol if v.op else ""
+
+
+def leaf(word: str) -> dict[str, str]:
+    """A leaf that is more than an arrow."""
+    return WORD | {"label": escaped(word)} | widened(word, 0.05)
+
+
+def constants_below(drawing: Any, name: str, constants: Sequence[str]) -> None:
+    """Constants under their op, or they would go to the far left."""
+    for i, constant in enumerate(constants):
+        with drawing.subgraph() as rank:
+            rank.attr(rank="same")
+            rank.node(name)
+            rank.node(f"{name}c{i}", constant, **CONSTANT)
+        drawing.edge(name, f"{name}c{i}", color=PALE, dir="back")
