@@ -124,7 +124,13 @@ SECONDS: dict[tuple[str, int, int], Terms] = {
     ("power", 1, 0): by_exponent_and_base,
     ("power", 1, 1): by_exponent_twice,
 }
-SECOND_ULPS = {"power": 4.0, "hypot": 6.0, "sigmoid": 5.0, "tanh": 5.0, "bell": 8.0}  # others: 3, or 8 by differences
+SECOND_ULPS = {
+    "power": 4.0,
+    "hypot": 6.0,
+    "sigmoid": 5.0,
+    "tanh": 5.0,
+    "bell": 8.0,
+}  # others: 3, or 8 by differences
 
 
 def seconds_of(name: str, i: int, j: int, point: Sequence[Exact]) -> list[Term]:
@@ -324,8 +330,6 @@ def second_derivative(name: str, i: int, j: int, point: Sequence[Exact]) -> Want
 
 def second_ulps(name: str) -> float:
     return SECOND_ULPS.get(name, 8.0 if ORACLES[name].by_differences else 3.0)
-
-
 
 
 def by_mpmath_alone(name: str, column: int, point: Point) -> Wanted:
