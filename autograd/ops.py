@@ -47,14 +47,8 @@ def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
 
 
 def hypot_by(z: Value, x: Scalar, y: Scalar) -> Scalar:
-    """∂z/∂x = x/z of z = hypot(x, y); 0 at (0, 0), and where z is inf, what x/z is at a finite size."""
-    a, b = scaled(x), scaled(y)
-    return given(z, given(1 / z, x / z, a / hypot(a, b)), 0.0)
-
-
-def scaled(x: Scalar) -> Scalar:
-    """x, much smaller; an infinity like a number that is much larger than all others."""
-    return maximum(minimum(x * 2.0**-1000, 2.0**1022), -(2.0**1022))
+    """∂z/∂x = x/z of z = hypot(x, y); 0 at (0, 0), and where z is inf what that is by y/x alone."""
+    return given(z, given(1 / z, x / z, sign(x) / hypot(1, y / x)), 0.0)
 
 
 def gelu_slope(z: Value, x: Value) -> Scalar:
@@ -96,7 +90,8 @@ sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,),        
 step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,),                   "x == x")
 relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
 leaky_relu = Op("leaky_relu", "leaky_relu", "maximum(x, 0.01 * x)", (lambda z, x: 0.01 + 0.99 * step(x),))
-elu        = Op("elu",        "elu",    "maximum(x, 0.0) + expm1(minimum(x, 0.0))", (lambda z, x: exp(-relu(-x)),))
+elu        = Op("elu",        "elu",    "maximum(x, 0.0) + expm1(minimum(x, 0.0))",
+                (lambda z, x: exp(-relu(-x)),))
 gelu       = Op("gelu",       "gelu",   "0.5 * maximum(x, -40.0) * erfc(-sqrt(0.5) * x)", (gelu_slope,))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
@@ -113,7 +108,8 @@ power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_ex
                 "x > 0 or (y % 1 == 0 if x else y >= 0)",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
 hypot      = Op("hypot",      "hypot",  "hypot(x, y)",
-                (hypot_by, lambda z, x, y: hypot_by(z, y, x)), book=(lambda z, x, y: x / z, lambda z, x, y: y / z))
+                (hypot_by, lambda z, x, y: hypot_by(z, y, x)),
+                book=(lambda z, x, y: x / z, lambda z, x, y: y / z))
 maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))
 minimum    = Op("minimum",    "min",    "minimum(x, y)",

@@ -23,6 +23,7 @@ RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of op
     **{(word, len(op.operands)): op for op in OPS.values() for word in (op.symbol, op.name)},
 }  # fmt: skip
 FUNCTIONS = sorted({s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()})
+LISTED = sorted({op.symbol for op in OPS.values() if op.symbol.isidentifier()})  # each once
 CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 INSTEAD = {  # of functions that have no rule
     "cot": "1/tan(x)", "sec": "1/cos(x)", "csc": "1/sin(x)", "exp2": "2**x", "cbrt": "x**(1/3)",
@@ -116,7 +117,7 @@ class Reader:
 
     def advice(self, name: str) -> str:
         """What to write in place of a function that there is not, or not of so many operands."""
-        advice = f"functions: {' '.join(FUNCTIONS)}"
+        advice = f"functions: {' '.join(LISTED)}"
         if name in FUNCTIONS:
             return (
                 f"{advice}; a decimal is written as 0.5" if re.search(r"\d,\d", plain(self.text)) else advice

@@ -51,7 +51,7 @@ class Slope(NamedTuple):
 
 # --------------------------------------------------------------------------------------------- complex steps
 def erf(x: complex) -> complex:
-    """erf near the real axis: along the imaginary direction the integral of 2/√π·exp(-x²), by Simpson's rule."""
+    """erf near the real axis: from there on the integral of 2/√π·exp(-x²), by Simpson's rule."""
     heights = [cmath.exp(-(complex(x.real, part * x.imag) ** 2)).real for part in (0.0, 0.5, 1.0)]
     mean = (heights[0] + 4 * heights[1] + heights[2]) / 6
     return complex(math.erf(x.real), 2 / math.sqrt(math.pi) * mean * x.imag)

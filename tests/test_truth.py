@@ -318,7 +318,7 @@ def scaled(op: Op, i: int) -> Any:
 
     def wrong(*args: Any) -> Any:
         found = op.partials[i](*args)
-        return found * SLIP if isinstance(found, Value) or found else found + 1e-10
+        return found + 1e-10 if isinstance(found, float) and not found else found * SLIP
 
     return (*op.partials[:i], wrong, *op.partials[i + 1 :])
 
