@@ -11,13 +11,15 @@ The partials stay accurate and are right at the edges; ``book=`` has what a book
 
 power's ∂z/∂x needs y - 1: it loses digits where that rounds, and for x < 0 and |y| > 2⁵³ its sign.
 At x = 0 its derivatives are the limits from x > 0; at x = y = 0, where there is none, they are 0.
-At a kink, relu and abs have the subgradient of least norm, 0; at a finite tie, maximum and minimum share.
+At a kink, relu, abs and hypot have the subgradient of least norm, 0, and leaky_relu 0.01; at a finite tie,
+maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 
 Two ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where x has
 a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +46,21 @@ def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
     return given(x, z * log(x), at_zero_base)
 
 
+def hypot_by(z: Value, x: Scalar, y: Scalar) -> Scalar:
+    """∂z/∂x = x/z of z = hypot(x, y); 0 at (0, 0), and where z is inf what that is by y/x alone."""
+    return given(z, given(1 / z, x / z, sign(x) / hypot(1, y / x)), 0.0)
+
+
+def gelu_slope(z: Value, x: Value) -> Scalar:
+    """Φ(x) + x·φ(x), of which the second term is 0 at both ends."""
+    height = gauss(math.sqrt(0.5) * x) * (0.5 * M_2_SQRTPI * math.sqrt(0.5))
+    return 0.5 * erfc(-math.sqrt(0.5) * x) + given(height, x * height, 0.0)
+
+
+M_2_SQRTPI = 2 / math.sqrt(math.pi)  # the slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C
+M_LOG2E = 1 / math.log(2)
+M_LOG10E = 1 / math.log(10)
+
 # fmt: off
 #                name          symbol    formula     partials: ∂z/∂x, ∂z/∂y, ∂z/∂w                    domain
 add        = Op("add",        "+",      "x + y",    (lambda z, x, y: 1.0, lambda z, x, y: 1.0))
@@ -56,15 +73,30 @@ reciprocal = Op("reciprocal", "/",      "1 / x",    (lambda z, x: -z * z,),     
 exp        = Op("exp",        "exp",    "exp(x)",   (lambda z, x: z,))
 expm1      = Op("expm1",      "expm1",  "expm1(x)", (lambda z, x: exp(x),))
 log        = Op("log",        "log",    "log(x)",   (lambda z, x: 1 / x,),                           "x > 0")
+log2       = Op("log2",       "log2",   "log2(x)",  (lambda z, x: M_LOG2E / x,),                     "x > 0")
+log10      = Op("log10",      "log10",  "log10(x)", (lambda z, x: M_LOG10E / x,),                    "x > 0")
 log1p      = Op("log1p",      "log1p",  "log1p(x)", (lambda z, x: 1 / (1 + x),),                     "x > -1")
 sin        = Op("sin",        "sin",    "sin(x)",   (lambda z, x: cos(x),))
 cos        = Op("cos",        "cos",    "cos(x)",   (lambda z, x: -sin(x),))
+tan        = Op("tan",        "tan",    "tan(x)",   (lambda z, x: 1 + z * z,))
+atan       = Op("atan",       "atan",   "atan(x)",  (lambda z, x: 1 / (1 + x * x),))
+sinh       = Op("sinh",       "sinh",   "sinh(x)",  (lambda z, x: cosh(x),))
+cosh       = Op("cosh",       "cosh",   "cosh(x)",  (lambda z, x: sinh(x),))
+erf        = Op("erf",        "erf",    "erf(x)",   (lambda z, x: M_2_SQRTPI * gauss(x),))
+erfc       = Op("erfc",       "erfc",   "erfc(x)",  (lambda z, x: -M_2_SQRTPI * gauss(x),))
+gauss      = Op("gauss",      "gauss",  "gauss(x)", (lambda z, x: given(z, -2 * x * z, 0.0),))
 absolute   = Op("absolute",   "abs",    "fabs(x)",  (lambda z, x: sign(x),))
 sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,),                             "x == x")
 step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,),                   "x == x")
 relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(x),))
+leaky_relu = Op("leaky_relu", "leaky_relu", "maximum(x, 0.01 * x)", (lambda z, x: 0.01 + 0.99 * step(x),))
+elu        = Op("elu",        "elu",    "maximum(x, 0.0) + expm1(minimum(x, 0.0))",
+                (lambda z, x: exp(-relu(-x)),))
+gelu       = Op("gelu",       "gelu",   "0.5 * maximum(x, -40.0) * erfc(-sqrt(0.5) * x)", (gelu_slope,))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
+logsigmoid = Op("logsigmoid", "logsigmoid", "-(maximum(-x, 0.0) + log1p(exp(-fabs(x))))",
+                (lambda z, x: sigmoid(-x),))
 sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)",
                 (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
 bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),))
@@ -75,6 +107,9 @@ sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
 power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),
                 "x > 0 or (y % 1 == 0 if x else y >= 0)",
                 book=(lambda z, x, y: y * x ** (y - 1), lambda z, x, y: z * log(x)))
+hypot      = Op("hypot",      "hypot",  "hypot(x, y)",
+                (hypot_by, lambda z, x, y: hypot_by(z, y, x)),
+                book=(lambda z, x, y: x / z, lambda z, x, y: y / z))
 maximum    = Op("maximum",    "max",    "maximum(x, y)",
                 (lambda z, x, y: 0.5 * (1 + sign(x - y)), lambda z, x, y: 0.5 * (1 - sign(x - y))))
 minimum    = Op("minimum",    "min",    "minimum(x, y)",

@@ -23,13 +23,12 @@ RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of op
     **{(word, len(op.operands)): op for op in OPS.values() for word in (op.symbol, op.name)},
 }  # fmt: skip
 FUNCTIONS = sorted({s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()})
+LISTED = sorted({op.symbol for op in OPS.values() if op.symbol.isidentifier()})  # each once
 CONSTANTS = {"pi": math.pi, PI: math.pi, "e": math.e, "inf": math.inf}
 INSTEAD = {  # of functions that have no rule
-    "tan": "sin(x)/cos(x)", "cot": "cos(x)/sin(x)", "sec": "1/cos(x)", "csc": "1/sin(x)",
-    "sinh": "(exp(x) - exp(-x))/2", "cosh": "(exp(x) + exp(-x))/2", "exp2": "2**x", "cbrt": "x**(1/3)",
-    "log2": "log(x)/log(2)", "log10": "log(x)/log(10)", "lg": "log(x)/log(10)", "pow": "x**w",
-    "exp10": "10**x", "square": "x**2", "sum": "x + w", "hypot": "sqrt(x**2 + w**2)", "sine": "sin(x)",
-    "cosine": "cos(x)", "tangent": "sin(x)/cos(x)", "tg": "sin(x)/cos(x)", "heaviside": "step(x)",
+    "cot": "1/tan(x)", "sec": "1/cos(x)", "csc": "1/sin(x)", "exp2": "2**x", "cbrt": "x**(1/3)",
+    "lg": "log10(x)", "pow": "x**w", "exp10": "10**x", "square": "x**2", "sum": "x + w", "sine": "sin(x)",
+    "cosine": "cos(x)", "tangent": "tan(x)", "tg": "tan(x)", "heaviside": "step(x)",
     "sigma": "sigmoid(x)", "σ": "sigmoid(x)", "logistic": "sigmoid(x)", "expit": "sigmoid(x)",
 }  # fmt: skip
 CALLED = [*FUNCTIONS, *ALIASES]
@@ -126,7 +125,7 @@ class Reader:
 
     def advice(self, name: str) -> str:
         """What to write in place of a function that there is not, or not of so many operands."""
-        advice = f"functions: {' '.join(FUNCTIONS)}"
+        advice = f"functions: {' '.join(LISTED)}"
         if name in FUNCTIONS:
             return (
                 f"{advice}; a decimal is written as 0.5" if re.search(r"\d,\d", plain(self.text)) else advice

@@ -22,7 +22,7 @@ SPELLINGS = {
 }
 SIGNS = {other: sign for sign, others in SPELLINGS.items() for other in others}
 NUMERALS = {c: repr(numeric(c)) for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"} | {"∞": "1e999"}
-ALIASES = {"ln": "log"}
+ALIASES = {"ln": "log", "arctan": "atan"}
 PI = "π"
 HINTS = {
     "=": "write only what stands right of it",

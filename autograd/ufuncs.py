@@ -1,7 +1,7 @@
 """NumPy's functions on Values: np.exp(v) records the op exp, np.float64(2) * v the op mul.
 
-A function's op is the one of its name, or of another name that NumPy has for the same function, so that an op
-``atan`` of one's own is recorded by np.arctan.  What Python writes with an operator is done by that operator.
+A function's op is the one of its name, or of another name that NumPy has for the same function, so that
+np.arctan records the op atan.  What Python writes with an operator is done by that operator.
 
 Where all operands are arrays or numbers, NumPy asks no Value for its way: np.maximum(0, np.array([v, w]))
 compares the elements in C and hands on the larger ones, decided once.  The op does it: maximum(0, array).
@@ -38,9 +38,6 @@ OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
 IDENTITY: dict[Any, Callable[..., bool]] = {np.equal: operator.is_, np.not_equal: operator.is_not}
 TESTS = (*COMPARISONS, *IDENTITY)
 INSTEAD: dict[Any, str] = {  # of functions without an op
-    np.tan: "sin(x) / cos(x)",
-    np.log2: "log(x) / log(2)",
-    np.log10: "log(x) / log(10)",
     np.exp2: "2**x",
     np.clip: "minimum(maximum(x, low), high)",
     np.sum: "sum(xs)",

@@ -88,12 +88,12 @@ class Op:
     chooses among the others: its partials are those of what it chooses; what it does not choose gets no
     gradient.
 
-    >>> from autograd import Op, Value, reciprocal
-    >>> arctan = Op("arctan", "arctan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
-    >>> x = Value(1.0)
-    >>> arctan(x).backward()
+    >>> from autograd import Op, Value, sin
+    >>> versine = Op("versine", "versin", "1 - cos(x)", (lambda z, x: sin(x),))
+    >>> x = Value(0.0)
+    >>> versine(x).backward()
     >>> x.grad
-    0.5
+    0.0
 
     Raises ValueError for a name that another op has (the same line may be run again), for a number of
     partials other than 1, 2 or 3, and for partials that do not take z and every operand.
@@ -393,8 +393,9 @@ class Value:
         def __abs__(self) -> Value: ...
         def exp(self) -> Value: ...
 
-        reciprocal = expm1 = log = log1p = sqrt = sin = cos = exp
-        relu = step = sign = tanh = sigmoid = softplus = exp
+        reciprocal = expm1 = log = log2 = log10 = log1p = sqrt = erf = erfc = exp
+        sin = cos = tan = atan = sinh = cosh = tanh = step = sign = exp
+        relu = leaky_relu = elu = gelu = softplus = sigmoid = logsigmoid = exp
 
         def backward(self, seed: Real = 1.0) -> None: ...
         def explain(self, path: Any = None, **options: Any) -> str: ...

@@ -4,6 +4,8 @@ A prediction is what a model gives for a row, a Value or a list of them; a targe
 numbers, for ``cross_entropy`` a class's index or one number a class.  The logarithm of a probability is
 clamped at -100, so that 0·log 0 is 0.  All of them raise ValueError for targets that do not fit the
 predictions, or that are no labels of the loss.
+
+To add a loss, write one decorated function: its term for one prediction and one target.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +17,8 @@ from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
 
-__all__ = ["LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "cross_entropy_with_logits", "hinge"]
-__all__ += ["mse"]
+__all__ = ["LOSSES", "Loss"]  # and every loss below, which is filed and exported as it is made
+LOSSES: dict[str, "Loss"] = {}
 
 Domain: TypeAlias = tuple[Callable[[float], bool], float, str]  # which numbers, their middle, how to say it
 ANY: Domain = (lambda x: True, 0.0, "")
@@ -36,6 +38,9 @@ class Loss:
         self.term, self.name = term, term.__name__
         self.domains = {"predictions": prediction, "targets": target}
         update_wrapper(self, term)
+        if term.__module__ == __name__:
+            LOSSES[self.name] = self
+            __all__.append(self.name)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
         pairs = self.pairs(predictions, targets)
@@ -129,6 +134,22 @@ def mse(p: Any, t: Any) -> Scalar:
     return (p - t) ** 2
 
 
+@partial(Loss, prediction=PROBABILITY, target=UNIT)
+def bce(p: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of probabilities.
+
+    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
+    0.367
+    """
+    return cross_entropy.term([p, 1 - p], [t, 1 - t])
+
+
+@partial(Loss, target=UNIT)
+def bce_with_logits(z: Any, t: Any) -> Scalar:
+    """The binary cross-entropy of sigmoid(z), accurate for every z."""
+    return weighted([t, 1 - t], map(softplus, [-z, z]))
+
+
 @partial(Loss, target=SIGN)
 def hinge(z: Any, t: Any) -> Scalar:
     """How far a score falls short of 1 on its label's side; labels are -1 and 1."""
@@ -145,28 +166,9 @@ def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     return -weighted(shares, (log(maximum(p, exp(-100))) for p in row))
 
 
-@partial(Loss, prediction=PROBABILITY, target=UNIT)
-def bce(p: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of probabilities.
-
-    >>> round(bce([Value(0.8), Value(0.4)], [1, 0]).data, 4)
-    0.367
-    """
-    return cross_entropy.term([p, 1 - p], [t, 1 - t])
-
-
 @partial(ClassLoss, target=UNIT)
 def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
     """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
     top = reduce(maximum, row)
     total = log(sum(exp(z - top) for z in row))
     return weighted(shares, (total + (top - z) for z in row))
-
-
-@partial(Loss, target=UNIT)
-def bce_with_logits(z: Any, t: Any) -> Scalar:
-    """The binary cross-entropy of sigmoid(z), accurate for every z."""
-    return weighted([t, 1 - t], map(softplus, [-z, z]))
-
-
-LOSSES = {x.name: x for x in (mse, bce, bce_with_logits, hinge, cross_entropy, cross_entropy_with_logits)}

@@ -130,6 +130,7 @@ SMOOTH: dict[str, Callable[[Exact], tuple[Derivatives, Derivatives]]] = {
     "reciprocal": alike(lambda x: powers(x, -ONE)),
 }
 SELECTING = ("where", "given")
+ARITHMETIC = ("add", "sub", "mul", "div", "neg", "power", "maximum", "minimum", "defined")
 UNKNOWN = Jet(
     {0: mp.nan}, {0: math.inf}
 )  # of which nothing is claimed: rounding may have decided at a kink or pole
@@ -140,6 +141,7 @@ KINKED: dict[str, Callable[[Exact], tuple[Exact, Exact]]] = {
     "sign": lambda x: (sign(x), NONE),
     "step": lambda x: (mp.mpf(x > 0), NONE),
 }
+KNOWN = {*SMOOTH, *KINKED, *SELECTING, *ARITHMETIC}  # of which random programs are made
 
 
 # ----------------------------------------------------------------------------------------------- arithmetic

@@ -7,18 +7,22 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import product
 from typing import Any, TypeAlias
 
 import mpmath
 
+from autograd.ops import TABLE
+
 mp = mpmath.mp.clone()
 mp.dps = 60
+INF, NAN = math.inf, math.nan
 
 Exact: TypeAlias = Any  # an mpf, whose exponent has no bounds
 Function: TypeAlias = Callable[..., Exact]
 Program: TypeAlias = "Sequence[tuple[str, *tuple[int | float, ...]]]"  # see run
 
-INF, NAN = math.inf, math.nan
 TINY, SMALLEST_NORMAL, LARGEST = 5e-324, sys.float_info.min, sys.float_info.max
 LOG_LARGEST = 709.782712893384
 
@@ -26,12 +30,72 @@ LOG_LARGEST = 709.782712893384
 # ------------------------------------------------------------------------------------------------ the oracles
 @dataclass(frozen=True)
 class Oracle:
-    """An op as analysis knows it, and the ULPs by which the engine's value and partials may be off."""
+    """An op as analysis knows it, and the ULPs by which the engine's value and partials may be off.
+
+    They may be off besides as if the operands were, by ``blur`` units in their last places.  Of derivatives
+    nothing is claimed where an operand is above ``reach``, or below its inverse.
+    """
 
     value: Function
     partials: tuple[Function, ...]
     value_ulps: float = 0.5
     partial_ulps: float = 2.0
+    blur: float = 0.0
+    reach: float = INF
+    by_differences: bool = False  # its derivatives, of any order
+
+    def claims(self, point: Sequence[Exact]) -> bool:
+        """Whether the operands are of a size at which derivatives are compared."""
+        return self.reach == INF or all(1 / self.reach < abs(x) < self.reach or not x for x in point)
+
+
+def of_mpmath(name: str, arity: int = 1, *, blur: float = 0.0, reach: float = INF) -> Oracle:
+    """The oracle that needs no hand: mpmath's function of that name, and its slopes by differences."""
+    if not hasattr(mp, name):
+        raise LookupError(f"mpmath has no {name!r}: write the oracle of this op into BY_HAND")
+    value = partial(real, getattr(mp, name))
+    partials = [partial(derivative, value, tuple(map(int, unit))) for unit in mp.eye(arity).tolist()]
+    return Oracle(value, tuple(partials), 2.0, 5.0, blur, reach, by_differences=True)
+
+
+def of_a_new_op(name: str, arity: int) -> Oracle:
+    """The same, with room for a line that is written without care for operands that are huge or tiny."""
+    return of_mpmath(name, arity, blur=2.0, reach=1e100)
+
+
+def real(f: Function, *point: Exact) -> Exact:
+    """f, or nan where it is complex."""
+    z = f(*point)
+    return z if isinstance(z, mp.mpf) else mp.nan
+
+
+STEP = mp.mpf(10) ** -25  # of a central difference, in parts of the operand, or of 1 if that is less
+DIGITS = (100, 200, 400, 800, 1600)  # with which it is computed, until two agree
+
+
+def derivative(f: Function, order: Sequence[int], *point: Exact) -> Exact:
+    """A derivative of f by central differences, whose error is the step's square; nan at an infinity."""
+    if not all(map(mp.isfinite, point)):
+        return mp.nan
+    before = mp.zero
+    for digits in DIGITS:
+        with mp.workdps(digits):
+            found = difference(f, order, point)
+        if found and abs(found - before) <= abs(found) * STEP:
+            break
+        before = found
+    return +found
+
+
+def difference(f: Function, order: Sequence[int], point: Sequence[Exact]) -> Exact:
+    """The central difference at this precision, divided by the steps."""
+    steps = [STEP * min(abs(x) or 1, 1) for x in point]
+    total = mp.zero
+    for place in product(*[range(n + 1) for n in order]):
+        halves = [mp.mpf(n) / 2 - k for k, n in zip(place, order, strict=True)]
+        weight = math.prod([(-1) ** k * math.comb(n, k) for k, n in zip(place, order, strict=True)])
+        total += weight * f(*[x + k * h for x, k, h in zip(point, halves, steps, strict=True)])
+    return total / mp.fprod([h**n for h, n in zip(steps, order, strict=True)])
 
 
 def above(d: Exact) -> Exact:
@@ -76,11 +140,37 @@ def power_by_exponent(x: Exact, y: Exact) -> Exact:
     return power(x, y) * mp.log(x) if x > 0 else mp.nan
 
 
+ROOT_HALF, ROOT_PI, FAR = mp.sqrt(mp.mpf(1) / 2), mp.sqrt(mp.pi), mp.mpf(10**4)
+
+
+def gaussian(x: Exact) -> Exact:
+    return mp.exp(-x * x)
+
+
+def erfc(x: Exact) -> Exact:
+    """mpmath's, which does not take huge numbers; that beyond this one all floats are at their limit."""
+    return mp.erfc(max(min(x, FAR), -FAR))
+
+
+def below(x: Exact) -> Exact:
+    """The normal distribution's share below x."""
+    return erfc(-x * ROOT_HALF) / 2
+
+
+def density(x: Exact) -> Exact:
+    """The normal distribution's."""
+    return gaussian(x * ROOT_HALF) * ROOT_HALF / ROOT_PI
+
+
+def distance(x: Exact, y: Exact) -> Exact:
+    return mp.sqrt(x * x + y * y)
+
+
 def on_positive(f: Function, start: float = 0.0) -> Function:
     return lambda x: f(x) if x > start else mp.nan
 
 
-ORACLES: dict[str, Oracle] = {
+BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicker
     "add": Oracle(lambda x, y: x + y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(1))),
     "sub": Oracle(lambda x, y: x - y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1))),
     "mul": Oracle(lambda x, y: x * y, (lambda x, y: y, lambda x, y: x)),
@@ -91,6 +181,32 @@ ORACLES: dict[str, Oracle] = {
     "expm1": Oracle(mp.expm1, (mp.exp,), 2.5, 5.0),
     "log": Oracle(mp.log, (on_positive(lambda x: 1 / x),), 1.0, 4.0),
     "log1p": Oracle(mp.log1p, (on_positive(lambda x: 1 / (1 + x), -1.0),), 2.5, 5.0),
+    "log2": Oracle(lambda x: mp.log(x) / mp.ln2, (on_positive(lambda x: 1 / (x * mp.ln2)),), 1.0, 4.0),
+    "log10": of_mpmath("log10"),
+    "tan": of_mpmath("tan"),
+    "atan": of_mpmath("atan"),
+    "sinh": of_mpmath("sinh"),
+    "cosh": of_mpmath("cosh"),
+    "erf": Oracle(mp.erf, (lambda x: 2 / ROOT_PI * gaussian(x),), 2.0, 5.0),
+    "erfc": Oracle(erfc, (lambda x: -2 / ROOT_PI * gaussian(x),), 2.0, 5.0),
+    "gauss": Oracle(gaussian, (lambda x: -2 * x * gaussian(x),), 2.0, 4.0),
+    "hypot": Oracle(
+        distance,
+        (
+            lambda x, y: x / distance(x, y) if x else mp.mpf(0),
+            lambda x, y: y / distance(x, y) if y else mp.mpf(0),
+        ),
+        1.0,
+        3.0,
+    ),
+    "leaky_relu": Oracle(
+        lambda x: x if x > 0 else mp.mpf(0.01) * x, (lambda x: mp.mpf(1 if x > 0 else 0.01),)
+    ),
+    "elu": Oracle(lambda x: x if x > 0 else mp.expm1(x), (lambda x: mp.exp(min(x, 0)),), 2.5, 5.0),
+    "gelu": Oracle(lambda x: x * below(x), (lambda x: below(x) + x * density(x),), 3.0, 6.0, blur=4.0),
+    "logsigmoid": Oracle(
+        lambda x: min(x, 0) - mp.log1p(decay(x)), (lambda x: 1 / (1 + mp.exp(x)),), 2.5, 5.0
+    ),
     "sin": Oracle(mp.sin, (mp.cos,), 1.0, 4.0),
     "cos": Oracle(mp.cos, (lambda x: -mp.sin(x),), 1.0, 4.0),
     "absolute": Oracle(abs, (sign,)),
@@ -117,6 +233,7 @@ ORACLES: dict[str, Oracle] = {
     ),
     "defined": Oracle(lambda x, y: y, (lambda x, y: mp.mpf(0), lambda x, y: mp.mpf(1))),
 }
+ORACLES = {name: BY_HAND.get(name) or of_a_new_op(name, len(op.operands)) for name, op in TABLE.items()}
 
 # Some partials are made from rounded numbers.  That does little harm, except where z or x^(y-1) is subnormal
 # or inf, and in the exponent y - 1.  This is what such a partial may be off by beyond its ULPs.
@@ -141,11 +258,53 @@ def room_by_base(x: Exact, y: Exact) -> Exact:
     return abs(y) * (HALF_TINY + lower * slip * abs(mp.log(abs(x))))
 
 
-ROOM: dict[tuple[str, int], Function] = {
+def room_of_direction(x: Exact, y: Exact) -> Exact:
+    """A distance that is subnormal is rounded."""
+    return HALF_TINY / distance(x, y) if x or y else mp.mpf(0)
+
+
+def room_of_atan(x: Exact) -> Exact:
+    """x² is beyond the floats where the slope is still a subnormal number."""
+    return mp.mpf(SMALLEST_NORMAL if x * x > LARGEST else 0)
+
+
+ROOM_OF_PARTIALS: dict[tuple[str, int], Function] = {
+    ("atan", 0): room_of_atan,
+    ("hypot", 0): room_of_direction,
+    ("hypot", 1): room_of_direction,
     ("div", 1): lambda x, y: HALF_TINY / abs(y),
     ("power", 0): room_by_base,
     ("power", 1): room_by_exponent,
 }
+
+
+@cache
+def slope(name: str, order: tuple[int, ...], point: tuple[Exact, ...]) -> Exact:
+    """An op's derivative by central differences of its exact values."""
+    return derivative(ORACLES[name].value, order, *point)
+
+
+def blurred(name: str, order: tuple[int, ...], point: Sequence[Exact]) -> Exact:
+    """What a derivative of this order, or the value, changes by if the operands are off by their blur."""
+    blur = ORACLES[name].blur
+    if not blur:
+        return mp.mpf(0)
+    raised = [tuple(n + (i == j) for j, n in enumerate(order)) for i in range(len(order))]
+    slopes = [slope(name, more, tuple(point)) for more in raised]
+    return blur * mp.ldexp(1, -52) * mp.fsum([abs(x * d) for x, d in zip(point, slopes, strict=True)])
+
+
+def room_of_value(name: str, point: Sequence[Exact]) -> Exact:
+    """What an op's value may be off by beyond its ULPs."""
+    return blurred(name, (0,) * len(point), point)
+
+
+def room_of_partial(name: str, i: int, point: Sequence[Exact]) -> Exact:
+    """What an op's partial may be off by beyond its ULPs; inf where nothing is claimed."""
+    if not ORACLES[name].claims(point):
+        return mp.inf
+    by_hand = ROOM_OF_PARTIALS[name, i](*point) if (name, i) in ROOM_OF_PARTIALS else mp.mpf(0)
+    return by_hand + blurred(name, tuple(int(i == j) for j in range(len(point))), point)
 
 
 def exact(f: Function, operands: Sequence[float]) -> Exact | None:

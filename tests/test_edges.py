@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autograd import OPS, Op, Value, compile, grad, jvp, zero_grad
 from tests.edges import ARITY, SECONDS, TABLE, Array, Point, Truth, edge_points
-from tests.oracle import EDGES, INF, NAN, ORACLES, mp
+from tests.oracle import BY_HAND, EDGES, INF, NAN, ORACLES, mp
 
 Mask: TypeAlias = NDArray[np.bool_]
 Backend: TypeAlias = Callable[[str, Sequence[Point]], Array]  # numbers by points and by the table's columns
@@ -166,7 +166,8 @@ def at_all_edges(backend: str) -> list[Comparison]:
 
 
 # ----------------------------------------------------------------------------------------------- the tests
-NUMBERS = 627_684  # of the table, at all edges: a count that keeps the comparison from comparing nothing
+POINTS = {1: 76, 2: 76**2, 3: 76**2 * 2}  # by the number of operands
+NUMBERS = sum(POINTS[n] * (1 + n + n**2) for n in ARITY.values())  # that the comparison is to compare
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -184,12 +185,12 @@ def test_every_row_of_the_table_is_used(name: str) -> None:
 
 
 def test_table_has_every_op_and_every_edge() -> None:
-    assert {*TABLE} == {*ORACLES}
+    assert {*TABLE} == {*ORACLES} >= {*BY_HAND}
     assert {name: OPS[name].operands for name in TABLE} == {
         name: tuple("xyw"[:n]) for name, n in ARITY.items()
     }
     assert len({*map(repr, EDGES)}) == 76
-    assert sum(len(edge_points(name)) * len(columns(name)) for name in TABLE) == NUMBERS
+    assert sum(len(edge_points(name)) * len(columns(name)) for name in TABLE) == NUMBERS >= 627_684
 
 
 def conventions() -> tuple[int, int]:
@@ -212,7 +213,7 @@ def test_second_derivatives_against_numerical_differentiation(
 def test_other_second_derivatives_are_zero(name: str) -> None:
     at = tuple(mp.mpf(x) for x in (0.375, 1.25, -0.75))[: ARITY[name]]
     for i, j in product(range(len(at)), repeat=2):
-        if (name, i, j) not in SECONDS:
+        if (name, i, j) not in SECONDS and not ORACLES[name].by_differences:
             order = tuple(int(j == k) for k in range(len(at)))
             wanted = 1 if name == "mul" and i != j else 0
             assert abs(mp.diff(ORACLES[name].partials[i], at, order) - wanted) < 1e-20

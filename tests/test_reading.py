@@ -209,13 +209,15 @@ REFUSED = {
     "σ(x)": (0, "write sigmoid(x)"), "cosine(x)": (0, "write cos(x)"),
     "cosin(x)": (0, "did you mean cos(x)?"),
     "sum(x)": (0, "write x + w"), "exp10(x)": (0, "write 10**x"), "expit(x)": (0, "write sigmoid(x)"),
-    "tan(x)": (0, "write sin(x)/cos(x)"), "log10(x)": (0, "write log(x)/log(10)"),
-    "log₂(x)": (0, "write log(x)/log(2)"),
-    "pow(x, 2)": (0, "write x**w"), "sinh(x)": (0, "write (exp(x) - exp(-x))/2"),
-    "arctan(x)": (0, "no arctan of 1 operands; functions: abs"), "atanh(x)": (0, "functions: abs"),
+    "pow(x, 2)": (0, "write x**w"),
     "f(x)": (0, "write f=0.5"), "max(x)": (0, "no max of 1 operands"),
     "ln(x, y)": (0, "no log of 2 operands"),
 }  # fmt: skip
+MISSING = {  # functions that have no op, unless somebody adds one
+    "cot": "write 1/tan(x)", "sec": "write 1/cos(x)", "exp2": "write 2**x", "cbrt": "write x**(1/3)",
+    "lg": "write log10(x)", "arcsin": "no arcsin of 1 operands; functions: abs", "atanh": "functions: abs",
+}  # fmt: skip
+REFUSED |= {f"{name}(x)": (0, why) for name, why in MISSING.items() if name not in FUNCTIONS}
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -68,8 +68,17 @@ def functions(path: Path) -> list[ast.FunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
 
 
-def test_the_engine_is_read_in_one_sitting() -> None:
-    assert sum(tokens(*[ROOT / name for name in ENGINE])) <= 9000
+def without_table(path: Path, folder: Path) -> Path:
+    """A copy of a module without the lines of a table that is set by hand: an op more costs no budget."""
+    copy = folder / path.name
+    copy.write_text(re.sub(r"# fmt: off\n.*?# fmt: on\n", "", path.read_text("utf-8"), flags=re.S), "utf-8")
+    return copy
+
+
+def test_the_engine_is_read_in_one_sitting(tmp_path: Path) -> None:
+    engine = [without_table(ROOT / name, tmp_path) for name in ENGINE]
+    assert sum(tokens(*engine)) <= 8300
+    assert sum(tokens(ROOT / "ops.py")) - sum(tokens(tmp_path / "ops.py")) >= 874  # the table is left out
 
 
 def test_the_code_is_set_for_readers() -> None:

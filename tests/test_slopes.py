@@ -406,8 +406,8 @@ def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> N
         ("exp(-((x - 2024) / 0.5) * ((x - 2024) / 0.5))", lambda z, x: -8 * (x - 2024) * z, 2024.3),
         ("sin(1e12 * x)", lambda z, x: 1e12 * cos(1e12 * x), 1.0),
         ("1e-290 * x", lambda z, x: 1e-290, 1e5),
-        ("erf((x - 2024) / 0.5)", lambda z, x: 2.256758334191025 * exp(-(((x - 2024) / 0.5) ** 2)), 2024.3),
-        ("erf(1e-9 * x)", lambda z, x: 1.1283791670955126e-9 * exp(-((1e-9 * x) ** 2)), 3.0),
+        ("atan2((x - 2024) / 0.5, 1.0)", lambda z, x: 2 / (1 + ((x - 2024) / 0.5) ** 2), 2024.3),
+        ("atan2(1e-9 * x, 1.0)", lambda z, x: 1e-9 / (1 + (1e-9 * x) ** 2), 3.0),
         ("gamma(x)", lambda z, x: 11404589.27159, 11.5),
         ("cbrt(x)", lambda z, x: z / (3 * x), 1e-200),
     ],
@@ -428,7 +428,7 @@ def test_a_formula_whose_slope_cannot_be_told_is_no_verdict() -> None:
     jump = Op("jump", "jump", "floor(x)", (lambda z, x: 0.0,))
     assert gradcheck(jump, 0.5, order=1)
     assert slopes.slope(jump(Value(0.5)), 0).value == 0.0
-    edge = Op("edge", "edge", "sqrt(x) * x + 0 * erf(x)", (lambda z, x: 1.5 * sqrt(x),))
+    edge = Op("edge", "edge", "sqrt(x) * x + 0 * atan2(x, 1.0)", (lambda z, x: 1.5 * sqrt(x),))
     assert slopes.slope(edge(Value(0.0)), 0) == Slope(0.0, math.inf)
 
 

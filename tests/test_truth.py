@@ -19,7 +19,7 @@ from hypothesis import given, note, settings, strategies as st
 
 from autograd import OPS, Op, Value, compile, grad, hessian, hvp, jvp, log, log1p, step
 from autograd.lines import codes
-from tests.jets import UNITS, Truth, follow
+from tests.jets import KNOWN, UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
 from tests.programs import Case, random_case
 
@@ -310,6 +310,7 @@ def test_a_slope_that_is_nan_times_a_constant_0() -> None:
 
 # ------------------------------------------------------------------------------------------- test the tests
 SLIP = 1 + 1e-10
+KNOWN_OPS = {name: op for name, op in OPS.items() if name in KNOWN}
 
 
 def scaled(op: Op, i: int) -> Any:
@@ -317,19 +318,19 @@ def scaled(op: Op, i: int) -> Any:
 
     def wrong(*args: Any) -> Any:
         found = op.partials[i](*args)
-        return found + 1e-10 if found in (0.0, 0) else found * SLIP
+        return found + 1e-10 if isinstance(found, float) and not found else found * SLIP
 
     return (*op.partials[:i], wrong, *op.partials[i + 1 :])
 
 
 WRONG: dict[str, tuple[str, Any]] = {
     f"{name}'s partial {i} × (1 + 1e-10)": (name, scaled(op, i))
-    for name, op in OPS.items()
+    for name, op in KNOWN_OPS.items()
     for i in range(len(op.partials))
 }
 WRONG |= {
     f"{name}'s partials swapped": (name, op.partials[:-2] + op.partials[:-3:-1])
-    for name, op in OPS.items()
+    for name, op in KNOWN_OPS.items()
     if len({*map(str, codes(op.partials[-2:]))}) > 1
 }
 WRONG |= {
