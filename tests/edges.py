@@ -217,10 +217,10 @@ def read_table() -> dict[str, list[Row]]:
 
 
 def rows_of(arity: int) -> list[Row]:
-    """The rows of an op that edges.txt does not have: nan gives nan, all else is as mpmath has it."""
+    """The rows of an op that edges.txt does not have: nan gives nan, but maybe a constant slope."""
     everywhere = " | ".join([" ".join(["*"] * arity), "mp", "mp", "mp"])
     nans = [" ".join(["nan" if i == k else "*" for k in range(arity)]) for i in range(arity)]
-    return [row(line, arity) for line in (*[f"{nan} | nan | nan | nan" for nan in nans], everywhere)]
+    return [row(line, arity) for line in (*[f"{nan} | nan | any | any" for nan in nans], everywhere)]
 
 
 CLASSES: dict[str, Class] = {
