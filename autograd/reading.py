@@ -147,12 +147,21 @@ def nearest(name: str, values: Collection[str], functions: Collection[str]) -> s
         return ""
     if factors := split(name, values, functions):
         return "*".join(factors)
-    for function in sorted({*functions, *ALIASES}, key=len, reverse=True):
-        rest = split(name.removeprefix(function), values, []) if name.startswith(function) else []
-        if rest:
-            return f"{function}({'*'.join(rest)})"
+    if call := without_brackets(name, values, functions):
+        return call
     known = {other.casefold(): other for other in (*functions, *values)}
     return next((known[other] for other in get_close_matches(name.casefold(), known, 1)), "")
+
+
+def without_brackets(name: str, values: Collection[str], functions: Collection[str]) -> str:
+    """What sinx or sin2x may mean, with the longest function that it begins with; nothing for exp2x."""
+    known = [word for word in (*functions, *ALIASES, *INSTEAD) if name.startswith(word)]
+    function = max(known, key=len, default="")
+    operand = "*".join(split(name.removeprefix(function), values, []))
+    written = INSTEAD.get(function, f"{function}(x)")
+    if not function or not operand or re.search(r"\bw\b|\*\*|log\(\d", written):
+        return ""
+    return re.sub(r"\bx\b", operand, written)
 
 
 def split(name: str, values: Collection[str], functions: Collection[str]) -> list[str]:

@@ -391,7 +391,7 @@ CALLS |= {
     "hvp xs": Call(lambda s, bad: autograd.hvp(s.y, bad, [1.0]), "dict of Values"),
     "hvp v": Call(
         lambda s, bad: autograd.hvp(s.y, [s.x], bad),
-        "list, dict of Values, set, frozenset, generator, iterator, array 1, python array",
+        "list, set, frozenset, generator, iterator, array 1, python array",
     ),
     "hvp v: one": Call(lambda s, bad: autograd.hvp(s.y, [s.x], [bad]), scalar),
     "jacobian ys": Call(lambda s, bad: autograd.jacobian(bad, [s.x]), values),

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from autograd import Value
 from autograd.pictures.lettering import columns
-from autograd.reading import CONSTANTS, FUNCTIONS, build, nearest, variables
+from autograd.reading import CONSTANTS, FUNCTIONS, build, nearest, variables, without_brackets
 from autograd.spelling import SIGNS, plain, spell
 
 NAMES = {"x": 1.3, "y": 0.7, "w1": 2.5, "기울기": -0.6, "α": 1.9}
@@ -203,6 +203,7 @@ REFUSED = {
     "fabs(x)": (0, "did you mean abs?"),
     "ln": (0, "ln has no value; did you mean ln(x)? If not, write ln=0.5"), "2ln + x": (1, "ln has no value"),
     "lnx": (0, "did you mean ln(x)?"), "sin2x": (0, "did you mean sin(2*x)?"), "expxy": (0, "exp(x*y)?"),
+    "tanx": (0, "did you mean sin(x)/cos(x)?"), "sinh2x": (0, "did you mean (exp(2*x) - exp(-2*x))/2?"),
     "log1px": (0, "did you mean log1p(x)?"), "lnz": (0, "lnz has no value; write lnz=0.5"),
     "heaviside(x)": (0, "write step(x)"), "logistic(x)": (0, "write sigmoid(x)"),
     "sgima(x)": (0, "did you mean sigmoid(x)?"), "sigma(x)": (0, "write sigmoid(x)"),
@@ -267,6 +268,11 @@ def test_a_refusal_shows_a_formula_of_lines_in_one() -> None:
 def test_words_without_quotes() -> None:
     with pytest.raises(ValueError, match="one number; a formula with spaces stands in quotes"):
         variables(["+", "1", "x=2"])
+
+
+@pytest.mark.parametrize("name", ["powx", "exp2x", "log10x", "log2x", "squarex", "x", "sin", "sinz", ""])
+def test_no_call_is_proposed_where_two_may_be_meant(name: str) -> None:
+    assert without_brackets(name, ["x"], FUNCTIONS) == ""
 
 
 def test_nearest_is_bounded() -> None:
