@@ -159,7 +159,7 @@ def without_brackets(name: str, values: Collection[str], functions: Collection[s
     function = max(known, key=len, default="")
     operand = "*".join(split(name.removeprefix(function), values, []))
     written = INSTEAD.get(function, f"{function}(x)")
-    if not function or not operand or re.search(r"\bw\b|\*\*|log\(\d", written):
+    if not function or not operand or re.search(r"\bw\b|\*\*", written):
         return ""
     return re.sub(r"\bx\b", operand, written)
 
