@@ -17,7 +17,8 @@ from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
 
-__all__ = ["LOSSES", "Loss"]  # and every loss below, which is filed and exported as it is made
+EXPORTED = ["LOSSES", "Loss"]  # and every loss below, which is filed and exported as it is made
+__all__ = EXPORTED  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 LOSSES: dict[str, "Loss"] = {}
 
 Domain: TypeAlias = tuple[Callable[[float], bool], float, str]  # which numbers, their middle, how to say it
@@ -40,7 +41,7 @@ class Loss:
         update_wrapper(self, term)
         if term.__module__ == __name__:
             LOSSES[self.name] = self
-            __all__.append(self.name)
+            EXPORTED.append(self.name)
 
     def __call__(self, predictions: Any, targets: Any) -> Value:
         pairs = self.pairs(predictions, targets)
