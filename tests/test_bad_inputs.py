@@ -359,7 +359,7 @@ CALLS |= {
     "np.maximum y": Call(lambda s, bad: np.maximum(s.x, bad), scalar),
     "np.less y": Call(lambda s, bad: np.less(s.x, bad), scalar, without_dimensions),
     "np.heaviside at_zero": Call(lambda s, bad: np.heaviside(s.x, bad), lambda x: real(x) and x == 0),
-    "np.arctan2 y": Call(lambda s, bad: np.arctan2(s.x, bad)),
+    "np.nextafter y": Call(lambda s, bad: np.nextafter(s.x, bad)),
     "np.where condition": Call(lambda s, bad: np.where(bad, s.x, s.w), either(scalar, condition)),
     "np.where y": Call(lambda s, bad: np.where(s.x, s.w, bad), scalar),
     "Value.data": Call(lambda s, bad: setattr(s.lone, "data", bad), real),

@@ -131,7 +131,10 @@ def test_the_report_reads_well() -> None:
 # -------------------------------------------------------------------------------------------- what is wrong
 PARTIALS = [(name, i) for name, op in TABLE.items() for i in range(len(op.partials))]
 MOVING = [
-    (name, i) for name, i in PARTIALS if name not in ("sign", "step") and (i or not TABLE[name].selects)
+    (name, i)
+    for name, i in PARTIALS
+    if name not in ("sign", "step") and (i or not TABLE[name].selects)
+    if slopes.in_complex(TABLE[name])  # real steps do not see a billionth
 ]
 
 
