@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
 
 
 def after_fork(renew: Callable[[], object]) -> None:
     """Calls ``renew`` in every process that is forked from now on, where the system has fork."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=renew)
+
+
+class Kept(Generic[T]):
+    """A property that is computed when it is first asked for, and kept.
+
+    Before Python 3.12 functools.cached_property has a lock, for which a forked process would wait without
+    end.  This one has none: two threads may both compute the property, and the first result is kept.
+    """
+
+    def __init__(self, func: Callable[[Any], T]) -> None:
+        self.func, self.__doc__ = func, func.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> Kept[T]: ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> T: ...
+    def __get__(self, owner: object, kind: type) -> Kept[T] | T:
+        return self if owner is None else vars(owner).setdefault(self.name, self.func(owner))

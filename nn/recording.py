@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.random import default_rng, get_state  # now: NumPy imports it late, see compiler/tables.py
 
 from autograd import Value, compile, toposort
 
@@ -76,7 +77,7 @@ def frozen(one: Spelling, other: Spelling) -> str:
 
 def chance() -> Any:
     """The state of Python's and NumPy's random numbers, which move on when a model draws some."""
-    state: Any = np.random.get_state(legacy=False)
+    state: Any = get_state(legacy=False)
     return random.getstate(), repr(state)
 
 
@@ -105,7 +106,7 @@ class Compiled:
     def difference(self) -> str:
         """Where it parts from the scalar graph, and why, on a few rows: one of each target, and others."""
         unlike = np.unique(self.run.targets, axis=0, return_index=True)[1][:FEW]
-        others = np.random.default_rng(0).permutation(len(self.table))[:FEW]
+        others = default_rng(0).permutation(len(self.table))[:FEW]
         batch = np.unique([*unlike, *others]).tolist()
         if not self.apart(batch):
             return ""

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import Context
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import chain
 from textwrap import indent
 from threading import RLock
@@ -24,7 +24,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forking import after_fork
+from ..forking import Kept, after_fork
 from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
@@ -227,7 +227,7 @@ class Program:
         gradient = self.run(rows, theta, self.seeds(seed, len(rows)), back)[1]
         return gradient, back + 0.0  # no -0.0: the engine adds to 0.0
 
-    @cached_property
+    @Kept
     def layout(self) -> Layout:
         """The groups, laid out."""
         for v in chain(*self.leaves, *[v.operands() for nodes in self.groups for v in nodes]):
@@ -238,7 +238,7 @@ class Program:
         layout.place_inputs(layout.places)
         return layout
 
-    @cached_property
+    @Kept
     def block(self) -> int:
         """So many rows fit into the cache."""
         slots = sum(len(nodes) for nodes in self.groups if nodes[0].kind == VARYING)

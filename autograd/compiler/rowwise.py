@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from functools import cache, cached_property
+from functools import cache
 from itertools import chain
 from keyword import iskeyword
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..defining import define
+from ..forking import Kept
 from ..ieee import ERRORS, PYTHON
 from ..sweeps import entries
 from ..terms import Term, Tree, text
@@ -73,7 +74,7 @@ class Rowwise:
         self.leaves = dict.fromkeys([*inputs, *parameters])
         self.constants = {v: v.data for v in self.order if v.form is None and v not in self.leaves}
 
-    @cached_property
+    @Kept
     def names(self) -> dict[Value, str]:
         """A name in source text for every Value: its own where that will do, else v and a number."""
         found, used = dict[Value, str](), {*SPACE, "row", "theta", "seeds"}
@@ -83,7 +84,7 @@ class Rowwise:
             used.add(found[v])
         return found
 
-    @cached_property
+    @Kept
     def reads(self) -> Array:
         """A row for every input: 1 for the outputs that depend on it, 0 for the others."""
         bits = {x: 1 << i for i, x in enumerate(self.inputs)}
@@ -93,7 +94,7 @@ class Rowwise:
         depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
         return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
 
-    @cached_property
+    @Kept
     def values(self) -> list[str]:
         """A line for every Value, operands before results."""
         lines = list[str]()
@@ -105,12 +106,12 @@ class Rowwise:
                 lines.append(f"{self.names[v]} = {written}")
         return lines
 
-    @cached_property
+    @Kept
     def source(self) -> str:
         """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
         return "\n".join(["def sweep(row, theta, seeds):", *[f"    {line}" for line in self.lines]])
 
-    @cached_property
+    @Kept
     def lines(self) -> list[str]:
         """The body of that function."""
         results = [self.listed(self.outputs)]
@@ -143,11 +144,11 @@ class Rowwise:
             lines.append(f"d_{self.names[x]} {sign} {flow}")
         return lines
 
-    @cached_property
+    @Kept
     def sweep(self) -> Callable[..., Any]:
         return define("sweep", ["row", "theta", "seeds"], "\n".join(self.lines), {}, dict(SPACE))
 
-    @cached_property
+    @Kept
     def forward(self) -> Callable[..., Any]:
         """``forward(row, theta)`` gives the outputs alone."""
         lines = [*self.values, f"return {self.listed(self.outputs)}"]
@@ -163,9 +164,9 @@ class Rowwise:
             y.forward()
         return Rowwise(*copies)
 
-    twin = cached_property(copy)  # for the engine to assign to
+    twin = Kept(copy)  # for the engine to assign to
 
-    @cached_property
+    @Kept
     def columnwise(self) -> Columnwise:
         """The graph for many rows that are not finite."""
         return Columnwise(self.outputs, (self.inputs, self.parameters), self.order, self.constants)
