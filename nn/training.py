@@ -30,11 +30,11 @@ from .modules import chosen, whole
 from .recording import Array, Compiled, Gradient, Way, assign
 
 
-class Bar(tqdm):
-    """A bar of progress; the lock of tqdm's own may be held by a thread that a forked process has not."""
+Bar: Any = type("Bar", (tqdm,), {})  # with a lock of its own
 
 
 def renew() -> None:
+    """In a forked process: a thread of its parent may hold the lock of the bars."""
     Bar.set_lock(RLock())
 
 

@@ -93,6 +93,7 @@ import autograd, nn
 from autograd import OPS, Op, Value, compile, sin
 
 warnings.simplefilter("ignore")
+signal.alarm(60)  # ends this process if it hangs
 
 def in_child(work, seconds=10):
     child = os.fork()

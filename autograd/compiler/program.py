@@ -24,7 +24,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forking import Kept, after_fork
+from ..forking import Kept, after_fork, unforked
 from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
@@ -161,8 +161,8 @@ class Program:
             self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def renew(self) -> None:
-        """Makes a lock that nobody holds, and a context that nobody has entered."""
-        self.lock = RLock()
+        """Makes locks that nobody holds, and a context that nobody has entered."""
+        self.lock, self.numpy = RLock(), unforked()
         self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
         self.quiet.run(np.seterr, all="ignore")
 
@@ -214,7 +214,10 @@ class Program:
         rows = self.rows(X)
         seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows), "the seed (weights)")
         out, gradient = self.run(rows, theta, seeds, rows[:, :0])
-        return float(np.vdot(out, seeds)) if len(rows) or weights is not None else math.nan, gradient
+        if not len(rows) and weights is None:
+            return math.nan, gradient
+        with self.numpy:
+            return float(np.vdot(out, seeds)), gradient
 
     def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
@@ -287,9 +290,10 @@ class Program:
         bound = self.bound(n, back.shape[1])
         if bound is None:
             return self.rowwise.run(range(n), theta, *block)
-        gradient = bound.run(theta, *block)
-        if finite(gradient, out) and (not back.size or finite(back)):
-            return gradient
+        with self.numpy:
+            gradient = bound.run(theta, *block)
+            if finite(gradient, out) and (not back.size or finite(back)):
+                return gradient
         if seeds.shape[1]:
             bad, gradient = self.without(bound.bad(), bound, theta, *block)
         else:
@@ -303,9 +307,11 @@ class Program:
         """Which rows are bad, and the gradient of the others; all are, if what they share is not finite."""
         if not bad.all():
             some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
-            gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
-            if finite(gradient):
-                return bad, gradient
+            good = np.where(bad[:, None], 0.0, seeds)
+            with self.numpy:
+                gradient = bound.run(theta, some, good, out, back)
+                if finite(gradient):
+                    return bad, gradient
         return np.ones_like(bad), np.zeros(len(theta))
 
     def rows(self, X: Any) -> Array:
