@@ -18,7 +18,7 @@ def after_fork(renew: Callable[[], object]) -> None:
 
 
 LOCKS = WeakSet[Any]()  # those for which a fork waits
-FORK = Lock()  # one at a time
+FORK = [Lock()]  # one at a time
 HELD = list[Any]()
 
 
@@ -35,7 +35,7 @@ def unforked() -> Any:
 
 def hold() -> None:
     """Before a fork: waits for all of these locks."""
-    FORK.acquire()
+    FORK[0].acquire()
     for lock in [*LOCKS]:
         lock.acquire()
         HELD.append(lock)
@@ -45,13 +45,12 @@ def release() -> None:
     """In the parent after a fork."""
     while HELD:
         HELD.pop().release()
-    FORK.release()
+    FORK[0].release()
 
 
 def forget() -> None:
     """In the child."""
-    global FORK
-    FORK = Lock()
+    FORK[0] = Lock()
     HELD.clear()
     LOCKS.clear()
 

@@ -29,7 +29,6 @@ from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
 from .recording import Array, Compiled, Gradient, Way, assign
 
-
 Bar: Any = type("Bar", (tqdm,), {})  # with a lock of its own
 
 

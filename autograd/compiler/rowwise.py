@@ -21,11 +21,11 @@ import numpy as np
 
 from ..defining import define
 from ..forking import Kept
-from ..ieee import ERRORS, PYTHON
+from ..ieee import ERRORS, NUMPY, PYTHON
 from ..sweeps import entries
-from ..terms import Term, Tree, text
-from ..value import Form, Op, Value, plain, toposort
-from .arrays import Array
+from ..terms import ARITHMETIC, LOGIC, Term, Tree, terms_of, text
+from ..value import NAN, Form, Op, Value, plain, toposort
+from .arrays import IN_PARTIALS, Array
 from .columnwise import Columnwise
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
@@ -65,6 +65,22 @@ def times_adjoint(partial: Tree) -> Tree:
     return Term("*", (ADJOINT, partial))
 
 
+@cache
+def keeps_nan(form: Form) -> bool:
+    """Whether every word of an op gives nan where an operand is nan."""
+    if form.guarded or form.op.selects:
+        return False
+    calls = [term for tree in (form.op.tree, *form.partials) for term in terms_of(tree) if term.args]
+    return all(term.word in ARITHMETIC or spreads(term) for term in calls)
+
+
+def spreads(call: Term) -> bool:
+    """Whether a function of one operand, and of numbers beside it, is nan where that is."""
+    if sum(isinstance(x, Term) for x in call.args) != 1 or call.word in LOGIC:
+        return False
+    return math.isnan(NUMPY[call.word](*[NAN if isinstance(x, Term) else x for x in call.args]))
+
+
 class Rowwise:
     """Values and gradients of a graph, row by row."""
 
@@ -93,6 +109,21 @@ class Rowwise:
                 bits[v] = bits.get(v, 0) | bits.get(x, 0)
         depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
         return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
+
+    @Kept
+    def strict(self) -> bool:
+        """Whether nan spreads by the words of the formulas alone, so that the order of products is the same.
+
+        In a row without inf, a node is then nan where an operand is, and a contribution where the adjoint or
+        a number in the partial is; nothing is dead, and no domain is asked.
+        """
+        return all(map(keeps_nan, {v.form for v in self.order if v.form}))
+
+    @Kept
+    def hasty(self) -> bool:
+        """Whether a partial has a word of which the lines lose a nan."""
+        partials = chain(*[v.form.partials for v in self.order if v.form])
+        return any(term.word in IN_PARTIALS for partial in partials for term in terms_of(partial))
 
     @Kept
     def values(self) -> list[str]:
