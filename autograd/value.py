@@ -15,13 +15,13 @@ pictures, ...) stands in one place, ``autograd/__init__.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from inspect import Parameter, Signature
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .defining import define
 from .elements import elementwise, holds_objects
+from .forking import Kept
 from .ieee import ADVICE, BOOL, ERRORS, Real, number
 from .lines import check_free, check_line
 from .names import one_name
@@ -235,7 +235,7 @@ class Form:
         record.__code__ = record.__code__.replace(co_name=op.name)  # which tracebacks and profilers show
         return record
 
-    @cached_property
+    @Kept
     def partials(self) -> list[Tree]:
         """The partials towards the Values among the operands, as trees over z, x, y, w."""
         op, z = self.op, cast("Any", Term("z"))
@@ -247,7 +247,7 @@ class Form:
             raise TypeError(f"{what}; use where(step(x), ...)") from None
         return [x if isinstance(x, Term) else plain(x) for x in slopes]
 
-    @cached_property
+    @Kept
     def guarded_partials(self) -> list[Tree]:
         """The same, but nan where a guarded op has no value."""
         if not self.guarded:
@@ -255,12 +255,12 @@ class Form:
         has_value = Term("==", (Term("z"), Term("z")))
         return [Term("if", (has_value, partial, NAN)) for partial in self.partials]
 
-    @cached_property
+    @Kept
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
         return evaluator_of_all(("z", *self.op.operands), self.guarded_partials, "local")
 
-    @cached_property
+    @Kept
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's ``grad`` what flows to it from ``z.grad``."""
         names = {"z": "z._data", **self.data}

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.random import default_rng, get_state  # now: NumPy imports it late, see compiler/tables.py
 
 from autograd import Value, compile, toposort, zero_grad
 
@@ -95,7 +96,7 @@ def frozen(one: Spelling, other: Spelling) -> str:
 
 def chance() -> Any:
     """The state of Python's and NumPy's random numbers, which move on when a model draws some."""
-    state: Any = np.random.get_state(legacy=False)
+    state: Any = get_state(legacy=False)
     return random.getstate(), repr(state)
 
 
@@ -182,7 +183,7 @@ class Compiled:
 def few(targets: Sequence[Any]) -> list[int]:
     """The places of a few rows: one of each target, and others."""
     unlike = np.unique(targets, axis=0, return_index=True)[1][:FEW]
-    others = np.random.default_rng(0).permutation(len(targets))[:FEW]
+    others = default_rng(0).permutation(len(targets))[:FEW]
     return np.unique([*unlike, *others]).tolist()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
+from threading import RLock
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
 from autograd.compiler.tables import MASKED, TABLE, columns, masked
+from autograd.forking import after_fork
 from autograd.ieee import number
 from autograd.scopes import within
 from autograd.value import plain
@@ -26,6 +28,17 @@ from autograd.value import plain
 from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
 from .recording import Array, Compiled, Gradient, Way, assign, few, graph
+
+Bar: Any = type("Bar", (tqdm,), {})  # with a lock of its own
+
+
+def renew() -> None:
+    """In a forked process: a thread of its parent may hold the lock of the bars."""
+    Bar.set_lock(RLock())
+
+
+renew()
+after_fork(renew)
 
 
 @dataclass(frozen=True)
@@ -158,16 +171,18 @@ class Training:
             history.metrics.setdefault(name, []).append(value)
         history.loss.append(total / n)
 
-    def train(self, start: Callable[[], Way], bar: Any, size: int, shuffle: bool, history: History) -> None:
+    def train(
+        self, start: Callable[[], Way], epochs: Any, size: int, shuffle: bool, history: History
+    ) -> None:
         """All epochs, until the loss is no longer finite."""
         epoch = 0
         try:
             with within(None):  # also where the caller records nothing
                 self.way = start()
-                for epoch in bar:
+                for epoch in epochs:
                     self.epoch(epoch, size, shuffle, history)
-                    if not bar.disable:
-                        bar.set_postfix(loss=history.loss[-1], refresh=False)
+                    if isinstance(epochs, Bar):
+                        epochs.set_postfix(loss=history.loss[-1], refresh=False)
                 self.check_end()
         except FloatingPointError as error:
             self.theta = self.finite
@@ -183,9 +198,10 @@ class Training:
         for curve in history.metrics.values():
             del curve[done:]
 
-    def finish(self, bar: Any, history: History) -> History:
+    def finish(self, epochs: Any, history: History) -> History:
         """Leaves the parameters of the last step, and no gradients."""
-        bar.close()
+        if isinstance(epochs, Bar):
+            epochs.close()
         assign(self.parameters, self.theta)
         zero_grad(*self.parameters)
         return history
@@ -271,7 +287,8 @@ def fit(
     kernel: Any = sys.modules.get("ipykernel.kernelapp")
     seen = sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
     shown = seen if progress is None else progress
-    bar: Any = tqdm(range(whole(epochs, "epochs")), "training", disable=not shown)
+    each = range(whole(epochs, "epochs"))
+    bar = Bar(each, "training") if shown else each
     try:
         run.train(start, bar, size, shuffle, history)
         return run.finish(bar, history)

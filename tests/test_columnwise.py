@@ -10,9 +10,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from autograd import OPS, Op, Program, Value, compile, exp, grad, log, relu, sigmoid, sin, step, where
+from autograd import (
+    OPS,
+    Op,
+    Program,
+    Value,
+    compile,
+    exp,
+    grad,
+    log,
+    maximum,
+    relu,
+    sigmoid,
+    sin,
+    sqrt,
+    step,
+    tanh,
+    where,
+)  # fmt: skip
 from autograd.compiler.columnwise import Columnwise, by_column
-from autograd.compiler.rowwise import Rowwise
+from autograd.compiler.rowwise import Rowwise, keeps_nan
 from autograd.ieee import NUMPY, WORDS
 from tests.oracle import EDGES
 from tests.test_program import Graph, agrees, attention, close, eager, irregular, perceptron, second_order
@@ -154,14 +171,14 @@ def test_as_many_rows_at_a_time_as_can_be_held(numbers: int, by_numpy: None, mon
     monkeypatch.setattr(
         Columnwise, "some", lambda self, at, *rest: held.append(len(at)) or some(self, at, *rest)
     )
-    graph, X = perceptron(0), np.full((200, 3), NAN)
+    graph, X = perceptron(0), np.full((200, 3), INF)
     X[0] = 1.0
     program = compile(*graph)
     found = program(X), *program.vjp(X)
     wanted = eager(graph, X, np.ones((200, 1)))
     for a, b in zip(found, (wanted[0], wanted[1], wanted[2]), strict=True):
         assert close(a, b)
-    assert held == ([199] if numbers > 200 else [64, 64, 64, 7])
+    assert held == 2 * ([199] if numbers > 200 else [64, 64, 64, 7])
 
 
 # -------------------------------------------------------------------------------------------- the same price
@@ -226,8 +243,8 @@ def test_one_sweep_serves_all_outputs_of_a_row(numpy: bool, monkeypatch: pytest.
     monkeypatch.setattr(Program, "by_row", lambda *_: not numpy)
     pulls, pull = list[int](), Rowwise.pull
     monkeypatch.setattr(Rowwise, "pull", lambda self, seed: pulls.append(len(seed)) or pull(self, seed))
-    graph, X = many()
-    compile(*graph).vjp(X[:20], np.ones((20, 4)))  # five of them with a nan
+    graph, X = many(INF)
+    compile(*graph).vjp(X[:20], np.ones((20, 4)))  # five of them with an inf
     assert pulls == [4] * 5
 
 
@@ -244,6 +261,85 @@ def test_many_rows_of_a_graph_that_is_too_long_for_a_line(
     graph = irregular(20, 3)
     agree(graph, table(rows, 3, 0, 0.0))
     assert (called == []) != by_columns
+
+
+def strict_net(squash: Any) -> Graph:
+    """A layer of words that keep nan, a share of the second input alone, and a penalty of all rows."""
+    x, ws = [Value(0.1), Value(0.2)], [Value(0.3 * i - 1) for i in range(12)]
+    hidden = [squash(ws[i] * x[0] + ws[4 + i] * x[1] + ws[8]) for i in range(4)]
+    y = sum((w * h for w, h in zip(ws, hidden, strict=False)), ws[9] * x[1] + ws[11] * ws[11])
+    return [tanh(ws[10] * x[1]) + y], x, ws
+
+
+STRICT = [tanh, relu, sigmoid, abs, sin, exp, lambda x: x * x - 1]
+
+
+@pytest.mark.parametrize("squash", STRICT)
+@pytest.mark.parametrize("rows", [40, 300])
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_row_that_came_in_as_nan_costs_no_second_way(
+    squash: Any, rows: int, column: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, X = strict_net(squash), np.random.default_rng(0).normal(size=(rows, 2))
+    X[::4, column] = NAN
+    seeds = np.random.default_rng(1).normal(size=(rows, 1))
+    monkeypatch.setattr(Program, "by_row", lambda *_: False)
+    left, careful = list[int](), Rowwise.careful
+    monkeypatch.setattr(
+        Rowwise, "careful", lambda self, at, *rest: left.append(len(at)) or careful(self, at, *rest)
+    )
+    program = compile(*graph)
+    for bad in (0, 1, 2):  # rows with an infinite number are looked at beside them
+        X[1 : 1 + 2 * bad : 2, 1] = 1e308
+        found = program(X), *program.vjp(X, seeds)
+        for a, b in zip(found, eager(graph, X, seeds), strict=True):
+            assert close(a, b), bad
+        assert left == [] or bad
+        assert max(left, default=0) <= bad
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: log(x) + y,  # no value, so no slope, at -1
+        lambda x, y: x**y,  # 1 at nan**0
+        lambda x, y: where(step(x), x, y) * x,
+        lambda x, y: maximum(x, y) + x,
+        lambda x, y: (x / x) * y + sqrt(x),
+    ],
+)
+def test_where_nan_does_not_spread_by_itself_the_engine_is_asked(f: Any, by_numpy: None) -> None:
+    x, y, w = Value(0.5), Value(0.25), Value(2.0)
+    numbers = [NAN, -1.0, 0.0, 1.0, 2.0, INF]
+    X = np.array([[a, b] for a in numbers for b in numbers] * 3)
+    agree(([f(w * x, y)], [x, y], [w]), X)
+
+
+def test_which_ops_keep_nan() -> None:
+    kept = set[str]()
+    for op in OPS.values():
+        if keeps_nan(op.form(*[True] * len(op.operands))):
+            kept.add(op.name)
+            for which in product([True, False], repeat=len(op.operands)):
+                numbers = [NAN if is_nan else 0.5 for is_nan in which]
+                assert math.isnan(op.evaluate(*numbers)) == any(which), op
+    assert {"add", "mul", "tanh", "relu", "sigmoid", "exp", "sin", "neg"} <= kept
+    assert not kept & {"log", "sqrt", "pow", "where", "maximum"}
+
+
+def test_the_rows_of_all_parts_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, run = list[list[int]](), Columnwise.run
+    monkeypatch.setattr(
+        Columnwise, "run", lambda self, at, *rest: called.append([*at]) or run(self, at, *rest)
+    )
+    monkeypatch.setattr(Program, "by_row", lambda *_: False)
+    graph, X = many(INF)
+    program = compile(*graph)
+    program.block = 8
+    found = program.vjp(X, np.ones((100, 4)))
+    assert called == [[*range(0, 100, 4)]]
+    for a, b in zip(found, eager(graph, X, np.ones((100, 4)))[1:], strict=True):
+        assert close(a, b)
 
 
 def test_a_gradient_that_is_infinite_is_the_lines_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count
 from math import prod
 from textwrap import fill
@@ -30,8 +30,10 @@ Flow: TypeAlias = "Monomial | Callable[[Ref], object]"  # what can be written in
 class Emitter:
     """A program's lines and the arrays that they name: the values, and from line ``turn`` on the adjoints."""
 
-    def __init__(self, layout: Layout, *, by_inputs: bool) -> None:
-        self.layout, self.lines, self.names = layout, list[str](), dict[Any, str]()
+    def __init__(
+        self, layout: Layout, *, by_inputs: bool, fast: Mapping[str, Callable[..., Expr]] = IN_PARTIALS
+    ) -> None:
+        self.fast, self.layout, self.lines, self.names = fast, layout, list[str](), dict[Any, str]()
         self.counts, self.weights = Counter[str](RESERVED), dict[tuple[int, int], tuple[str, Any]]()
         self.constants, self.sizes = dict[str, NDArray[Any]](), dict[str, tuple[int, bool]]()
         self.known, self.spares = dict[Expr, Ref](), map("t{}".format, count(1))
@@ -181,7 +183,7 @@ class Emitter:
             adjoint = Monomial(1.0, (self.array(adjoint, place),))
         for x in targets:
             number, *sides = factors(
-                expression(step.partials[x], {**operands, "z": block.ref}, IN_PARTIALS), self.known
+                expression(step.partials[x], {**operands, "z": block.ref}, self.fast), self.known
             )
             above, below = (tuple([self.evaluate(e, block.ref.shape) for e in side]) for side in sides)
             flow = adjoint.times(Monomial(number, above, below))

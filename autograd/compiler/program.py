@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import Context
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import chain
 from textwrap import indent
 from threading import RLock
@@ -24,7 +24,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from ..forking import after_fork
+from ..forking import Kept, after_fork, unforked
 from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
@@ -150,7 +150,8 @@ class Program:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.renew()
         PROGRAMS.add(self)
-        self.bound, self.codes = lru_cache(8)(self.bind), dict[bool, Emitter | None]()
+        self.bound, self.exact = lru_cache(8)(self.bind), lru_cache(2)(self.bind_exact)
+        self.codes = dict[bool, Emitter | None]()
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
             kinds = (UNIFORM, parameters), (VARYING, inputs)
@@ -161,8 +162,8 @@ class Program:
             self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def renew(self) -> None:
-        """Makes a lock that nobody holds, and a context that nobody has entered."""
-        self.lock = RLock()
+        """Makes locks that nobody holds, and a context that nobody has entered."""
+        self.lock, self.numpy = RLock(), unforked()
         self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
         self.quiet.run(np.seterr, all="ignore")
 
@@ -214,7 +215,10 @@ class Program:
         rows = self.rows(X)
         seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows), "the seed (weights)")
         out, gradient = self.run(rows, theta, seeds, rows[:, :0])
-        return float(np.vdot(out, seeds)) if len(rows) or weights is not None else math.nan, gradient
+        if not len(rows) and weights is None:
+            return math.nan, gradient
+        with self.numpy:
+            return float(np.vdot(out, seeds)), gradient
 
     def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
@@ -227,7 +231,7 @@ class Program:
         gradient = self.run(rows, theta, self.seeds(seed, len(rows)), back)[1]
         return gradient, back + 0.0  # no -0.0: the engine adds to 0.0
 
-    @cached_property
+    @Kept
     def layout(self) -> Layout:
         """The groups, laid out."""
         for v in chain(*self.leaves, *[v.operands() for nodes in self.groups for v in nodes]):
@@ -238,7 +242,7 @@ class Program:
         layout.place_inputs(layout.places)
         return layout
 
-    @cached_property
+    @Kept
     def block(self) -> int:
         """So many rows fit into the cache."""
         slots = sum(len(nodes) for nodes in self.groups if nodes[0].kind == VARYING)
@@ -267,6 +271,11 @@ class Program:
         code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
         return Bound(code, n) if code else None
 
+    def bind_exact(self, n: int, by_inputs: int) -> Bound:
+        """The same with lines that lose no nan."""
+        with no_collecting():
+            return Bound(Emitter(self.layout, by_inputs=by_inputs > 0, fast={}), n)
+
     def run(self, rows: Array, theta: Any, seeds: Array, back: Array) -> tuple[Array, Array]:
         """Outputs and gradient by the parameters; writes the gradients by the inputs."""
         theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
@@ -275,38 +284,60 @@ class Program:
             return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back) + 0.0
 
     def sweep(self, theta: Array, *block: Array) -> Array:
-        """The same for rows, seeds, outputs and gradients, in blocks that fit into the cache.
+        """The same for rows, seeds, outputs and gradients, in parts that fit into the cache.
 
-        Rows that leave the finite numbers are left to ``rowwise``.  An output that is nan since an input is
-        stays as it is.
+        Rows that leave the finite numbers are left to ``rowwise``, those of all parts together.
         """
-        (rows, seeds, out, back), n = block, len(block[0])
-        if n > self.block:
-            parts = [[x[at : at + self.block] for x in block] for at in range(0, n, self.block)]
-            return sum((self.sweep(theta, *part) for part in parts), np.zeros(len(theta)))
-        bound = self.bound(n, back.shape[1])
+        gradient, left, n = np.zeros(len(theta)), list[int](), len(block[0])
+        for start in range(0, n, self.block):
+            part = block if n <= self.block else [x[start : start + self.block] for x in block]
+            found, bad = self.part(theta, *part)
+            gradient += found
+            left += (np.flatnonzero(bad) + start).tolist()
+        return gradient + self.rowwise.careful(left, theta, *block) if left else gradient
+
+    def part(self, theta: Array, *block: Array) -> tuple[Array, Mask]:
+        """The same for so few rows, and which of them are left.
+
+        An output that is nan since an input is stays as it is.  So do the gradients, if nan spreads in the
+        lines as it does in the engine.
+        """
+        (rows, seeds, out, back), none = block, np.zeros(len(block[0]), bool)
+        bound = self.bound(len(rows), back.shape[1])
         if bound is None:
-            return self.rowwise.run(range(n), theta, *block)
-        gradient = bound.run(theta, *block)
-        if finite(gradient, out) and (not back.size or finite(back)):
-            return gradient
-        if seeds.shape[1]:
-            bad, gradient = self.without(bound.bad(), bound, theta, *block)
-        else:
+            return self.rowwise.run(range(len(rows)), theta, *block), none
+        with self.numpy:
+            gradient = bound.run(theta, *block).copy()
+            if finite(gradient, out) and (not back.size or finite(back)):
+                return gradient, none
+        if not seeds.shape[1]:
             came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
-            bad = ~(np.isfinite(out) | came_in).all(axis=1)
-        return gradient + self.rowwise.careful(np.flatnonzero(bad).tolist(), theta, *block)
+            return gradient, ~(np.isfinite(out) | came_in).all(axis=1)
+        spared: Mask = np.logical_or.reduce(np.isnan(rows), axis=1) if self.rowwise.strict else none
+        if spared.any() and self.rowwise.hasty:
+            bound = self.exact(len(rows), back.shape[1])
+            with self.numpy:
+                gradient = bound.run(theta, *block).copy()
+        bad = bound.bad(spared)
+        if spared.any() and not bad.any() and not np.isinf(gradient).any():
+            return gradient, bad
+        return self.without(bad, spared, bound, theta, *block)
 
     def without(
-        self, bad: Mask, bound: Bound, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
-    ) -> tuple[Mask, Array]:
-        """Which rows are bad, and the gradient of the others; all are, if what they share is not finite."""
+        self, bad: Mask, spared: Mask, bound: Bound, theta: Array, rows: Array, seeds: Array, *found: Array
+    ) -> tuple[Array, Mask]:
+        """The gradient of the rows that are not bad, and which are; all, if what they share is not finite.
+
+        Rows that are spared may make it nan.
+        """
         if not bad.all():
             some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
-            gradient = bound.run(theta, some, np.where(bad[:, None], 0.0, seeds), out, back)
-            if finite(gradient):
-                return bad, gradient
-        return np.ones_like(bad), np.zeros(len(theta))
+            others = np.where(bad[:, None], 0.0, seeds)
+            with self.numpy:
+                gradient = bound.run(theta, some, others, *found).copy()
+                if finite(gradient) or (spared.any() and not np.isinf(gradient).any()):
+                    return gradient, bad
+        return np.zeros(len(theta)), np.ones_like(bad)
 
     def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
@@ -407,8 +438,13 @@ class Bound:
             back[:, places] = adjoints.T
         return self.gradient
 
-    def bad(self) -> Mask:
-        """The rows that left the finite numbers in any array; all, if there is none."""
+    def bad(self, spared: Mask) -> Mask:
+        """The rows that left the finite numbers in any array; all, if there is none.
+
+        A spared row may have nan.
+        """
         varying = [array for array in self.arrays.values() if array.ndim == 2]
         good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)
-        return np.logical_not(good) if not good.all() else good
+        if spared.any():
+            good |= spared & ~np.any([np.isinf(array).any(axis=0) for array in varying], axis=0)
+        return np.logical_not(good) if spared.any() or not good.all() else good

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from functools import cache, cached_property
+from functools import cache
 from itertools import chain
 from keyword import iskeyword
 from typing import Any, TypeAlias
@@ -20,11 +20,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..defining import define
-from ..ieee import ERRORS, PYTHON
+from ..forking import Kept
+from ..ieee import ERRORS, NUMPY, PYTHON
 from ..sweeps import entries
-from ..terms import Term, Tree, text
-from ..value import Form, Op, Value, plain, toposort
-from .arrays import Array
+from ..terms import ARITHMETIC, LOGIC, Term, Tree, terms_of, text
+from ..value import NAN, Form, Op, Value, plain, toposort
+from .arrays import IN_PARTIALS, Array
 from .columnwise import Columnwise
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
@@ -64,6 +65,22 @@ def times_adjoint(partial: Tree) -> Tree:
     return Term("*", (ADJOINT, partial))
 
 
+@cache
+def keeps_nan(form: Form) -> bool:
+    """Whether every word of an op gives nan where an operand is nan."""
+    if form.guarded or form.op.selects:
+        return False
+    calls = [term for tree in (form.op.tree, *form.partials) for term in terms_of(tree) if term.args]
+    return all(term.word in ARITHMETIC or spreads(term) for term in calls)
+
+
+def spreads(call: Term) -> bool:
+    """Whether a function of one operand, and of numbers beside it, is nan where that is."""
+    if sum(isinstance(x, Term) for x in call.args) != 1 or call.word in LOGIC:
+        return False
+    return math.isnan(NUMPY[call.word](*[NAN if isinstance(x, Term) else x for x in call.args]))
+
+
 class Rowwise:
     """Values and gradients of a graph, row by row."""
 
@@ -73,7 +90,7 @@ class Rowwise:
         self.leaves = dict.fromkeys([*inputs, *parameters])
         self.constants = {v: v.data for v in self.order if v.form is None and v not in self.leaves}
 
-    @cached_property
+    @Kept
     def names(self) -> dict[Value, str]:
         """A name in source text for every Value: its own where that will do, else v and a number."""
         found, used = dict[Value, str](), {*SPACE, "row", "theta", "seeds"}
@@ -83,7 +100,7 @@ class Rowwise:
             used.add(found[v])
         return found
 
-    @cached_property
+    @Kept
     def reads(self) -> Array:
         """A row for every input: 1 for the outputs that depend on it, 0 for the others."""
         bits = {x: 1 << i for i, x in enumerate(self.inputs)}
@@ -93,7 +110,22 @@ class Rowwise:
         depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
         return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
 
-    @cached_property
+    @Kept
+    def strict(self) -> bool:
+        """Whether nan spreads by the words of the formulas alone, so that the order of products is the same.
+
+        In a row without inf, a node is then nan where an operand is, and a contribution where the adjoint or
+        a number in the partial is; nothing is dead, and no domain is asked.
+        """
+        return all(map(keeps_nan, {v.form for v in self.order if v.form}))
+
+    @Kept
+    def hasty(self) -> bool:
+        """Whether a partial has a word of which the lines lose a nan."""
+        partials = chain(*[v.form.partials for v in self.order if v.form])
+        return any(term.word in IN_PARTIALS for partial in partials for term in terms_of(partial))
+
+    @Kept
     def values(self) -> list[str]:
         """A line for every Value, operands before results."""
         lines = list[str]()
@@ -105,12 +137,12 @@ class Rowwise:
                 lines.append(f"{self.names[v]} = {written}")
         return lines
 
-    @cached_property
+    @Kept
     def source(self) -> str:
         """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
         return "\n".join(["def sweep(row, theta, seeds):", *[f"    {line}" for line in self.lines]])
 
-    @cached_property
+    @Kept
     def lines(self) -> list[str]:
         """The body of that function."""
         results = [self.listed(self.outputs)]
@@ -143,11 +175,11 @@ class Rowwise:
             lines.append(f"d_{self.names[x]} {sign} {flow}")
         return lines
 
-    @cached_property
+    @Kept
     def sweep(self) -> Callable[..., Any]:
         return define("sweep", ["row", "theta", "seeds"], "\n".join(self.lines), {}, dict(SPACE))
 
-    @cached_property
+    @Kept
     def forward(self) -> Callable[..., Any]:
         """``forward(row, theta)`` gives the outputs alone."""
         lines = [*self.values, f"return {self.listed(self.outputs)}"]
@@ -163,9 +195,9 @@ class Rowwise:
             y.forward()
         return Rowwise(*copies)
 
-    twin = cached_property(copy)  # for the engine to assign to
+    twin = Kept(copy)  # for the engine to assign to
 
-    @cached_property
+    @Kept
     def columnwise(self) -> Columnwise:
         """The graph for many rows that are not finite."""
         return Columnwise(self.outputs, (self.inputs, self.parameters), self.order, self.constants)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
+from numpy.ma import MaskedArray  # now: NumPy imports it late, and a fork meanwhile would wait for it
 
 from ..value import Value
 from .arrays import Array
@@ -126,7 +127,7 @@ def plain(data: Any, name: str) -> Any:
 def masked(data: Any) -> bool:
     """Whether there may be gaps in a table, or in one of its rows, that NumPy would not look at."""
     rows = data if type(data) in (list, tuple) else ()
-    return any(isinstance(x, np.ma.MaskedArray) for x in (data, *rows))
+    return any(isinstance(x, MaskedArray) for x in (data, *rows))
 
 
 def missing(data: Any) -> Sequence[int]:

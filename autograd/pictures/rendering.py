@@ -28,6 +28,7 @@ from ..ieee import number
 
 __all__ = ["LayoutTimeoutError"]
 
+RESOURCE: Any = import_module("resource") if sys.platform == "linux" else None  # limits of other programs
 PURE = "graphviz-pure"  # a wheel, and the binary in it
 RASTER = {"bmp", "gif", "jpe", "jpeg", "jpg", "png", "tga", "tif", "tiff", "webp"}  # made of pixels
 MEMORY = 1_000_000_000  # bytes that the program may take
@@ -113,11 +114,9 @@ def started(command: Sequence[str]) -> subprocess.Popen[bytes]:
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
     pipe = subprocess.PIPE
     process: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **own)
-    if sys.platform == "linux":
-        import resource
-
+    if RESOURCE:
         with suppress(OSError, ValueError):  # it has ended, or has less already
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
+            RESOURCE.prlimit(process.pid, RESOURCE.RLIMIT_AS, (MEMORY, MEMORY))
     return process
 
 
