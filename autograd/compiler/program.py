@@ -312,7 +312,7 @@ class Program:
                 return gradient, none
         if not seeds.shape[1]:
             came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
-            return gradient, ~(np.isfinite(out) | came_in).all(axis=1)
+            return gradient, np.logical_not(np.logical_and.reduce(np.isfinite(out) | came_in, axis=1))
         spared: Mask = np.logical_or.reduce(np.isnan(rows), axis=1) if self.rowwise.strict else none
         if spared.any() and self.rowwise.hasty:
             bound = self.exact(len(rows), back.shape[1])
