@@ -1254,3 +1254,12 @@ def test_half_a_character_is_no_name(name: str) -> None:
         with pytest.raises(ValueError, match=r"half a character .* in place \d.*errors='replace'"):
             give()
     assert x.name == ""
+
+
+@pytest.mark.parametrize("place", ["symbol", "formula", "domain"])
+def test_half_a_character_in_an_ops_line(place: str) -> None:
+    line = {"symbol": "half", "formula": "x", "domain": ""}
+    line[place] += "\ud800"
+    with pytest.raises(ValueError, match=rf"op 'half': its {place} has half a character .*{place}\.encode"):
+        Op("half", partials=(lambda z, x: 1.0,), **line)
+    assert "half" not in OPS
