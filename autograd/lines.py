@@ -7,6 +7,7 @@ from keyword import iskeyword
 from typing import Any
 
 from .ieee import PYTHON
+from .names import check_whole
 from .terms import PRINTED, parse, terms_of
 
 KNOWN = {word for word, x in PYTHON.items() if callable(x)} | {*PRINTED}  # functions and Python's signs
@@ -21,6 +22,8 @@ def check_line(name: str, symbol: str, formula: str, partials: Any, domain: str,
     if not texts or not name.isidentifier() or iskeyword(name) or not symbol or not 1 <= n <= 3:
         what = "an identifier for its name, texts for symbol, formula and domain, and 1 to 3 partials"
         raise ValueError(f"op {name!r} needs {what}")
+    for word, given in (("symbol", symbol), ("formula", formula), ("domain", domain)):
+        check_whole(given, f"op {name!r}: its {word}", word)
     if len(printed) != n or not all(callable(partial) for partial in own + printed):
         raise ValueError(f"op {name!r}: its partials, and those of its book, are {n} functions each")
     if unknown := ", ".join(sorted(unknown_words(name, formula, domain, "xyw"[:n]))):

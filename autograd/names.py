@@ -5,11 +5,17 @@ def check_name(name: object, whose: str) -> None:
     """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
     if not isinstance(name, str):
         raise TypeError(f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)")
+    check_whole(name, f"{whose}'s name")
+
+
+def check_whole(text: str, what: str, word: str = "name") -> None:
+    """ValueError for half a character; ``word`` is what the advice calls the text."""
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        what = f"{whose}'s name has half a character (a lone surrogate) in place {error.start}: {name!r:.60}"
-        raise ValueError(f"{what}; it must be whole, as by name.encode(errors='replace').decode()") from None
+        what = f"{what} has half a character (a lone surrogate) in place {error.start}: {text!r:.60}"
+        advice = f"it must be whole, as by {word}.encode(errors='replace').decode()"
+        raise ValueError(f"{what}; {advice}") from None
 
 
 def one_name(name: str, label: str = "") -> str:

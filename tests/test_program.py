@@ -851,10 +851,22 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda x, w: compile(x * w, x), "inputs is a list"),
-        (lambda x, w: compile(x * w, [x], w), "parameters is a list"),
-        (lambda x, w: compile(x * w, [[1.0]]), "inputs is a list.*this one has a list"),
-        (lambda x, w: compile(None), "outputs is a list"),
+        (lambda x, w: compile(x * w, x), r"inputs is a list.*, not Value; write \[x\]"),
+        (lambda x, w: compile(x * w, [x], w), r"parameters is a list.*, not Value; write \[x\]"),
+        (lambda x, w: compile(x * w, [[1.0]]), r"inputs is a list.*this one has a list; write .*\[x, y\]"),
+        (lambda x, w: compile(x * w, "x"), "inputs is a list.*this one has a str; write"),
+        (lambda x, w: compile(x * w, [1.0]), r"this one has a float; make a leaf .* with Value\(...\)"),
+        (
+            lambda x, w: compile(lambda v: v * w, [x]),
+            "outputs is .*, not function; record a graph first: call",
+        ),
+        (
+            lambda x, w: compile(x * w, [x], MLP(1, [1])),
+            r"parameters .*, not MLP; .*write model.parameters\(\)",
+        ),
+        (lambda x, w: compile(x * w, [x], [MLP(1, [1])]), r"one has a MLP; .*write model.parameters\(\)"),
+        (lambda x, w: compile(MLP(1, [1]), [x]), r"outputs .*, not MLP; .* model\(\[x\]\)"),
+        (lambda x, w: compile(None), r"outputs is a list.*, not NoneType; write .*\[x, y\]"),
     ],
 )
 def test_what_is_no_list_of_values(call: Callable[[Value, Value], object], words: str) -> None:

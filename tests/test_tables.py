@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import UserDict
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def test_long_lists_of_columns_are_cut_short() -> None:
 def test_inputs_without_names_go_by_position(make: Callable[[Any], Any]) -> None:
     compiled = program("", "")
     assert compiled(make(COLUMNS)).tolist() == CROSSED
-    with pytest.raises(ValueError, match=r"X has the shape \(2, 3\); this program takes rows of 2"):
+    with pytest.raises(ValueError, match=r"X has the shape \(2, 3\); this program takes rows of 2$"):
         compiled(make({**COLUMNS, "T": [0, 0]}))
 
 
@@ -172,6 +173,42 @@ def test_tables_without_names_go_by_position() -> None:
 def test_numbers_as_labels_are_no_names() -> None:
     for make in (Frame, pandas, dict):
         assert program("0", "1")(make({0: [1, 2], 1: [10, 20]})).tolist() == CROSSED
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [("K", "a"), ("S", "a")],
+        [("S", 0), ("K", 0)],
+        [("K", "a"), "S"],
+        [b"K", b"S"],
+        [None, None],
+        [0, ("S", "a")],
+        [0, "S"],
+        [date(2020, 1, 1), date(2021, 1, 1)],
+    ],
+)
+def test_labels_that_are_neither_words_nor_numbers(labels: list[Any]) -> None:
+    """They are names, too, and not those of the inputs."""
+    data = np.array([[1.0, 10.0], [2.0, 20.0]])
+    table = Bare({})
+    table.columns, table.numbers = labels, data
+    with pytest.raises(
+        ValueError, match=r"X has no column .*; its columns are .*; rename them, or .*to_numpy"
+    ):
+        program("S", "K")(table)
+    assert program("", "")(table).tolist() == CROSSED
+
+
+def test_columns_of_several_levels() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame([[1.0, 10.0], [2.0, 20.0]], columns=pd.MultiIndex.from_product([["K", "S"], ["a"]]))
+    with pytest.raises(
+        ValueError, match=r"no column 'S', 'K'; its columns are \('K', 'a'\), \('S', 'a'\); ren"
+    ):
+        program("S", "K")(frame)
+    frame.columns = ["K", "S"]
+    assert program("S", "K")(frame).tolist() == RIGHT
 
 
 @pytest.mark.parametrize(
@@ -370,3 +407,19 @@ def rows_of(table: Any) -> Iterator[Any]:
 
 def test_iterators_in_fit() -> None:
     assert trained(rows_of([[1, 2], [3, 4]]), iter([1, 2])) == trained([[1, 2], [3, 4]], [1, 2])
+
+
+@pytest.mark.parametrize("row", [[1, 10], (1.0, 10.0), np.array([1, 10])])
+def test_a_single_row(row: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"shape \(2,\); this program takes rows of 2; of a single row write \[X\]"
+    ):
+        program("S", "K")(row)
+    assert program("S", "K")([row]).tolist() == [-19.0]
+
+
+def test_a_single_row_of_a_frame() -> None:
+    row = pytest.importorskip("pandas").DataFrame([[10.0, 1.0]], columns=["S", "K"]).iloc[0]
+    with pytest.raises(ValueError, match=r"of a single row write \[X\]"):
+        program("S", "K")(row)
+    assert program("S", "K")([row]).tolist() == [8.0]

@@ -1269,3 +1269,12 @@ def test_a_number_in_text_has_its_way_out() -> None:
         with pytest.raises(TypeError, match=r'v\.data, or f"\{v:\.2f\}"'):
             cut()
     assert f"{v:.2f}" == f"{v.data:.2f}" == "2.00"
+
+
+@pytest.mark.parametrize("place", ["symbol", "formula", "domain"])
+def test_half_a_character_in_an_ops_line(place: str) -> None:
+    line = {"symbol": "half", "formula": "x", "domain": ""}
+    line[place] += "\ud800"
+    with pytest.raises(ValueError, match=rf"op 'half': its {place} has half a character .*{place}\.encode"):
+        Op("half", partials=(lambda z, x: 1.0,), **line)
+    assert "half" not in OPS

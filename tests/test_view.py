@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autograd import Value, composite, draw, exp, formula, labels, ledger, scope, tanh, to_dot, toposort
@@ -402,7 +403,9 @@ def test_neurons_whose_weights_are_shown_read_different_things() -> None:
     assert Counter(names(boxes([y], "Neuron", 1)))["Neuron"] == 8
 
 
-@pytest.mark.parametrize("siblings", [2.5, 3.0, math.nan, math.inf, "3", [3], (), 1j, object])
+@pytest.mark.parametrize(
+    "siblings", [2.5, 3.0, math.nan, math.inf, "3", [3], (), 1j, object, int, True, False, np.True_]
+)
 def test_siblings_that_are_no_number_of_composites(siblings: Any) -> None:
     y, _ = siblings_of(5)
     for collapse in ("twice", None, 1):
@@ -410,6 +413,22 @@ def test_siblings_that_are_no_number_of_composites(siblings: Any) -> None:
             TypeError, match=r"siblings=.* is no whole number of composites.* or None for all"
         ):
             draw(y, collapse=collapse, siblings=siblings)
+
+
+@pytest.mark.parametrize("siblings", [-1, -3, np.int64(-2), -(10**30)])
+def test_fewer_siblings_than_none(siblings: Any) -> None:
+    y, _ = siblings_of(5)
+    for collapse in ("twice", None, 1):
+        with pytest.raises(ValueError, match=r"siblings=.*-.* is no whole number.* or None for all"):
+            draw(y, collapse=collapse, siblings=siblings)
+
+
+@pytest.mark.parametrize("most", [True, False, "3", None, [3], 1j])
+def test_a_limit_of_nodes_that_is_no_number(most: Any) -> None:
+    y, _ = siblings_of(5)
+    for collapse in ("twice", None, 1):
+        with pytest.raises(TypeError, match="max_nodes takes real numbers"):
+            draw(y, collapse=collapse, max_nodes=most)
 
 
 def test_siblings_that_are_roots() -> None:

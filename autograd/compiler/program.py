@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..forking import Kept, after_fork, unforked
+from ..ieee import REAL
 from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
@@ -82,11 +83,23 @@ def compile(
 def listed(given: Any, what: str) -> list[Value]:
     """Values as a list; a TypeError for anything else."""
     if isinstance(given, Value) or not isinstance(given, Iterable):
-        raise TypeError(f"{what} is a list of Values, not {type(given).__name__}")
+        raise TypeError(f"{what} is a list of Values, not {type(given).__name__}; {instead(given)}")
     values: list[Any] = [*cast("Any", given)]
     for wrong in [v for v in values if not isinstance(v, Value)]:
-        raise TypeError(f"{what} is a list of Values; this one has a {type(wrong).__name__}")
+        what = f"{what} is a list of Values; this one has a {type(wrong).__name__}"
+        raise TypeError(f"{what}; {instead(wrong)}")
     return values
+
+
+def instead(given: Any) -> str:
+    """What to write in place of what is no list of Values."""
+    if isinstance(given, Value):
+        return "write [x] for a single one"
+    if callable(getattr(given, "parameters", None)):
+        return "of a model write model.parameters(), or what it gives for Values: model([x])"
+    if callable(given):
+        return "record a graph first: call the function with Values, and give what it returns"
+    return "make a leaf of a number with Value(...)" if isinstance(given, REAL) else "write them as [x, y]"
 
 
 PAUSED = list[str]()  # what a thread of this process has paused
@@ -312,8 +325,9 @@ class Program:
                 return gradient, none
         if not seeds.shape[1]:
             came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
-            return gradient, np.logical_not(np.logical_and.reduce(np.isfinite(out) | came_in, axis=1))
-        spared: Mask = np.logical_or.reduce(np.isnan(rows), axis=1) if self.rowwise.strict else none
+            kept: Any = np.logical_and.reduce(np.isfinite(out) | came_in, axis=1)
+            return gradient, ~kept
+        spared: Any = np.logical_or.reduce(np.isnan(rows), axis=1) if self.rowwise.strict else none
         if spared.any() and self.rowwise.hasty:
             bound = self.exact(len(rows), back.shape[1])
             with self.numpy:
@@ -349,7 +363,8 @@ class Program:
         if table.ndim == 1 and (width == 1 or not len(table)):  # a number a row, or no rows at all
             table = table.reshape(len(table), width)
         if table.ndim != 2 or table.shape[1] != width:
-            raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}")
+            advice = "; of a single row write [X], as [[1, 2]]" if table.shape == (width,) else ""
+            raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}{advice}")
         return table
 
     def seeds(self, seed: Any, rows: int, name: str = "the seed") -> Array:

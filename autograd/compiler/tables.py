@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from numbers import Number
 from typing import Any, cast
 
 import numpy as np
@@ -38,12 +39,12 @@ def columns(table: Any, name: str, inputs: Sequence[Value] = ()) -> Array | None
 
 
 def places(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
-    """Where the columns of these names are; all columns in order, if no name, or no label, is a word.
+    """Where the columns of these names are; all in order, if there are no names, or all labels are numbers.
 
     If some names are missing or equal, they do not decide: as many columns are taken in order, unless a name
     contradicts.  Raises ValueError if it does, and for a name that no column has, or several.
     """
-    if not any(names) or not any(isinstance(label, str) for label in columns):
+    if not any(names) or all(isinstance(label, Number) for label in columns):
         return range(len(columns))
     if len({*names} - {""}) < len(names):
         return in_order(columns, names, table)

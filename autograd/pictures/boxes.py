@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import index
 from typing import Any, TypeAlias
 
+from ..ieee import BOOL
 from ..scopes import Collapse, Scope
 from ..value import Value, postorder, toposort
 
@@ -77,11 +79,15 @@ def boxed(
 
 def whole(siblings: Any) -> int:
     """How many siblings stand alone."""
-    try:
-        return index(siblings)
-    except TypeError:
-        what = f"siblings={siblings!r:.60} is no whole number of composites that stand alone"
-        raise TypeError(f"{what}; give one such as 3, or None for all of them") from None
+    what = f"siblings={siblings!r:.60} is no whole number of composites that stand alone"
+    advice = "give one such as 3, or None for all of them"
+    with suppress(TypeError):
+        found = index(siblings)
+        if found < 0:
+            raise ValueError(f"{what}; {advice}")
+        if not isinstance(siblings, BOOL):
+            return found
+    raise TypeError(f"{what}; {advice}")
 
 
 def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], bool]:
