@@ -306,6 +306,7 @@ def test_a_row_that_came_in_as_nan_costs_no_second_way(
         lambda x, y: where(step(x), x, y) * x,
         lambda x, y: maximum(x, y) + x,
         lambda x, y: (x / x) * y + sqrt(x),
+        lambda x, y: tanh(exp(x)) + y,  # what is saturated stays dead beside a nan
     ],
 )
 def test_where_nan_does_not_spread_by_itself_the_engine_is_asked(f: Any, by_numpy: None) -> None:
@@ -313,6 +314,15 @@ def test_where_nan_does_not_spread_by_itself_the_engine_is_asked(f: Any, by_nump
     numbers = [NAN, -1.0, 0.0, 1.0, 2.0, INF]
     X = np.array([[a, b] for a in numbers for b in numbers] * 3)
     agree(([f(w * x, y)], [x, y], [w]), X)
+
+
+def test_what_is_not_selected_gets_nothing_from_a_nan(by_numpy: None) -> None:
+    gate = Op("gate", "gate", "x * y", (lambda z, x, y: 0.0, lambda z, x, y: x), selects=True)
+    try:
+        x, y, w = Value(1.0), Value(2.0), Value(3.0)
+        agree(([gate(x, w) * y], [x, y], [w]), np.array([[0.0, NAN], [1.0, NAN], [0.0, 1.0]] * 10))
+    finally:
+        del OPS["gate"]
 
 
 def test_which_ops_keep_nan() -> None:
