@@ -15,7 +15,9 @@ import pytest
 @pytest.fixture(autouse=True)
 def same_ops() -> Iterator[None]:
     """The op table is afterwards what it was before."""
-    from autograd import OPS  # not above: tests.mutation imports an engine of its own
+    from autograd import (
+        OPS,
+    )  # not above: tests.mutation imports an engine of its own
 
     before = {**OPS}
     yield
@@ -48,7 +50,9 @@ def same_settings() -> Iterator[None]:
     before = settings()
     yield
     now = settings()
-    assert now == before, f"left changed: {', '.join(name for name in before if now[name] != before[name])}"
+    assert now == before, (
+        f"left changed: {', '.join(name for name in before if now[name] != before[name])}"
+    )
 
 
 @pytest.fixture(autouse=True)

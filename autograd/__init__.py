@@ -20,7 +20,12 @@ from . import alone
 if _trouble := alone.trouble():
     raise ImportError(_trouble)
 
-from . import copying as _copying, micrograd as _micrograd, sweeps as _sweeps, ufuncs as _ufuncs
+from . import (
+    copying as _copying,
+    micrograd as _micrograd,
+    sweeps as _sweeps,
+    ufuncs as _ufuncs,
+)
 from .checking import *  # noqa: F403
 from .compiler.program import Program as Program, compile as compile
 from .derivatives import *  # noqa: F403
@@ -28,10 +33,25 @@ from .nonfinite import *  # noqa: F403
 from .ops import *  # noqa: F403  every op of the table, without naming it a second time
 from .pictures import drawing as _drawing
 from .pictures.drawing import *  # noqa: F403
-from .pictures.labels import formula as formula, labels as labels, latex as latex, mathml as mathml
-from .pictures.stepper import Frame as Frame, Page as Page, steps as steps, to_html as to_html
+from .pictures.labels import (
+    formula as formula,
+    labels as labels,
+    latex as latex,
+    mathml as mathml,
+)
+from .pictures.stepper import (
+    Frame as Frame,
+    Page as Page,
+    steps as steps,
+    to_html as to_html,
+)
 from .scopes import composite as composite, no_grad as no_grad, scope as scope
-from .sweeps import StaleGraphError as StaleGraphError, Step as Step, ledger as ledger, zero_grad as zero_grad
+from .sweeps import (
+    StaleGraphError as StaleGraphError,
+    Step as Step,
+    ledger as ledger,
+    zero_grad as zero_grad,
+)
 from .value import OPS as OPS, Op as Op, Value as Value, toposort as toposort
 
 # What the modules above add to Value, which knows none of them.
@@ -56,5 +76,7 @@ for _name, _added in _ADDED.items():
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     name
     for name, x in globals().items()
-    if name[0] != "_" and not isinstance(x, _Module) and not hasattr(_builtins, name)
+    if name[0] != "_"
+    and not isinstance(x, _Module)
+    and not hasattr(_builtins, name)
 ]

@@ -51,10 +51,27 @@ def version() -> str:
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "--out": {"action": "append", "default": [], "type": file, "help": f"file: {' '.join(FORMATS)}"},
-    "--style": {"choices": ("value", "textbook"), "default": "value", "help": "of the picture"},
-    "--collapse": {"metavar": "NAME", "help": "draw the whole formula as one node of this name"},
-    "--order": {"type": int, "choices": range(10), "default": 0, "help": "derivative by the first x"},
+    "--out": {
+        "action": "append",
+        "default": [],
+        "type": file,
+        "help": f"file: {' '.join(FORMATS)}",
+    },
+    "--style": {
+        "choices": ("value", "textbook"),
+        "default": "value",
+        "help": "of the picture",
+    },
+    "--collapse": {
+        "metavar": "NAME",
+        "help": "draw the whole formula as one node of this name",
+    },
+    "--order": {
+        "type": int,
+        "choices": range(10),
+        "default": 0,
+        "help": "derivative by the first x",
+    },
     "--lang": {"choices": (*TEXT,), "default": "en", "help": "of the page, .html"},
     "--version": {"action": "version", "version": f"glassgrad {version()}"},
 }
@@ -68,7 +85,10 @@ def tex(y: Value, xs: Sequence[Value]) -> str:
     dy = [g + 0.0 if g.op or g.name else Value(g.data) for g in grad(y, xs)]
     for x, g in zip(xs, dy, strict=True):
         g.name = f"∂{y.name}/∂{x.name}"
-    return "".join(f"\\[{latex(v)}\\]\n" for v in (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy))))
+    return "".join(
+        f"\\[{latex(v)}\\]\n"
+        for v in (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy)))
+    )
 
 
 @dataclass
@@ -87,19 +107,36 @@ class Progress:
 def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
     """What to print, and what to write where; raises ValueError for what it refuses."""
     suffixes = {path: path.suffix.lower() for path in options.out}
-    if strange := [path for path, suffix in suffixes.items() if suffix not in FORMATS]:
-        raise ValueError(f"{strange[0]}: a file ends in {' '.join(FORMATS)}, as in y.svg")
+    if strange := [
+        path for path, suffix in suffixes.items() if suffix not in FORMATS
+    ]:
+        raise ValueError(
+            f"{strange[0]}: a file ends in {' '.join(FORMATS)}, as in y.svg"
+        )
     text = typed(options.formula).strip()
     xs = variables(options.variables)
     make = composite(name=options.collapse)(build) if options.collapse else build
     y, progress = make(text, xs), Progress(options.order)
     with patience(progress):
         y = derivative(y, [*xs.values()], progress)
-        y.name = y.name or next(name for name in (*"yzf", "_y") if name not in xs) + "'" * options.order
+        y.name = (
+            y.name
+            or next(name for name in (*"yzf", "_y") if name not in xs)
+            + "'" * options.order
+        )
         y.backward()
-        look = {"style": options.style, "collapse": options.collapse, "max_nodes": MOST}
-        looks = dict.fromkeys(FORMATS, look) | {".html": look | {"lang": options.lang}}
-        files = {path: FORMATS[suffix](y, [*xs.values()], looks[suffix]) for path, suffix in suffixes.items()}
+        look = {
+            "style": options.style,
+            "collapse": options.collapse,
+            "max_nodes": MOST,
+        }
+        looks = dict.fromkeys(FORMATS, look) | {
+            ".html": look | {"lang": options.lang}
+        }
+        files = {
+            path: FORMATS[suffix](y, [*xs.values()], looks[suffix])
+            for path, suffix in suffixes.items()
+        }
         return table(toposort(y)), files
 
 
@@ -108,12 +145,16 @@ def typed(formula: str) -> str:
     if formula != "-":
         return formula
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  closed by <&-
-        raise ValueError("standard input is closed; write the formula in place of -")
+        raise ValueError(
+            "standard input is closed; write the formula in place of -"
+        )
     try:
         return sys.stdin.read(LONGEST + 1)
     except UnicodeDecodeError as error:
         where = f"byte {error.start} of standard input"
-        raise ValueError(f"{where} is no {error.encoding}; write the formula in that encoding") from None
+        raise ValueError(
+            f"{where} is no {error.encoding}; write the formula in that encoding"
+        ) from None
 
 
 def derivative(y: Value, xs: Sequence[Value], progress: Progress) -> Value:
@@ -122,7 +163,9 @@ def derivative(y: Value, xs: Sequence[Value], progress: Progress) -> Value:
         progress.done = n - 1
         progress.nodes = len(toposort(y))
         if not xs or progress.nodes > LARGEST:
-            raise ValueError(f"order {n} needs a variable and at most {LARGEST:,} nodes; lower --order")
+            raise ValueError(
+                f"order {n} needs a variable and at most {LARGEST:,} nodes; lower --order"
+            )
         y = grad(y, xs[0])
     return y
 
@@ -197,8 +240,13 @@ def discard(out: Any) -> None:
 
 def parser() -> ArgumentParser:
     cli = ArgumentParser("glassgrad", SUPPRESS, __doc__, NOTES, allow_abbrev=False)
-    cli.add_argument("formula", help="such as '1 / (1 + exp(-x))'; - reads it from standard input")
-    cli.add_argument("variables", nargs="*", metavar="x=0.5", help="the value of each variable")
+    cli.add_argument(
+        "formula",
+        help="such as '1 / (1 + exp(-x))'; - reads it from standard input",
+    )
+    cli.add_argument(
+        "variables", nargs="*", metavar="x=0.5", help="the value of each variable"
+    )
     for name, settings in OPTIONS.items():
         cli.add_argument(*SHORT.get(name, ()), name, **settings)
     return cli
@@ -213,7 +261,9 @@ def marked(words: Sequence[str]) -> list[str]:
     end = [*words, "--"].index("--")  # after which there are no options
     given = [word.partition("=")[0] for word in words if "=" in word]
     names = {*FUNCTIONS, *CONSTANTS, *given}
-    before = [f" {word}" if is_formula(word, names) else word for word in words[:end]]
+    before = [
+        f" {word}" if is_formula(word, names) else word for word in words[:end]
+    ]
     return before + [re.sub("^-(?=.)", " -", word) for word in words[end + 1 :]]
 
 
@@ -222,7 +272,9 @@ def is_formula(word: str, names: Collection[str]) -> bool:
     option, _, _ = word.partition("=")
     if not re.match("-.", word) or option in (*OPTIONS, "--help"):
         return False
-    name = re.fullmatch("-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option)  # of an option, known or not
+    name = re.fullmatch(
+        "-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option
+    )  # of an option, known or not
     if name:
         return (name[1] or name[2]) in names
     return not word.startswith("--") or "".join(word.split()).isprintable()
@@ -233,7 +285,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     cli = parser()
     try:
         starting.end()
-        text, files = run(cli.parse_intermixed_args(marked(sys.argv[1:] if argv is None else argv)))
+        text, files = run(
+            cli.parse_intermixed_args(
+                marked(sys.argv[1:] if argv is None else argv)
+            )
+        )
         write(files)
         show(text)
     except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:

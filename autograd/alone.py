@@ -7,9 +7,7 @@ When one of them is uninstalled, it takes that file along.
 from pathlib import Path
 
 THEIRS, SHARED = "tracer.py", "__init__.py"
-WAY_OUT = (
-    "pip uninstall -y autograd glassgrad, then install the one you want; for both, make two environments"
-)
+WAY_OUT = "pip uninstall -y autograd glassgrad, then install the one you want; for both, make two environments"
 
 
 def trouble(folder: Path = Path(__file__).parent) -> str:

@@ -75,9 +75,13 @@ class Problem(NamedTuple):
         """The same function of these operands; the others are plain numbers."""
 
         def f(*xs: Scalar) -> Value:
-            return valued(self.f(*(self.at | dict(zip(names, xs, strict=True))).values()))
+            return valued(
+                self.f(*(self.at | dict(zip(names, xs, strict=True))).values())
+            )
 
-        return Problem(f"f({', '.join(names)})", f, {name: self.at[name] for name in names})
+        return Problem(
+            f"f({', '.join(names)})", f, {name: self.at[name] for name in names}
+        )
 
     def outcomes(self) -> list[Sample]:
         """What one call gives: the value, and the slope along every operand."""
@@ -118,7 +122,8 @@ WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
     "grad": lambda y, xs: [g.data for g in grad(y, xs)],
     "grad of y + y, halved": lambda y, xs: [g.data / 2 for g in grad(y + y, xs)],
     "vjp with seed 0, added to grad": lambda y, xs: [
-        g.data + zero.data for g, zero in zip(grad(y, xs), vjp(y, xs, 0.0), strict=True)
+        g.data + zero.data
+        for g, zero in zip(grad(y, xs), vjp(y, xs, 0.0), strict=True)
     ],
     "jvp": lambda y, xs: [tangent(y, x).data for x in xs],
 }
@@ -135,7 +140,9 @@ def passes(y: Value, xs: list[Value], *seeds: float) -> list[float]:
     return found
 
 
-def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) -> Checked:
+def gradcheck(
+    f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10
+) -> Checked:
     """Compares the derivatives of f at xs, up to the given order, in all the ways that there are to them.
 
     ``f`` takes Values and gives one.  backward, grad, vjp and jvp, with seeds of 0, 2 and -1, and of y + y
@@ -152,11 +159,21 @@ def gradcheck(f: Function, *xs: Real, order: int = 2, tolerance: float = 1e-10) 
     Value.  At a kink a derivative is a convention, which no slope need share: step aside.
     """
     if not callable(f):
-        raise TypeError(f"gradcheck takes a function of Values, not {type(f).__name__}")
-    if not isinstance(order, INTEGER) or isinstance(order, UNREAL) or not 1 <= order <= 9:
-        raise ValueError(f"gradcheck's order is a whole number from 1 to 9, not {order!r}")
+        raise TypeError(
+            f"gradcheck takes a function of Values, not {type(f).__name__}"
+        )
+    if (
+        not isinstance(order, INTEGER)
+        or isinstance(order, UNREAL)
+        or not 1 <= order <= 9
+    ):
+        raise ValueError(
+            f"gradcheck's order is a whole number from 1 to 9, not {order!r}"
+        )
     if not 0 < number(tolerance, "gradcheck's tolerance") < 1:
-        raise ValueError(f"gradcheck's tolerance is a number between 0 and 1, not {tolerance!r}")
+        raise ValueError(
+            f"gradcheck's tolerance is a number between 0 and 1, not {tolerance!r}"
+        )
     names, point = named(f, len(xs)), [number(x, "gradcheck") for x in xs]
     top = Problem("f", f, dict(zip(names, point, strict=True)))
     check_repeats(top)
@@ -186,18 +203,26 @@ def mixed(problem: Problem) -> list[Problem]:
     names = [*problem.at]
     if len(names) < 2:
         return []
-    some = [(name,) for name in names] + [tuple(x for x in names if x != name) for name in names]
+    some = [(name,) for name in names] + [
+        tuple(x for x in names if x != name) for name in names
+    ]
     return [problem.only(*operands) for operands in dict.fromkeys(some)]
 
 
 def check_repeats(problem: Problem) -> None:
     """GradcheckError if the function, called again at the same point, gives something else."""
     first, *others = [problem.outcomes() for _ in range(CALLS)]
-    told = [contrast(*x) for other in others for x in zip(problem.at, first, other, strict=False)]
+    told = [
+        contrast(*x)
+        for other in others
+        for x in zip(problem.at, first, other, strict=False)
+    ]
     if what := next(filter(None, told), ""):
         at = ", ".join(f"{name} = {x!r}" for name, x in problem.at.items())
         alone = "it must depend on its operands alone, not on random numbers or on earlier calls"
-        raise GradcheckError(f"gradcheck's function {what} when called twice at {at}: {alone}")
+        raise GradcheckError(
+            f"gradcheck's function {what} when called twice at {at}: {alone}"
+        )
 
 
 def contrast(name: str, one: Sample, other: Sample) -> str:
@@ -221,12 +246,24 @@ def runs(problem: Problem) -> bool:
 def named(f: Function, n: int) -> list[str]:
     """f's own names for its operands, where it has as many."""
     if not n:
-        raise ValueError("gradcheck needs the numbers to differentiate at: gradcheck(f, 0.5, 2.0)")
+        raise ValueError(
+            "gradcheck needs the numbers to differentiate at: gradcheck(f, 0.5, 2.0)"
+        )
     try:
-        names = [name for name, p in signature(f).parameters.items() if p.kind != p.VAR_POSITIONAL]
+        names = [
+            name
+            for name, p in signature(f).parameters.items()
+            if p.kind != p.VAR_POSITIONAL
+        ]
     except (TypeError, ValueError):
         names = list[str]()
-    return names if len(names) == n else [*"xyw"[:n]] if n < 4 else [f"x{i + 1}" for i in range(n)]
+    return (
+        names
+        if len(names) == n
+        else [*"xyw"[:n]]
+        if n < 4
+        else [f"x{i + 1}" for i in range(n)]
+    )
 
 
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
@@ -252,18 +289,33 @@ def compared(problem: Problem, tolerance: float) -> list[Comparison]:
 def finite_at(problem: Problem, y: Any) -> Value:
     """Its result.  Raises TypeError for no Value, ValueError if it or its gradient is not finite."""
     if not isinstance(y, Value):
-        raise TypeError(f"gradcheck's function must give a Value, not {type(y).__name__}")
+        raise TypeError(
+            f"gradcheck's function must give a Value, not {type(y).__name__}"
+        )
     if bad := harmful_nonfinite(y):
-        raise ValueError(f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}")
+        raise ValueError(
+            f"gradcheck needs a point where {problem.place} and its slopes are finite: {bad}"
+        )
     return y
 
 
 def by_the_engine(
-    problem: Problem, y: Value, xs: list[Value], wanted: list[Derivative], tolerance: float
+    problem: Problem,
+    y: Value,
+    xs: list[Value],
+    wanted: list[Derivative],
+    tolerance: float,
 ) -> list[Comparison]:
     """The derivatives in every way that the engine has."""
     return [
-        Comparison(problem.along(name), way, x, true.value, error_of(x, true, tolerance), tolerance)
+        Comparison(
+            problem.along(name),
+            way,
+            x,
+            true.value,
+            error_of(x, true, tolerance),
+            tolerance,
+        )
         for way, gradient in WAYS.items()
         for name, x, true in zip(problem.at, gradient(y, xs), wanted, strict=True)
     ]
@@ -276,12 +328,21 @@ def by_steps(problem: Problem, wanted: list[Derivative]) -> list[Comparison]:
         step = stepped(problem, i, ROUGH * true.paths + true.error)
         error = error_of(step.value, true, ROUGH, step.error)
         comparisons.append(
-            Comparison(problem.along(name), "steps along f", step.value, true.value, error, ROUGH)
+            Comparison(
+                problem.along(name),
+                "steps along f",
+                step.value,
+                true.value,
+                error,
+                ROUGH,
+            )
         )
     return comparisons
 
 
-def error_of(x: float, wanted: Derivative, allowed: float, doubt: float = 0.0) -> float:
+def error_of(
+    x: float, wanted: Derivative, allowed: float, doubt: float = 0.0
+) -> float:
     """The error relative to the size of all paths, and to what neither side can tell."""
     return abs(x - wanted.value) / (wanted.size(allowed, doubt) or 1.0)
 
@@ -297,16 +358,22 @@ def stepped(problem: Problem, i: int, allowed: float) -> Slope:
     curve = Curve(lambda x: recorded(*outcome(x)), lambda x: outcome(x)[0].data)
     slope = along(curve, at[i], allowed)
     if slope is None:
-        raise ValueError(f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}")
+        raise ValueError(
+            f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}"
+        )
     return slope
 
 
 def suspect(y: Value, allowed: float) -> str:
     """The partial that is farthest from its formula's slope."""
     found = "; every partial is its formula's slope: is there a kink, or does f compute with .data?"
-    for z, i, local in ((step.node, step.position, step.local) for step in ledger(y)):
+    for z, i, local in (
+        (step.node, step.position, step.local) for step in ledger(y)
+    ):
         true = slope(z, i)
-        error = (abs(local - true.value) - true.error - LOST) / (abs(true.value) or 1.0)
+        error = (abs(local - true.value) - true.error - LOST) / (
+            abs(true.value) or 1.0
+        )
         if error > allowed:
             allowed = error
             partial = f"its partial {i + 1} is {local!r}, its formula's slope {true.value!r}"

@@ -14,7 +14,13 @@ from typing import Any, cast
 
 from .scopes import Scope
 from .sweeps import check_fresh
-from .value import NO_GRAD, Form, Value, load_op as load_op, toposort  # load_op: for pickles of version 0.5
+from .value import (
+    NO_GRAD,
+    Form,
+    Value,
+    load_op as load_op,
+    toposort,
+)  # load_op: for pickles of version 0.5
 
 
 def shallow(v: Value) -> Value:
@@ -37,7 +43,9 @@ def deep(v: Value, memo: dict[int, Any]) -> Value:
     """The graph again, leaves and all; ``memo`` is deepcopy's."""
     fresh = [z for z in toposort(v) if id(z) not in memo]
     for z in fresh:
-        memo[id(z)] = wired(shallow(z), z.form, [memo.get(id(x), x) for x in z.args])
+        memo[id(z)] = wired(
+            shallow(z), z.form, [memo.get(id(x), x) for x in z.args]
+        )
     for z in fresh:  # attributes last: they may refer to any node
         memo[id(z)].__dict__.update(deepcopy(z.__dict__, memo))
     return memo[id(v)]
@@ -46,21 +54,30 @@ def deep(v: Value, memo: dict[int, Any]) -> Value:
 def reduce(v: Value) -> tuple[Any, ...]:
     """What pickle needs.  Raises StaleGraphError for a stale graph: loaded, it would look fresh."""
     if v.form is None:
-        grad = None if v.grad is NO_GRAD else v.grad  # which has to be the same object again
+        grad = (
+            None if v.grad is NO_GRAD else v.grad
+        )  # which has to be the same object again
         return load_leaf, (type(v), v.data, grad, v.scope), v.__dict__ or None
     order = toposort(v)
     check_fresh(order)
     for name, x in (attribute for z in order for attribute in vars(z).items()):
         if isinstance(x, Value) and x.form is not None:
-            raise ValueError(f"pickle cannot keep the attribute {name!r}, an inner node; delete it first")
+            raise ValueError(
+                f"pickle cannot keep the attribute {name!r}, an inner node; delete it first"
+            )
     place: dict[Any, int] = {z: i for i, z in enumerate(order)}
     rows = [
-        (wired(shallow(z), None, ()), z.op, [place.get(x, x) for x in z.args]) if z.form else z for z in order
+        (wired(shallow(z), None, ()), z.op, [place.get(x, x) for x in z.args])
+        if z.form
+        else z
+        for z in order
     ]
     return load_graph, (rows,)
 
 
-def load_leaf(cls: type[Value], data: float, grad: float | None, scope: Scope | None) -> Value:
+def load_leaf(
+    cls: type[Value], data: float, grad: float | None, scope: Scope | None
+) -> Value:
     """A leaf from its parts."""
     z = object.__new__(cls)
     Value.__init__(z, data)
@@ -74,5 +91,7 @@ def load_graph(rows: list[Any]) -> Value:
     for row in rows:
         z, op, places = (row, None, ()) if isinstance(row, Value) else row
         form = op and op.form(*(isinstance(x, int) for x in places))
-        nodes.append(wired(z, form, [nodes[x] if isinstance(x, int) else x for x in places]))
+        nodes.append(
+            wired(z, form, [nodes[x] if isinstance(x, int) else x for x in places])
+        )
     return nodes[-1]

@@ -13,7 +13,11 @@ NUMBER = count(1)
 
 
 def define(
-    name: str, parameters: Sequence[str], body: str, known: Mapping[str, object], shared: dict[str, Any]
+    name: str,
+    parameters: Sequence[str],
+    body: str,
+    known: Mapping[str, object],
+    shared: dict[str, Any],
 ) -> Callable[..., Any]:
     """The function ``def name(parameters): body``.
 
@@ -36,6 +40,11 @@ def define(
     exec(compile(source, file, "exec"), shared, space)  # noqa: S102  text that the op table and compile wrote
     function = space["build"](**known)
     function.__qualname__ = name
-    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    linecache.cache[file] = (
+        len(source),
+        None,
+        source.splitlines(keepends=True),
+        file,
+    )
     finalize(function, linecache.cache.pop, file, None)
     return function

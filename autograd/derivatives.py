@@ -11,7 +11,14 @@ while a graph is recorded: a constant 0, as the slope of sign, stays in it only 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import cache, wraps
 from inspect import signature
 from itertools import product
@@ -40,7 +47,9 @@ def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             for x in (*args, *kwargs.values()):
                 if callable(x):
-                    raise TypeError(f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}")
+                    raise TypeError(
+                        f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}"
+                    )
             try:
                 bound = parameters.bind(*args, **kwargs)
             except TypeError as error:
@@ -71,7 +80,9 @@ def check_direction(ys: Collection[Value], xs: Collection[Value]) -> None:
     if all(leaves.intersection(toposort(x)) for x in xs):
         y, x = next(iter(ys)), next(iter(xs))
         what = f"{describe(y)} is a leaf, and {describe(x)} was computed from it"
-        raise TypeError(f"{what}; give the result first, as in grad(y, x) for y = f(x)")
+        raise TypeError(
+            f"{what}; give the result first, as in grad(y, x) for y = f(x)"
+        )
 
 
 @overload
@@ -105,7 +116,9 @@ def vjp(y: Value, xs: Iterable[Value], seed: Scalar = 1.0) -> list[Value]:
     [30.0, 20.0]
     """
     if isinstance(seed, Iterable) and not isinstance(seed, (str, bytes)):
-        raise TypeError(f"vjp's seed is one number, as y is one Value, not {type(seed).__name__}; write 1.0")
+        raise TypeError(
+            f"vjp's seed is one number, as y is one Value, not {type(seed).__name__}; write 1.0"
+        )
     targets, seed = values(xs), scalar(seed, "vjp's seed")
     known = Known(targets)
     known.learn(*([seed] if isinstance(seed, Value) else ()))
@@ -137,7 +150,11 @@ class Flow(NamedTuple):
 
 
 def pulled_back(
-    y: Value, seed: Scalar, order: Sequence[Value], targets: Sequence[Value], known: Known
+    y: Value,
+    seed: Scalar,
+    order: Sequence[Value],
+    targets: Sequence[Value],
+    known: Known,
 ) -> list[Value]:
     """The reverse sweep from y: seed × ∂y/∂x for every target."""
     needed, adjoint = set(targets), {y: Flow(seed)}
@@ -162,7 +179,9 @@ def values(xs: Any, by: str = " by", name: str = "x") -> list[Value]:
         raise TypeError(f"{what} {type(xs).__name__}; write [{name}]") from None
     for x in (targets := [*several]):
         if not isinstance(x, Value):
-            raise TypeError(f"{what} {type(x).__name__}; give {name} itself, not {name}.data")
+            raise TypeError(
+                f"{what} {type(x).__name__}; give {name} itself, not {name}.data"
+            )
     return targets
 
 
@@ -175,14 +194,20 @@ def jvp(y: Value, tangents: Mapping[Value, Scalar]) -> Value:
     23.0
     """
     if not isinstance(tangents, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}")
-    directions = {x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)}
+        raise TypeError(
+            f"jvp's tangents are a dict such as {{x: 1.0}}, not {type(tangents).__name__}"
+        )
+    directions = {
+        x: scalar(tangents[x], "jvp's tangents") for x in values(tangents)
+    }
     [tangent] = pushed_forward([y], directions, Known(directions))
     check_direction([y], directions)
     return tangent
 
 
-def pushed_forward(ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known) -> list[Value]:
+def pushed_forward(
+    ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known
+) -> list[Value]:
     """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
     known.learn(*[t for t in tangents.values() if isinstance(t, Value)])
     tangent = {x: Flow(t) for x, t in tangents.items()}
@@ -198,18 +223,24 @@ def hvp(y: Value, xs: Iterable[Value], v: Iterable[Scalar]) -> list[Value]:
     """The Hessian of y times v, forward over reverse: the cost of a few gradients, however many xs."""
     kind: type[Any] = type(v)
     if issubclass(kind, Mapping) or not issubclass(kind, Iterable):
-        what = f"hvp's vector is a list with a number for every x, not {kind.__name__}"
+        what = (
+            f"hvp's vector is a list with a number for every x, not {kind.__name__}"
+        )
         raise TypeError(f"{what}; write hvp(y, [x], [1.0])")
     columns = values(xs)
     numbers = [scalar(t, "hvp's vector") for t in v]
     tangents = dict(zip(columns, numbers, strict=False))
     if not len(tangents) == len(columns) == len(numbers):
         what = f"{len(columns)} xs, {len({*columns})} of them different, and {len(numbers)} numbers"
-        raise ValueError(f"hvp takes a list with every x once, and one with a number for each; not {what}")
+        raise ValueError(
+            f"hvp takes a list with every x once, and one with a number for each; not {what}"
+        )
     known = Known(columns)
     order = known.learn(y)
     check_direction([y], columns)
-    return pushed_forward(pulled_back(y, 1.0, order, columns, known), tangents, known)
+    return pushed_forward(
+        pulled_back(y, 1.0, order, columns, known), tangents, known
+    )
 
 
 @of_graphs("jacobian([y], [x])")
@@ -266,14 +297,20 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
     def flow(self, above: Flow, z: Value, i: int) -> Flow:
         """What flows on through z, to operand i or, forwards, from it."""
         op, operands = cast("Form", z.form).op, cast("Any", z.args)
-        amount = self.where_defined(times(above.amount, self.merged(op.partials[i](z, *operands))), z)
+        amount = self.where_defined(
+            times(above.amount, self.merged(op.partials[i](z, *operands))), z
+        )
         if not op.selects or i == 0 or len(operands) < 3:
             return Flow(amount, above.choices)
         return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
 
     def few(self, choices: Choices) -> Choices:
         """The same choices.  Many become one, so that deep graphs stay fast."""
-        return choices if len(choices) < MANY else (self.chosen(self.masked(1.0, choices)),)
+        return (
+            choices
+            if len(choices) < MANY
+            else (self.chosen(self.masked(1.0, choices)),)
+        )
 
     def chosen(self, indicator: Scalar) -> Chosen:
         """The choice by a number that is 1 where a flow arrives, else 0."""
@@ -297,16 +334,28 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
 
     def both(self, one: Flow, other: Flow) -> Flow:
         """Two flows as one."""
-        shared = tuple([choice for choice in one.choices if choice in other.choices])
-        first, second = (tuple([c for c in flow.choices if c not in shared]) for flow in (one, other))
+        shared = tuple(
+            [choice for choice in one.choices if choice in other.choices]
+        )
+        first, second = (
+            tuple([c for c in flow.choices if c not in shared])
+            for flow in (one, other)
+        )
         match first, second:
-            case (Chosen(op, condition, 1),), (Chosen(same, equal, 2),) if (op, condition) == (same, equal):
-                return Flow(self.noted(op(condition, one.amount, other.amount)), shared)
+            case (Chosen(op, condition, 1),), (Chosen(same, equal, 2),) if (
+                op,
+                condition,
+            ) == (same, equal):
+                return Flow(
+                    self.noted(op(condition, one.amount, other.amount)), shared
+                )
             case (Chosen(position=2),), (Chosen(position=1),):
                 return self.both(other, one)
             case _:
                 pass
-        amount = self.noted(plus(self.masked(one.amount, first), self.masked(other.amount, second)))
+        amount = self.noted(
+            plus(self.masked(one.amount, first), self.masked(other.amount, second))
+        )
         if not (first and second):
             return Flow(amount, shared)
         either = self.masked(1.0, first, self.masked(1.0, second))
@@ -316,7 +365,9 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         """The amount where it arrives, else 0."""
         return self.masked(flow.amount, flow.choices)
 
-    def masked(self, taken: Scalar, choices: Choices, otherwise: Scalar = 0.0) -> Scalar:
+    def masked(
+        self, taken: Scalar, choices: Choices, otherwise: Scalar = 0.0
+    ) -> Scalar:
         """The first number where all choices hold, else the second."""
         for op, condition, i in reversed(choices):
             taken = self.noted(op.choice(condition, i, taken, otherwise))
@@ -332,7 +383,9 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
             return x.data
         operands = [self.merged(operand) for operand in x.args]
         with within(x.scope):
-            found = self.noted(x if all(map(is_, operands, x.args)) else x.form.op(*operands))
+            found = self.noted(
+                x if all(map(is_, operands, x.args)) else x.form.op(*operands)
+            )
         if isinstance(found, Value):
             self[x] = found
         return found
@@ -344,7 +397,12 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         name, (x, *others) = z.form.op.name, z.args
         if (name, others) == ("power", [1.0]):  # a square's slope is 2·x, not 2·x^1
             return x
-        if name == "neg" and isinstance(x, Value) and x.op is z.op and x not in self.apart:  # -(-x)
+        if (
+            name == "neg"
+            and isinstance(x, Value)
+            and x.op is z.op
+            and x not in self.apart
+        ):  # -(-x)
             return x.args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
@@ -368,7 +426,18 @@ def plus(x: Scalar, y: Scalar) -> Scalar:
 
 ZERO = Flow(0.0)
 MANY = 8
-SIZES = (1e-17, 0.5, 1.5, 1.0, 2.0, 3.0, 10.0, 1e300, math.inf, 0.0)  # at which leaks looks, with either sign
+SIZES = (
+    1e-17,
+    0.5,
+    1.5,
+    1.0,
+    2.0,
+    3.0,
+    10.0,
+    1e300,
+    math.inf,
+    0.0,
+)  # at which leaks looks, with either sign
 PROBES = (math.nan, *SIZES, *(-x for x in SIZES))
 
 
@@ -383,10 +452,15 @@ def leaks(form: Form, constants: tuple[float, ...]) -> bool:
         numbers, others = iter(point), iter(constants)
         places = range(len(form.op.operands))
         with within(FORGET):
-            operands: Any = [Value(next(numbers)) if i in form.inner else next(others) for i in places]
+            operands: Any = [
+                Value(next(numbers)) if i in form.inner else next(others)
+                for i in places
+            ]
             z = form.op(*operands)
             partials = [form.op.slope(i, z, operands) for i in form.inner]
-        if math.isnan(z.data) and not all(math.isnan(plain(partial)) for partial in partials):
+        if math.isnan(z.data) and not all(
+            math.isnan(plain(partial)) for partial in partials
+        ):
             return True
     return False
 

@@ -77,4 +77,8 @@ class Kept(Generic[T]):
     @overload
     def __get__(self, owner: object, kind: type) -> T: ...
     def __get__(self, owner: object, kind: type) -> Kept[T] | T:
-        return self if owner is None else vars(owner).setdefault(self.name, self.func(owner))
+        return (
+            self
+            if owner is None
+            else vars(owner).setdefault(self.name, self.func(owner))
+        )

@@ -14,7 +14,10 @@ import numpy as np
 Unary: TypeAlias = Callable[[float], float]
 Binary: TypeAlias = Callable[[float, float], float]
 Ternary: TypeAlias = Callable[[float, float, float], float]
-ERRORS = (ValueError, ArithmeticError)  # what Python's floats raise where IEEE 754 has an answer
+ERRORS = (
+    ValueError,
+    ArithmeticError,
+)  # what Python's floats raise where IEEE 754 has an answer
 
 
 def maximum(x: float, y: float) -> float:
@@ -43,7 +46,9 @@ def gauss(x: float) -> float:
 
 WORDS: dict[str, Unary | Binary | Ternary] = {
     "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
-    "heaviside": lambda x, at_zero: 1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x,
+    "heaviside": lambda x, at_zero: (
+        1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x
+    ),
     "maximum": maximum,
     "minimum": lambda x, y: -maximum(-x, -y),
     "where": lambda x, y, w: y if x else w,
@@ -51,7 +56,10 @@ WORDS: dict[str, Unary | Binary | Ternary] = {
     "bell": bell,
     "gauss": gauss,
 }
-PYTHON: dict[str, Any] = {**vars(math), **WORDS}  # what a formula may use, by the names that NumPy has too
+PYTHON: dict[str, Any] = {
+    **vars(math),
+    **WORDS,
+}  # what a formula may use, by the names that NumPy has too
 
 
 def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,12 +69,16 @@ def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return np.float64(function(*args))
         except ERRORS:
-            return vars(np)[name](*args) if name in vars(np) else np.float64(math.nan)
+            return (
+                vars(np)[name](*args) if name in vars(np) else np.float64(math.nan)
+            )
 
     return careful
 
 
-NUMPY: dict[str, Any] = {name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()}
+NUMPY: dict[str, Any] = {
+    name: in_numpy(name, x) if callable(x) else x for name, x in PYTHON.items()
+}
 
 Real: TypeAlias = "float | np.floating[Any] | np.integer[Any]"
 BOOL: tuple[type[Any], ...] = (bool, np.bool_)
@@ -83,7 +95,10 @@ ADVICE: list[tuple[Any, str]] = [
     (numbers.Real, ROUNDED),
     (numbers.Complex, "take its .real part or its abs(...)"),
     (numbers.Number, ROUNDED),  # Decimal
-    (np.ndarray, "a Value holds one number: take one element with .item() or [i], or make a Value of each"),
+    (
+        np.ndarray,
+        "a Value holds one number: take one element with .item() or [i], or make a Value of each",
+    ),
     (Iterable, "a Value holds one number: make one of each element"),
     (object, "convert it to a float first"),
 ]
@@ -97,7 +112,11 @@ def number(x: object, taker: str) -> float:
         try:
             return float(cast("float", x))
         except OverflowError:
-            raise OverflowError(f"{taker}: an integer beyond 1.8e308, the largest float; scale it") from None
+            raise OverflowError(
+                f"{taker}: an integer beyond 1.8e308, the largest float; scale it"
+            ) from None
     advice = next(text for types, text in ADVICE if isinstance(x, types))
     kind = type(x).__name__
-    raise TypeError(f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}")
+    raise TypeError(
+        f"{taker} takes real numbers (int, float, NumPy scalar), not {kind}; {advice}"
+    )

@@ -30,7 +30,9 @@ def pulls(z: Value) -> Callable[[], None]:
 
 def refuse(z: Value, function: object) -> NoReturn:
     """Nobody assigns a ``_backward``."""
-    raise AttributeError(f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}")
+    raise AttributeError(
+        f"gradients come from ops alone, so _backward cannot be assigned; {OWN_OP}"
+    )
 
 
 def pull_node(z: Value) -> None:
@@ -51,8 +53,12 @@ def pull_node(z: Value) -> None:
             grad_of(x)
         if z.grad is NO_GRAD:
             return
-        flat_at = overflows(toposort(z)) if any(math.isinf(x.data) for x in xs) else ()
-        for x, local in zip(xs, z.form.local(z.data, *map(plain, z.args)), strict=True):
+        flat_at = (
+            overflows(toposort(z)) if any(math.isinf(x.data) for x in xs) else ()
+        )
+        for x, local in zip(
+            xs, z.form.local(z.data, *map(plain, z.args)), strict=True
+        ):
             if not is_dead(z, x, local, upstream, flat_at):
                 x.grad = grad_of(x) + upstream * local
 

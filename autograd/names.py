@@ -4,7 +4,9 @@
 def check_name(name: object, whose: str) -> None:
     """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
     if not isinstance(name, str):
-        raise TypeError(f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)")
+        raise TypeError(
+            f"{whose}'s name is a str, not {type(name).__name__}; write name=str(...)"
+        )
     check_whole(name, f"{whose}'s name")
 
 
@@ -26,8 +28,12 @@ def one_name(name: str, label: str = "") -> str:
     for text in (name, label):
         if isinstance(text, (tuple, list, set)):  # pyright: ignore[reportUnnecessaryIsInstance]
             what = f"a Value's name is a str, not {type(text).__name__}"
-            raise TypeError(f"{what}; write name=str(...); operands are recorded by an op, such as x * y")
+            raise TypeError(
+                f"{what}; write name=str(...); operands are recorded by an op, such as x * y"
+            )
         check_name(text, "a Value")
     if name and label and name != label:
-        raise TypeError(f"a Value has one name, and label= is the same; not {name!r} and {label!r}")
+        raise TypeError(
+            f"a Value has one name, and label= is the same; not {name!r} and {label!r}"
+        )
     return name or label

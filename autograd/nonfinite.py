@@ -45,7 +45,10 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
     >>> print(locate_nonfinite(Value(0.0, name="x") ** 0.5))
     the gradient of 'x' is inf: 1.0 × inf flows back from z = x^0.5 at x = 0.0
     """
-    harmless = (of_value(v, ", harmless to y and its gradient") for v in infinite(toposort(y)))
+    harmless = (
+        of_value(v, ", harmless to y and its gradient")
+        for v in infinite(toposort(y))
+    )
     return harmful_nonfinite(y) or next(harmless, None)
 
 
@@ -54,9 +57,15 @@ def harmful_nonfinite(y: Value) -> Nonfinite | None:
     adjoint, steps = dict[Value, float](), ledger(y)
     if bad := infinite([y]):
         read = {(step.node, step.operand) for step in steps if taken(step)}
-        return of_value(postorder(bad, lambda v: culprits(v, [x for x in v.inner if (v, x) in read]))[0])
+        return of_value(
+            postorder(
+                bad, lambda v: culprits(v, [x for x in v.inner if (v, x) in read])
+            )[0]
+        )
     for step in steps:
-        adjoint[step.operand] = total = adjoint.get(step.operand, 0.0) + step.contribution
+        adjoint[step.operand] = total = (
+            adjoint.get(step.operand, 0.0) + step.contribution
+        )
         if not math.isfinite(total):
             flow = f"{step.upstream!r} × {step.local!r} flows back from {told(step.node)}"
             text = f"the gradient of {describe(step.operand)} is {total}: {flow}"
@@ -71,7 +80,9 @@ def taken(step: Step) -> bool:
 
 def culprits(v: Value, operands: Sequence[Value]) -> list[Value]:
     """The operands that made v infinite, or nan: those that are nan, if there are any."""
-    return [x for x in operands if x.data != x.data and v.data != v.data] or infinite(operands)
+    return [
+        x for x in operands if x.data != x.data and v.data != v.data
+    ] or infinite(operands)
 
 
 def infinite(values: Iterable[Value]) -> list[Value]:
@@ -79,7 +90,11 @@ def infinite(values: Iterable[Value]) -> list[Value]:
 
 
 def of_value(v: Value, harm: str = "") -> Nonfinite:
-    text = told(v, f" is {v.data}") if v.op else f"the leaf {v.name or 'without a name'} is {v.data}"
+    text = (
+        told(v, f" is {v.data}")
+        if v.op
+        else f"the leaf {v.name or 'without a name'} is {v.data}"
+    )
     return Nonfinite(v, "value", v.data, text + harm)
 
 
@@ -94,7 +109,9 @@ def told(z: Value, what: str = "") -> str:
 def with_clear_names(z: Value) -> Value:
     """The op of z on leaves, with the names of z and its operands; with letters where two look alike."""
     op: Any = z.op
-    letters = dict(zip(reversed(z.args), reversed(op.operands), strict=True))  # the first one's
+    letters = dict(
+        zip(reversed(z.args), reversed(op.operands), strict=True)
+    )  # the first one's
     operands = dict.fromkeys(z.inner)
     names = {x: x.name or letters[x] for x in operands}
     name = z.name or "z"
@@ -102,7 +119,9 @@ def with_clear_names(z: Value) -> Value:
         name, names = "z", {x: letters[x] for x in operands}
     with within(None):
         copies = {x: Value(x.data, names[x]) for x in operands}
-        copy: Value = op(*[copies[x] if isinstance(x, Value) else x for x in z.args])
+        copy: Value = op(
+            *[copies[x] if isinstance(x, Value) else x for x in z.args]
+        )
     copy.name = name
     return copy
 
@@ -124,7 +143,9 @@ class Recording(threading.local):
     def leave(self, block: object) -> None:
         self.blocks.discard(block)
         if not self.blocks and sys.getprofile() in (note_line, None):
-            again = getattr(self.before, "enable", None)  # cProfile's, which setprofile does not take
+            again = getattr(
+                self.before, "enable", None
+            )  # cProfile's, which setprofile does not take
             sys.setprofile(None if again else self.before)
             if again:
                 again()
@@ -161,7 +182,11 @@ def note_line(frame: FrameType, event: str, made: object) -> None:
     if z is None or z is not made:
         return
     caller = frame.f_back
-    while caller and caller.f_globals.get("__name__", "").startswith(("autograd.", "nn.")):
+    while caller and caller.f_globals.get("__name__", "").startswith(
+        ("autograd.", "nn.")
+    ):
         caller = caller.f_back
     if caller:
-        vars(z).setdefault("line", f"{caller.f_code.co_filename}, line {caller.f_lineno}")
+        vars(z).setdefault(
+            "line", f"{caller.f_code.co_filename}, line {caller.f_lineno}"
+        )

@@ -42,7 +42,11 @@ def power_by_base(z: Value, x: Value, y: Scalar) -> Scalar:
 
 def power_by_exponent(z: Value, x: Scalar, y: Value) -> Scalar:
     """∂z/∂y = z·log(x) of z = x^y; at x = 0 its limit, such that ∂²z/∂x∂y is -inf for 0 < y <= 1."""
-    at_zero_base = where(step(-y), -z, where(step(y - 1), 0.0, where(y, 0 - sqrt(maximum(x, 0.0)), 0.0)))
+    at_zero_base = where(
+        step(-y),
+        -z,
+        where(step(y - 1), 0.0, where(y, 0 - sqrt(maximum(x, 0.0)), 0.0)),
+    )
     return given(x, z * log(x), at_zero_base)
 
 
@@ -57,7 +61,9 @@ def gelu_slope(z: Value, x: Value) -> Scalar:
     return 0.5 * erfc(-math.sqrt(0.5) * x) + given(height, x * height, 0.0)
 
 
-M_2_SQRTPI = 2 / math.sqrt(math.pi)  # the slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C
+M_2_SQRTPI = 2 / math.sqrt(
+    math.pi
+)  # the slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C
 M_LOG2E = 1 / math.log(2)
 M_LOG10E = 1 / math.log(10)
 
@@ -149,11 +155,24 @@ def reflected(op: Op) -> Callable[[Value, Scalar], Value]:
 def methods() -> dict[str, Callable[..., Any]]:
     """The operators and methods of Values: every op of one operand has its name, exp(x) is x.exp()."""
     operators = {sign: TABLE[name].call for name, sign in SIGNS.items()}
-    from_the_right = {f"__r{SIGNS[op.name][2:]}": reflected(op) for op in (sub, mul, power)}
-    named = {op.name: op.call for op in TABLE.values() if len(op.operands) == 1 and op.name not in SIGNS}
-    return operators | from_the_right | {"__radd__": add_to, "__rtruediv__": divide} | named
+    from_the_right = {
+        f"__r{SIGNS[op.name][2:]}": reflected(op) for op in (sub, mul, power)
+    }
+    named = {
+        op.name: op.call
+        for op in TABLE.values()
+        if len(op.operands) == 1 and op.name not in SIGNS
+    }
+    return (
+        operators
+        | from_the_right
+        | {"__radd__": add_to, "__rtruediv__": divide}
+        | named
+    )
 
 
 for name, method in methods().items():
     setattr(Value, name, method)
-    setattr(Term, name, method)  # a partial is written for Values, and applied to Terms to get its tree
+    setattr(
+        Term, name, method
+    )  # a partial is written for Values, and applied to Terms to get its tree

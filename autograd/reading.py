@@ -22,8 +22,12 @@ RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of op
     ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Pow: pow, ast.UAdd: pos, ast.USub: neg,
     **{(word, len(op.operands)): op for op in OPS.values() for word in (op.symbol, op.name)},
 }  # fmt: skip
-FUNCTIONS = sorted({s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()})
-LISTED = sorted({op.symbol for op in OPS.values() if op.symbol.isidentifier()})  # each once
+FUNCTIONS = sorted(
+    {s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()}
+)
+LISTED = sorted(
+    {op.symbol for op in OPS.values() if op.symbol.isidentifier()}
+)  # each once
 CONSTANTS = {"pi": math.pi, PI: math.pi, "e": math.e, "inf": math.inf}
 INSTEAD = {  # of functions that have no rule
     "cot": "1/tan(x)", "sec": "1/cos(x)", "csc": "1/sin(x)", "exp2": "2**x", "cbrt": "x**(1/3)",
@@ -32,7 +36,11 @@ INSTEAD = {  # of functions that have no rule
     "sigma": "sigmoid(x)", "σ": "sigmoid(x)", "logistic": "sigmoid(x)", "expit": "sigmoid(x)",
 }  # fmt: skip
 CALLED = [*FUNCTIONS, *ALIASES]
-INVERSES = {f"{a}{f}" for a in ("a", "ar", "arc") for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+INVERSES = {
+    f"{a}{f}"
+    for a in ("a", "ar", "arc")
+    for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+}
 LONGEST = 100_000  # characters
 LONGEST_NAME = 30  # for which another is proposed
 
@@ -44,10 +52,16 @@ def build(text: str, variables: Mapping[str, Value]) -> Value:
     2.0
     """
     pi_is_given = not variables.keys().isdisjoint(("pi", PI))
-    constants = {name: x for name, x in CONSTANTS.items() if not (pi_is_given and x == math.pi)}
+    constants = {
+        name: x
+        for name, x in CONSTANTS.items()
+        if not (pi_is_given and x == math.pi)
+    }
     try:
         if len(text) > LONGEST:
-            raise Misread(f"more than {LONGEST:,} characters; take a part of it", LONGEST)
+            raise Misread(
+                f"more than {LONGEST:,} characters; take a part of it", LONGEST
+            )
         spelling = spell(text, variables, constants, FUNCTIONS)
         z = Reader(text, spelling, {**constants, **variables}).read()
     except Misread as error:
@@ -78,7 +92,10 @@ class Reader:
         except (SyntaxError, RecursionError, MemoryError) as error:
             why = getattr(error, "msg", "too deep, or too long without brackets")
             at = getattr(error, "offset", 1) or len(places)
-            raise Misread(f"{re.split('[.;] ', why)[0]}; {PARTS}", places[min(at, len(places)) - 1]) from None
+            raise Misread(
+                f"{re.split('[.;] ', why)[0]}; {PARTS}",
+                places[min(at, len(places)) - 1],
+            ) from None
 
     def compute(self, node: ast.expr) -> Any:
         """A node of the parser's tree; numbers alone, too, by the engine's arithmetic, where 1/0 is inf."""
@@ -91,7 +108,9 @@ class Reader:
                 op = self.function(spelled.removesuffix("_"), args, node)
             case ast.UnaryOp(op=sign, operand=x):
                 op, args = RULES[type(sign)], [x]
-            case ast.BinOp(op=ast.Pow(), left=ast.Name("e_"), right=x) if self.values["e"] is CONSTANTS["e"]:
+            case ast.BinOp(op=ast.Pow(), left=ast.Name("e_"), right=x) if (
+                self.values["e"] is CONSTANTS["e"]
+            ):
                 op, args = RULES["exp", 1], [x]
             case ast.BinOp(op=sign, left=x, right=y):
                 op, args = RULES[type(sign)], [x, y]
@@ -113,28 +132,47 @@ class Reader:
         word = re.match(r"\w+", plain(self.text)[at:])
         name = word[0] if word and word[0] in ALIASES else name
         example = f"{name:.30}=0.5 after the formula"
-        near = f"{name}(x)" if name in CALLED else nearest(name, self.values, FUNCTIONS)
-        advice = f"did you mean {near}? If not, write {example}" if near else f"write {example}"
+        near = (
+            f"{name}(x)"
+            if name in CALLED
+            else nearest(name, self.values, FUNCTIONS)
+        )
+        advice = (
+            f"did you mean {near}? If not, write {example}"
+            if near
+            else f"write {example}"
+        )
         raise Misread(f"{name:.30} has no value; {advice}", at)
 
-    def function(self, name: str, args: list[ast.expr], node: ast.expr) -> Callable[..., Any]:
+    def function(
+        self, name: str, args: list[ast.expr], node: ast.expr
+    ) -> Callable[..., Any]:
         """The op of a name and a number of operands; raises Misread if there is none, with the nearest."""
         if op := RULES.get((name, len(args))):
             return op
-        raise Misread(f"no {name:.30} of {len(args)} operands; {self.advice(name)}", self.place(node))
+        raise Misread(
+            f"no {name:.30} of {len(args)} operands; {self.advice(name)}",
+            self.place(node),
+        )
 
     def advice(self, name: str) -> str:
         """What to write in place of a function that there is not, or not of so many operands."""
         advice = f"functions: {' '.join(LISTED)}"
         if name in FUNCTIONS:
             return (
-                f"{advice}; a decimal is written as 0.5" if re.search(r"\d,\d", plain(self.text)) else advice
+                f"{advice}; a decimal is written as 0.5"
+                if re.search(r"\d,\d", plain(self.text))
+                else advice
             )
         if name in INSTEAD:
             return f"write {INSTEAD[name]}"
-        if name not in INVERSES and (near := nearest(name, self.values, [*CALLED, *INSTEAD])):
+        if name not in INVERSES and (
+            near := nearest(name, self.values, [*CALLED, *INSTEAD])
+        ):
             return f"did you mean {INSTEAD.get(near, near)}?"
-        return f"{advice}; if it is a variable, write {name:.30}=0.5 after the formula"
+        return (
+            f"{advice}; if it is a variable, write {name:.30}=0.5 after the formula"
+        )
 
 
 def nearest(name: str, values: Collection[str], functions: Collection[str]) -> str:
@@ -150,12 +188,18 @@ def nearest(name: str, values: Collection[str], functions: Collection[str]) -> s
     if call := without_brackets(name, values, functions):
         return call
     known = {other.casefold(): other for other in (*functions, *values)}
-    return next((known[other] for other in get_close_matches(name.casefold(), known, 1)), "")
+    return next(
+        (known[other] for other in get_close_matches(name.casefold(), known, 1)), ""
+    )
 
 
-def without_brackets(name: str, values: Collection[str], functions: Collection[str]) -> str:
+def without_brackets(
+    name: str, values: Collection[str], functions: Collection[str]
+) -> str:
     """What sinx or sin2x may mean, with the longest function that it begins with; nothing for exp2x."""
-    known = [word for word in (*functions, *ALIASES, *INSTEAD) if name.startswith(word)]
+    known = [
+        word for word in (*functions, *ALIASES, *INSTEAD) if name.startswith(word)
+    ]
     function = max(known, key=len, default="")
     operand = "*".join(split(name.removeprefix(function), values, []))
     written = INSTEAD.get(function, f"{function}(x)")
@@ -164,13 +208,19 @@ def without_brackets(name: str, values: Collection[str], functions: Collection[s
     return re.sub(r"\bx\b", operand, written)
 
 
-def split(name: str, values: Collection[str], functions: Collection[str]) -> list[str]:
+def split(
+    name: str, values: Collection[str], functions: Collection[str]
+) -> list[str]:
     """The known names and numbers that a name is made of, with a function at most at its end; else none."""
     parts: dict[int, list[str]] = {0: []}  # of the first so many letters
     for end in range(1, len(name) + 1):
         for start, before in list(parts.items()):
             part = name[start:end]
-            if part in values or part.isdigit() or (part in functions and end == len(name)):
+            if (
+                part in values
+                or part.isdigit()
+                or (part in functions and end == len(name))
+            ):
                 parts[end] = [*before, part]
                 break
     return parts.get(len(name), [])
@@ -182,7 +232,9 @@ def variables(words: Iterable[str]) -> dict[str, Value]:
     for word in words:
         x = variable(word)
         if x.name in leaves:
-            raise refusal(f"{x.name:.30} is given twice; leave one of them out", word, 0)
+            raise refusal(
+                f"{x.name:.30} is given twice; leave one of them out", word, 0
+            )
         leaves[x.name] = x
     return leaves
 
@@ -203,6 +255,10 @@ def variable(word: str) -> Value:
 def reckoned(name: str, formula: str) -> str:
     """What to write for x=1/2, a variable with a formula of numbers alone; "" for what is none."""
     try:
-        return f"; write {name:.30}={build(formula, {}).data!r}" if plain(name).isidentifier() else ""
+        return (
+            f"; write {name:.30}={build(formula, {}).data!r}"
+            if plain(name).isidentifier()
+            else ""
+        )
     except ValueError:
         return ""

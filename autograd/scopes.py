@@ -96,10 +96,18 @@ def composite(function: Any = None, /, *, name: str = "") -> Any:
     if function is None:
         return partial(composite, name=name)
     if not callable(function):
-        raise TypeError(f"composite marks a function; write @composite(name={function!r})")
+        raise TypeError(
+            f"composite marks a function; write @composite(name={function!r})"
+        )
     name = name or getattr(function, "__name__", type(function).__name__)
     check_name(name, "a composite")
-    if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+    if (
+        isgeneratorfunction(function)
+        or iscoroutinefunction(function)
+        or isasyncgenfunction(function)
+    ):
         what = f"composite cannot mark the generator function {name}"
-        raise TypeError(f"{what}, whose body runs after the call; let it return a list")
+        raise TypeError(
+            f"{what}, whose body runs after the call; let it return a list"
+        )
     return scope(name)(function)

@@ -31,8 +31,16 @@ T = TypeVar("T")
 ROUGH = 1e-6  # how far real steps may be off, as a part of the slope
 LOST = sys.float_info.min  # a number loses digits below the smallest normal one
 TINY = LOST * sys.float_info.epsilon  # the smallest number
-ROUNDING = 2.0**-50  # of an op's result, as a part of it: eight times what IEEE 754 allows a sum
-BITS = (26, 52, 104, 208, 416)  # a complex step is so many bits smaller than |x|, or than 1
+ROUNDING = (
+    2.0**-50
+)  # of an op's result, as a part of it: eight times what IEEE 754 allows a sum
+BITS = (
+    26,
+    52,
+    104,
+    208,
+    416,
+)  # a complex step is so many bits smaller than |x|, or than 1
 GROWTH = 8  # from one real step to the next
 CLOSEST = 5.2  # units in the last place of x: the smallest real step
 AGREE = 64  # a slope is so many times what two complex steps differ by
@@ -47,13 +55,18 @@ class Slope(NamedTuple):
 
     def doubt(self) -> tuple[float, float]:
         """The error as a part of the slope, then the error itself."""
-        return min(self.error / abs(self.value), 1.0) if self.value else 1.0, self.error
+        return min(
+            self.error / abs(self.value), 1.0
+        ) if self.value else 1.0, self.error
 
 
 # --------------------------------------------------------------------------------------------- complex steps
 def erf(x: complex) -> complex:
     """erf near the real axis: from there on the integral of 2/√π·exp(-x²), by Simpson's rule."""
-    heights = [cmath.exp(-(complex(x.real, part * x.imag) ** 2)).real for part in (0.0, 0.5, 1.0)]
+    heights = [
+        cmath.exp(-(complex(x.real, part * x.imag) ** 2)).real
+        for part in (0.0, 0.5, 1.0)
+    ]
     mean = (heights[0] + 4 * heights[1] + heights[2]) / 6
     return complex(math.erf(x.real), 2 / math.sqrt(math.pi) * mean * x.imag)
 
@@ -73,13 +86,19 @@ ONE: dict[str, Callable[[complex], complex]] = {
     "erf": erf,
     "erfc": lambda x: complex(math.erfc(x.real), -erf(x).imag),
     "gauss": lambda x: cmath.exp(-x * x),
-    "sigmoid": lambda x: 1 / (1 + cmath.exp(-x)) if x.real > 0 else cmath.exp(x) / (1 + cmath.exp(x)),
+    "sigmoid": lambda x: (
+        1 / (1 + cmath.exp(-x)) if x.real > 0 else cmath.exp(x) / (1 + cmath.exp(x))
+    ),
     "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }
 TWO: dict[str, Callable[[complex, complex], complex]] = {
     "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
-    "maximum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real > y.real else y,
-    "minimum": lambda x, y: (x + y) / 2 if x.real == y.real else x if x.real < y.real else y,
+    "maximum": lambda x, y: (
+        (x + y) / 2 if x.real == y.real else x if x.real > y.real else y
+    ),
+    "minimum": lambda x, y: (
+        (x + y) / 2 if x.real == y.real else x if x.real < y.real else y
+    ),
     "hypot": hypot,
     "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
 }
@@ -100,7 +119,9 @@ def in_complex(op: Op) -> Callable[..., complex] | None:
         return None
 
     def compute(*numbers: complex) -> complex:
-        return complex(fold(op.tree, COMPLEX, dict(zip(op.operands, numbers, strict=True))))
+        return complex(
+            fold(op.tree, COMPLEX, dict(zip(op.operands, numbers, strict=True)))
+        )
 
     return compute
 
@@ -111,7 +132,9 @@ def complex_steps(x: float) -> list[float]:
     return sorted(sizes - {0.0}, reverse=True)
 
 
-def complex_slopes(function: Callable[..., complex], at: Sequence[float], i: int) -> Iterator[Slope]:
+def complex_slopes(
+    function: Callable[..., complex], at: Sequence[float], i: int
+) -> Iterator[Slope]:
     """The slope by every complex step; its error is what it differs by from the step before."""
     before = math.inf
     for h in complex_steps(at[i]):
@@ -123,7 +146,9 @@ def complex_slopes(function: Callable[..., complex], at: Sequence[float], i: int
         before = value
 
 
-def by_complex_steps(function: Callable[..., complex], at: Sequence[float], i: int) -> Slope | None:
+def by_complex_steps(
+    function: Callable[..., complex], at: Sequence[float], i: int
+) -> Slope | None:
     """The slope that two steps agree on best; None if no two agree, as where the function's scale is lost."""
     best, flat = Slope(0.0, math.inf), True
     for slope in complex_slopes(function, at, i):
@@ -145,7 +170,9 @@ def slope(z: Value, i: int) -> Slope:
     return by_complex or by_real_steps(z, i, at)
 
 
-Edges: TypeAlias = dict[tuple[Value, int], Slope]  # by node and operand's place, operands before results
+Edges: TypeAlias = dict[
+    tuple[Value, int], Slope
+]  # by node and operand's place, operands before results
 
 
 class Derivative(NamedTuple):
@@ -176,7 +203,9 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
             x = z.args[i]
             slopes[z, i] = local
             value[x] += value[z] * local.value
-            error[x] += error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
+            error[x] += (
+                error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
+            )
             paths[x] += paths[z] * abs(local.value)
     largest = max(paths.values())
     ahead = [pushed(y, x, dict(reversed(slopes.items()))) for x in xs]
@@ -189,7 +218,11 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
 def live(z: Value) -> list[tuple[int, Slope]]:
     """A node's slopes by its operands, without those that an op like ``where`` does not choose."""
     slopes = [(i, slope(z, i)) for i in z.form.inner] if z.form else []
-    return [(i, local) for i, local in slopes if local.value or not (z.op and z.op.selects)]
+    return [
+        (i, local)
+        for i, local in slopes
+        if local.value or not (z.op and z.op.selects)
+    ]
 
 
 def pushed(y: Value, x: Value, slopes: Edges) -> tuple[float, float]:
@@ -237,15 +270,23 @@ def recorded(y: Value, x: Value) -> Sample:
     for step in ledger(y):
         slope += step.contribution if step.operand is x else 0.0
         if path := paths.get(step.node, 0.0):
-            paths[step.operand] = paths.get(step.operand, 0.0) + path * abs(step.local)
-    noise = sum(path * (ROUNDING * abs(v.data) + TINY) for v, path in paths.items() if v.form and path)
+            paths[step.operand] = paths.get(step.operand, 0.0) + path * abs(
+                step.local
+            )
+    noise = sum(
+        path * (ROUNDING * abs(v.data) + TINY)
+        for v, path in paths.items()
+        if v.form and path
+    )
     return Sample(y.data, noise if noise == noise else math.inf, slope)
 
 
 class Curve:
     """A function of one number: its values, and what was recorded for it at a point, which takes longer."""
 
-    def __init__(self, sample: Callable[[float], Sample], value: Callable[[float], float]) -> None:
+    def __init__(
+        self, sample: Callable[[float], Sample], value: Callable[[float], float]
+    ) -> None:
         self.sample = cache(inside(sample, OUTSIDE))
         self.value = cache(inside(value, math.nan))
 
@@ -301,11 +342,16 @@ class Chord(NamedTuple):
 
     def smooth(self) -> bool:
         """Whether that is little beside all else that is seen here."""
-        return self.change() <= max(self.steep(), abs(self.quotient), self.noise) / 8
+        return (
+            self.change() <= max(self.steep(), abs(self.quotient), self.noise) / 8
+        )
 
     def like(self, other: Chord) -> float:
         """How much the recorded slopes differ from another chord's."""
-        return max(abs(here - there) for here, there in zip(self.slopes, other.slopes, strict=True))
+        return max(
+            abs(here - there)
+            for here, there in zip(self.slopes, other.slopes, strict=True)
+        )
 
 
 def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
@@ -321,12 +367,21 @@ def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
         quotient = (right - left) / width
         if not all(map(math.isfinite, (left, right, width))):
             continue
-        noise = 2 * max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right)) / width
+        noise = (
+            2 * max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right)) / width
+        )
         if (off := abs(quotient - here.slope)) <= enough + noise / MARGIN:
-            return Chord(quotient, (here.slope, here.slope, here.slope), max(noise, off), points[1] == x)
+            return Chord(
+                quotient,
+                (here.slope, here.slope, here.slope),
+                max(noise, off),
+                points[1] == x,
+            )
         samples = [curve.sample(point) for point in points]
         slopes = samples[0].slope, samples[1].slope, samples[2].slope
-        noise = 2 * max(s.noise for s in samples) / width + ROUNDING * max(map(abs, slopes))
+        noise = 2 * max(s.noise for s in samples) / width + ROUNDING * max(
+            map(abs, slopes)
+        )
         if all(map(math.isfinite, slopes)):
             return Chord(quotient, slopes, noise, points[1] == x)
     return None
@@ -335,7 +390,9 @@ def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
 def real_steps(x: float, precise: float) -> Iterator[float]:
     """Steps from small to large: to |x|, to where rounding no longer hides the slope, and to 1."""
     starts = [(math.ulp(x), 18), (precise / GROWTH**5, 6), (math.ulp(1.0), 18)]
-    steps = sorted(CLOSEST * start * GROWTH**k for start, n in starts for k in range(n))
+    steps = sorted(
+        CLOSEST * start * GROWTH**k for start, n in starts for k in range(n)
+    )
     last = 0.0
     for h in steps:
         if max(4 * last, 4 * math.ulp(x)) < h < max(abs(x), 1.0) / 2:
@@ -352,11 +409,15 @@ def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
             break
         if math.isinf(new.quotient):  # a jump
             continue
-        tells = kinked([*row, new]) or all(chord.smooth() for chord in (*row[:1], new))
+        tells = kinked([*row, new]) or all(
+            chord.smooth() for chord in (*row[:1], new)
+        )
         if tells or not row:
             shorter = row[-1] if row else new
             drift = abs(new.missing - shorter.missing)
-            row.append(new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift))
+            row.append(
+                new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift)
+            )
         if not tells:
             break
     return row
@@ -365,7 +426,11 @@ def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
 def kinked(chords: Sequence[Chord]) -> bool:
     """Whether the slope jumps at x: within the shortest chord, and in the same way in all others."""
     first = chords[0]
-    same = all(chord.like(first) <= first.steep() / 64 for chord in chords if chord.change())
+    same = all(
+        chord.like(first) <= first.steep() / 64
+        for chord in chords
+        if chord.change()
+    )
     return first.whole and first.change() > first.steep() / 8 and same
 
 
@@ -373,8 +438,14 @@ def faulty(row: Sequence[Chord], allowed: float) -> list[Chord]:
     """The chords that miss a slope: three neighbours that miss the same one, or all, as where f jumps."""
     wrong = [chord for chord in row if not chord.explained(allowed)]
     threes = [row[k : k + 3] for k in range(len(row) - 2)]
-    alike = [three for three in threes if all(chord in wrong for chord in three) and agree(three)]
-    return [chord for three in alike for chord in three] or (wrong if len(wrong) == len(row) > 2 else [])
+    alike = [
+        three
+        for three in threes
+        if all(chord in wrong for chord in three) and agree(three)
+    ]
+    return [chord for three in alike for chord in three] or (
+        wrong if len(wrong) == len(row) > 2 else []
+    )
 
 
 def agree(row: Sequence[Chord]) -> bool:
@@ -397,7 +468,9 @@ def along(curve: Curve, x: float, allowed: float) -> Slope | None:
     if len(bent) > 2 and kinked(row):
         best = min(bent, key=lambda chord: chord.noise + chord.like(row[0]))
         return Slope(best.quotient, MARGIN * best.noise + best.like(row[0]))
-    telling = faulty(row, allowed) or [chord for chord in row if chord.explained(allowed)]
+    telling = faulty(row, allowed) or [
+        chord for chord in row if chord.explained(allowed)
+    ]
     best = min(telling, key=lambda chord: chord.error + chord.drift, default=None)
     if not row[0].whole and (best is None or best.error > ROUGH * best.steep()):
         return None

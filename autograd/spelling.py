@@ -75,7 +75,11 @@ class Token(NamedTuple):
     def python(self) -> str:
         """As Python's parser reads it; every name ends in _, so that none is a word of Python."""
         if self.kind in NAMES:
-            name = ALIASES.get(self.text, self.text) if self.kind == "function" else self.text
+            name = (
+                ALIASES.get(self.text, self.text)
+                if self.kind == "function"
+                else self.text
+            )
             return f"{name}_"
         if self.kind == "number":
             number = NUMERALS.get(self.text, self.text)
@@ -103,7 +107,10 @@ class Bracket:
 
 
 def spell(
-    text: str, variables: Collection[str], constants: Collection[str], functions: Collection[str]
+    text: str,
+    variables: Collection[str],
+    constants: Collection[str],
+    functions: Collection[str],
 ) -> Spelling:
     """A formula as Python has it; raises Misread.
 
@@ -116,7 +123,10 @@ def spell(
     places: list[int] = []
     for token in speller.written:
         places += [token.at] * (len(token.python) + 1)
-    return Spelling(" ".join(token.python for token in speller.written), [*places[:-1], len(text)])
+    return Spelling(
+        " ".join(token.python for token in speller.written),
+        [*places[:-1], len(text)],
+    )
 
 
 def plain(text: str) -> str:
@@ -177,7 +187,9 @@ def piece(text: str, places: Sequence[int], start: int) -> int:
     while end < len(text) and belongs(text[end]):
         end += 1
     if belongs is in_name and not normalize("NFKC", text[start:end]).isidentifier():
-        raise no_place("//" if text.startswith("//", start) else text[start], places[start])
+        raise no_place(
+            "//" if text.startswith("//", start) else text[start], places[start]
+        )
     return end
 
 
@@ -201,7 +213,11 @@ class Speller:
     """Reads tokens one by one, and writes them with the * that products left out."""
 
     def __init__(
-        self, text: str, variables: Collection[str], constants: Collection[str], functions: Collection[str]
+        self,
+        text: str,
+        variables: Collection[str],
+        constants: Collection[str],
+        functions: Collection[str],
     ) -> None:
         self.text = text
         self.variables = variables
@@ -220,9 +236,17 @@ class Speller:
         """The token, but πx as π and x where these have a meaning, and πx has none."""
         first, rest = token.text[:1], token.text[1:]
         known = {*self.variables, *self.constants}
-        if token.kind != "name" or token.text in known or not {first, rest} - {*self.functions} <= known:
+        if (
+            token.kind != "name"
+            or token.text in known
+            or not {first, rest} - {*self.functions} <= known
+        ):
             return [token]
-        return [token] if first != PI else [Token("name", first, token.at), Token("name", rest, token.at + 1)]
+        return (
+            [token]
+            if first != PI
+            else [Token("name", first, token.at), Token("name", rest, token.at + 1)]
+        )
 
     def write(self, token: Token) -> None:
         """Writes a token, and the * before it that was left out."""
@@ -256,40 +280,63 @@ class Speller:
         x, y = name.shown, f"{token.text:.30}"
         if name.kind == token.kind == "value":
             raise Misread(f"no sign between {x} and {y}; write {x}*{y}", dot.at)
-        written = {"function": f"write {y}(x)", "value": f"write {y}"}.get(token.kind, PARTS)
+        written = {"function": f"write {y}(x)", "value": f"write {y}"}.get(
+            token.kind, PARTS
+        )
         raise Misread(f"{y} has no {x}. before it; {written}", name.at)
 
     def check_number(self, token: Token) -> None:
         """Raises Misread for 0,5, and for 2e3 where a variable is named e3."""
         first, comma = self.before
         together = token.at == first.at + len(first.text) + 1
-        if together and (first.kind, comma.kind) == ("number", ",") and not self.brackets[-1].call:
+        if (
+            together
+            and (first.kind, comma.kind) == ("number", ",")
+            and not self.brackets[-1].call
+        ):
             whole, rest = f"{first.text:.30}".replace(".", ""), token.shown
             grouped = f" or {whole}{rest}" if len(rest) == 3 else ""
             why = f"a comma stands between operands; write {whole}.{rest}{grouped}; {PARTS}"
             raise Misread(why, first.at)
         tail = re.search(r"[A-Za-z]\w*", token.text)
         if tail and tail[0] in self.variables:
-            product = f"{token.text[: tail.start()]:.30}*{token.text[tail.start() :]:.30}"
+            product = (
+                f"{token.text[: tail.start()]:.30}*{token.text[tail.start() :]:.30}"
+            )
             why = f"{token.shown} has two meanings; write {product}, or rename {tail[0]:.30}"
             raise Misread(why, token.at)
 
     def is_product(self, left: Token, right: Token) -> bool:
         """Whether a * was left out between two neighbours; raises Misread where it need not be a *."""
-        if left.kind not in ENDS or right.kind not in BEGINNINGS or self.is_call(left, right):
+        if (
+            left.kind not in ENDS
+            or right.kind not in BEGINNINGS
+            or self.is_call(left, right)
+        ):
             return False
         x, y = left.shown, right.shown
         if left.kind == "function":
             f = f"{left.text:.30}"
-            raise Misread(f"{f} needs brackets around its operand; write {f}(x)", right.at)
+            raise Misread(
+                f"{f} needs brackets around its operand; write {f}(x)", right.at
+            )
         if self.is_sign_lost(left, right):
-            other = {")": f" or {x}^{y}", "number": f" or {x}{y}"} if right.text.isdigit() else {}
+            other = (
+                {")": f" or {x}^{y}", "number": f" or {x}{y}"}
+                if right.text.isdigit()
+                else {}
+            )
             if left.kind == "number" and right.text in NUMERALS:
                 other = {"number": f" or ({x}+{y})"}
-            raise Misread(f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}", right.at)
+            raise Misread(
+                f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}",
+                right.at,
+            )
         for bound in self.brackets[-1].tight[-1:]:
             two = f"{bound}{x}{y} has two meanings"
-            raise Misread(f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}", right.at)
+            raise Misread(
+                f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}", right.at
+            )
         return True
 
     def is_sign_lost(self, left: Token, right: Token) -> bool:
@@ -305,7 +352,10 @@ class Speller:
             return False
         name = f"{left.text:.30}"
         if left.kind == "value" and left.text in self.functions:
-            raise Misread(f"{name} is both a function and a variable; rename the variable", left.at)
+            raise Misread(
+                f"{name} is both a function and a variable; rename the variable",
+                left.at,
+            )
         if left.text == "e" and "e" not in self.variables:
             raise Misread("e(…) has two meanings; write e*(…) or exp(…)", left.at)
         return left.kind != "value"
@@ -315,14 +365,18 @@ class Speller:
         if token.kind == "(":
             return [token]
         if token.kind not in ("number", "value"):
-            raise Misread("√ needs brackets around its operand; write √(x)", token.at)
+            raise Misread(
+                "√ needs brackets around its operand; write √(x)", token.at
+            )
         return [Token("(", "(", token.at), token, Token(")", ")", token.at)]
 
     def follow(self, left: Token, token: Token) -> None:
         """Keeps account of brackets, and of what binds the last operand."""
         bracket = self.brackets[-1]
         if token.kind == "(":
-            self.brackets.append(Bracket(left.kind in ("function", "unknown"), left.kind == "**"))
+            self.brackets.append(
+                Bracket(left.kind in ("function", "unknown"), left.kind == "**")
+            )
         elif token.kind == ")":
             self.close()
         elif token.kind == "**":
@@ -347,10 +401,16 @@ class Speller:
         if left.kind == "function":
             f = f"{left.text:.30}"
             raise Misread(
-                f"a power stands after the brackets; write {f}(x)^2 for the square of {f}(x)", left.at
+                f"a power stands after the brackets; write {f}(x)^2 for the square of {f}(x)",
+                left.at,
             )
         if left.text == RAISED:
-            raise Misread("a power of a power needs brackets; write (x^2)^3 or x^(2^3)", left.at)
+            raise Misread(
+                "a power of a power needs brackets; write (x^2)^3 or x^(2^3)",
+                left.at,
+            )
         if self.brackets[-1].tight[-1:] == ["√"]:
             x = left.shown
-            raise Misread(f"√{x}^ has two meanings; write √({x}^2) or √({x})^2", left.at)
+            raise Misread(
+                f"√{x}^ has two meanings; write √({x}^2) or √({x})^2", left.at
+            )

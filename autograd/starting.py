@@ -30,7 +30,10 @@ def leave(*_: object) -> None:
 def begin() -> None:
     """From here Ctrl-C ends a command."""
     default: Any = signal.default_int_handler
-    if is_command(sys.argv, sys.orig_argv) and signal.getsignal(signal.SIGINT) is default:
+    if (
+        is_command(sys.argv, sys.orig_argv)
+        and signal.getsignal(signal.SIGINT) is default
+    ):
         signal.signal(signal.SIGINT, leave)
 
 

@@ -19,7 +19,9 @@ from .forking import after_fork
 from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
 
-LOCK = RLock()  # two threads may share leaves: their sums into grad must not interleave
+LOCK = (
+    RLock()
+)  # two threads may share leaves: their sums into grad must not interleave
 after_fork(lambda: globals().update(LOCK=RLock()))
 
 
@@ -57,7 +59,9 @@ def backward(y: Value, seed: Real = 1.0) -> None:
             y.grad = seed
             for v in reversed(order):
                 v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
-            if any(v.grad != v.grad for v in before):  # a nan; the ledger knows which zeros are true ones
+            if any(
+                v.grad != v.grad for v in before
+            ):  # a nan; the ledger knows which zeros are true ones
                 for v in (*before, *order):
                     v.grad = 0.0
                 y.grad = seed
@@ -73,7 +77,9 @@ def backward(y: Value, seed: Real = 1.0) -> None:
 
 def clear(y: Value, before: dict[Value, float]) -> list[Value]:
     """The inner nodes below y, operands before results; every grad is set to 0, a leaf's is noted before."""
-    zero = float("0.0")  # this pass's own, and so also the mark of a node that was seen
+    zero = float(
+        "0.0"
+    )  # this pass's own, and so also the mark of a node that was seen
     order, stack = list[Value](), list[Any]([y])
     pop, push = stack.pop, stack.append
     while stack:
@@ -87,7 +93,11 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
                 push(v)
                 push(None)
                 for x in (v._w, v._y, v._x):
-                    if x is not None and x.__class__ is not float and x.grad is not zero:
+                    if (
+                        x is not None
+                        and x.__class__ is not float
+                        and x.grad is not zero
+                    ):
                         push(x)
             v.grad = zero
     return order
@@ -101,7 +111,9 @@ def check_fresh(order: Sequence[Value]) -> Sequence[Value]:
     if late is not None:
         how = "computed again" if late.form else "assigned"
         what = f"{describe(late)} was {how} after this graph was built from it"
-        raise StaleGraphError(f"{what}; call forward() on the graph's root to compute it again")
+        raise StaleGraphError(
+            f"{what}; call forward() on the graph's root to compute it again"
+        )
     return order
 
 
@@ -109,7 +121,9 @@ def zero_grad(*leaves: Value) -> None:
     """Forgets the gradients that backward passes have added up in these leaves.  TypeError for no Value."""
     for v in leaves:
         if not isinstance(v, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"zero_grad takes Values, not {type(v).__name__}; write zero_grad(*leaves)")
+            raise TypeError(
+                f"zero_grad takes Values, not {type(v).__name__}; write zero_grad(*leaves)"
+            )
     for v in leaves:
         v.grad = NO_GRAD
 
@@ -130,7 +144,9 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     return entries(check_fresh(toposort(y)), {y: seed}, engine.clock)
 
 
-def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf) -> Generator[Step]:
+def entries(
+    order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf
+) -> Generator[Step]:
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
     A *dead* edge contributes 0, whatever flows in: the branch that ``where`` did not choose, and an op that
@@ -143,9 +159,16 @@ def entries(order: Sequence[Value], seeds: Mapping[Value, float], time: float = 
             continue
         late = next((x for x in (*z.inner, z) if x.clock > time), None)
         if late is not None:
-            raise StaleGraphError(f"{describe(late)} changed while the ledger was read; begin a new ledger")
+            raise StaleGraphError(
+                f"{describe(late)} changed while the ledger was read; begin a new ledger"
+            )
         upstream = adjoint.get(z, 0.0)
-        for i, x, local in zip(z.form.inner, z.inner, z.form.local(z.data, *map(plain, z.args)), strict=True):
+        for i, x, local in zip(
+            z.form.inner,
+            z.inner,
+            z.form.local(z.data, *map(plain, z.args)),
+            strict=True,
+        ):
             dead = z not in adjoint or is_dead(z, x, local, upstream, flat_at)
             contribution = 0.0 if dead else upstream * local
             if not dead:
@@ -159,12 +182,16 @@ def overflows(order: Sequence[Value]) -> set[Value]:
     for z in order:
         if math.isinf(z.data):
             infinite = {x for x in z.inner if math.isinf(x.data)}
-            if infinite <= found and (infinite or not z.op or z.op.defined(*map(plain, z.args))):
+            if infinite <= found and (
+                infinite or not z.op or z.op.defined(*map(plain, z.args))
+            ):
                 found.add(z)
     return found
 
 
-def is_dead(z: Value, x: Value, local: float, upstream: float, flat_at: Collection[Value]) -> bool:
+def is_dead(
+    z: Value, x: Value, local: float, upstream: float, flat_at: Collection[Value]
+) -> bool:
     """Whether the edge from z to its operand x contributes 0, whatever flows in."""
     saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)
     return local == 0 and (saturated or (z.op is not None and z.op.selects))

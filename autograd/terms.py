@@ -43,7 +43,11 @@ class Term:
     varies: bool = True
 
     def __repr__(self) -> str:
-        return f"({' '.join([self.word, *map(repr, self.args)])})" if self.args else self.word
+        return (
+            f"({' '.join([self.word, *map(repr, self.args)])})"
+            if self.args
+            else self.word
+        )
 
     def __pos__(self) -> Term:
         return self
@@ -118,9 +122,17 @@ def read(node: ast.AST) -> Tree:
             return Term("if", tuple(map(read, (condition, x, y))))
         case ast.BoolOp(sign, [*parts]):
             return joined(SIGNS[type(sign)], [*map(read, parts)])
-        case ast.Compare(x, signs, others) if all(type(sign) in SIGNS for sign in signs):
+        case ast.Compare(x, signs, others) if all(
+            type(sign) in SIGNS for sign in signs
+        ):
             pairs = zip([x, *others], signs, others, strict=False)
-            return joined("and", [Term(SIGNS[type(sign)], (read(x), read(y))) for x, sign, y in pairs])
+            return joined(
+                "and",
+                [
+                    Term(SIGNS[type(sign)], (read(x), read(y)))
+                    for x, sign, y in pairs
+                ],
+            )
         case _:
             raise SyntaxError(ast.unparse(node))
 
@@ -187,7 +199,10 @@ PRINTED = {
     "or": Printed("{0} or {1}", 2, 2, 3),
     "and": Printed("{0} and {1}", 3, 3, 4),
     "not": Printed("not {0}", 4, 4),
-    **{sign: Printed(f"{{0}} {sign} {{1}}", 5, 6, 6) for sign in ("==", "!=", "<", "<=", ">", ">=")},
+    **{
+        sign: Printed(f"{{0}} {sign} {{1}}", 5, 6, 6)
+        for sign in ("==", "!=", "<", "<=", ">", ">=")
+    },
     "+": Printed("{0} + {1}", 6, 6, 7),
     "-": Printed("{0} - {1}", 6, 6, 7),
     "*": Printed("{0} * {1}", 7, 7, 8),
@@ -218,7 +233,9 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
         return f"{tree.word}({', '.join(x for x, _ in written)})", CALL
     sign = PRINTED[tree.word]
     pairs = zip(written, sign.needs, strict=True)
-    return sign.template.format(*[x if level >= need else f"({x})" for (x, level), need in pairs]), sign.level
+    return sign.template.format(
+        *[x if level >= need else f"({x})" for (x, level), need in pairs]
+    ), sign.level
 
 
 # ----------------------------------------------------------------------------------------------- as numbers
@@ -273,10 +290,16 @@ except ERRORS:
 """
 
 
-def evaluator(operands: Sequence[str], tree: Tree, name: str = "evaluate") -> Callable[..., float]:
+def evaluator(
+    operands: Sequence[str], tree: Tree, name: str = "evaluate"
+) -> Callable[..., float]:
     """The tree as a function of plain floats that neither raises nor warns."""
     return written(
-        name, operands, text(tree, plain_names(operands)), (tree,), lambda names: careful(tree, names)
+        name,
+        operands,
+        text(tree, plain_names(operands)),
+        (tree,),
+        lambda names: careful(tree, names),
     )
 
 
@@ -286,7 +309,11 @@ def evaluator_of_all(
     """Several trees as one such function, which gives a number for each."""
     result = "".join([f"{text(tree, plain_names(operands))}, " for tree in trees])
     return written(
-        name, operands, f"({result})", trees, lambda names: [careful(tree, names) for tree in trees]
+        name,
+        operands,
+        f"({result})",
+        trees,
+        lambda names: [careful(tree, names) for tree in trees],
     )
 
 
@@ -301,20 +328,31 @@ def plain_names(operands: Sequence[str]) -> dict[str, str]:
 
 
 def written(
-    name: str, operands: Sequence[str], result: str, trees: Sequence[Tree],
+    name: str,
+    operands: Sequence[str],
+    result: str,
+    trees: Sequence[Tree],
     otherwise: Callable[[Mapping[str, Any]], Any],
-) -> Callable[..., Any]:  # fmt: skip
+) -> Callable[..., Any]:
     """The function with this result, and another one where Python's floats raise."""
 
     def carefully(*args: Any) -> Any:
         return otherwise(dict(zip(operands, args, strict=True)))
 
-    known = {"ERRORS": ERRORS, "quietly": quietly, "careful": carefully, **words_in(*trees)}
+    known = {
+        "ERRORS": ERRORS,
+        "quietly": quietly,
+        "careful": carefully,
+        **words_in(*trees),
+    }
     body = EVALUATE.format(result=result, operands=", ".join(operands))
     return define(name, operands, body, known, {})
 
 
 def words_in(*trees: Tree) -> dict[str, Any]:
     """What the trees' source asks of Python's math."""
-    words = {term.word for tree in trees for term in terms_of(tree)} | {"inf", "nan"}
+    words = {term.word for tree in trees for term in terms_of(tree)} | {
+        "inf",
+        "nan",
+    }
     return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}

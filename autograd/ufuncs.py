@@ -21,7 +21,12 @@ from .elements import elementwise, holds_objects
 from .ieee import number
 from .value import OPS, Scalar, Value
 
-COMPARISONS = {np.less: "lt", np.less_equal: "le", np.greater: "gt", np.greater_equal: "ge"}
+COMPARISONS = {
+    np.less: "lt",
+    np.less_equal: "le",
+    np.greater: "gt",
+    np.greater_equal: "ge",
+}
 OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
     np.add: "add",
     np.subtract: "sub",
@@ -35,7 +40,10 @@ OPERATORS: dict[Any, str] = {  # by their names in Python's module operator
     np.fabs: "abs",
     **COMPARISONS,
 }
-IDENTITY: dict[Any, Callable[..., bool]] = {np.equal: operator.is_, np.not_equal: operator.is_not}
+IDENTITY: dict[Any, Callable[..., bool]] = {
+    np.equal: operator.is_,
+    np.not_equal: operator.is_not,
+}
 TESTS = (*COMPARISONS, *IDENTITY)
 INSTEAD: dict[Any, str] = {  # of functions without an op
     np.exp2: "2**x",
@@ -54,7 +62,9 @@ def square(x: Value) -> Value:
 def heaviside(x: Scalar, at_zero: Scalar) -> Scalar:
     """The op step, which is 0 at 0."""
     if isinstance(at_zero, Value) or number(at_zero, "np.heaviside") != 0:
-        raise TypeError("np.heaviside records the op step, which is 0 at 0; write np.heaviside(x, 0.0)")
+        raise TypeError(
+            "np.heaviside records the op step, which is 0 at 0; write np.heaviside(x, 0.0)"
+        )
     return OPS["step"](x)
 
 
@@ -91,44 +101,67 @@ def names_in_numpy() -> Mapping[Any, Sequence[str]]:
 NAMES = names_in_numpy()
 
 
-def of_value(self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+def of_value(
+    self: Value, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
+) -> Any:
     """``Value.__array_ufunc__``, with NumPy's names of its parameters."""
     return call_ufunc(ufunc, method, inputs, kwargs)
 
 
-def of_value_function(self: Value, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+def of_value_function(
+    self: Value, func: Any, types: Any, args: Any, kwargs: Any
+) -> Any:
     """``Value.__array_function__``, with NumPy's names of its parameters."""
     return call_function(func, args, kwargs)
 
 
-def call_ufunc(function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def call_ufunc(
+    function: Any, method: str, operands: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
     """A universal function of NumPy, of an array of Values for each element.
 
     Raises TypeError for arrays of numbers, and for what no op does.
     """
     name = called(function)
     if method != "__call__":
-        raise TypeError(f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values")
+        raise TypeError(
+            f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values"
+        )
     if by_elements(function, operands, options):
         array = elementwise(partial(call_elements, function), operands, **options)
         return array.astype(bool) if function in TESTS else array
     if options:
-        what = f"{name} records an op for Values, which has no {'=, '.join(options)}="
+        what = (
+            f"{name} records an op for Values, which has no {'=, '.join(options)}="
+        )
         raise TypeError(f"{what}: a graph fits in no array; write z = {name}(...)")
     if function in IDENTITY:
         return IDENTITY[function](*operands)
-    if function in COMPARISONS:  # to which NumPy gives its scalars as arrays without dimensions
-        operands = [x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in operands]
+    if (
+        function in COMPARISONS
+    ):  # to which NumPy gives its scalars as arrays without dimensions
+        operands = [
+            x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
+            for x in operands
+        ]
     if function in OPERATORS:
         apply = getattr(operator, OPERATORS[function])
-        return apply(*[x if isinstance(x, Value) else number(x, name) for x in operands])
+        return apply(
+            *[x if isinstance(x, Value) else number(x, name) for x in operands]
+        )
     return call_function(function, operands, options)
 
 
-def by_elements(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> bool:
+def by_elements(
+    function: Any, operands: Sequence[Any], options: Mapping[str, Any]
+) -> bool:
     """Whether there are arrays of Values, to be taken element by element; results may go into one."""
     elements = function.signature is None and holds_objects(*operands)
-    return elements and options.keys() <= {"out"} and all(map(holds_objects, options.get("out", ())))
+    return (
+        elements
+        and options.keys() <= {"out"}
+        and all(map(holds_objects, options.get("out", ())))
+    )
 
 
 def call_elements(function: Any, *operands: Any) -> Any:
@@ -136,14 +169,25 @@ def call_elements(function: Any, *operands: Any) -> Any:
     return call_ufunc(function, "__call__", operands, {})
 
 
-def call_function(function: Any, operands: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def call_function(
+    function: Any, operands: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
     """Any function of NumPy: np.where is an op; most others have none, and refuse."""
-    op = next((OPS[name] for name in NAMES.get(function, ()) if name in OPS), KNOWN.get(function))
+    op = next(
+        (OPS[name] for name in NAMES.get(function, ()) if name in OPS),
+        KNOWN.get(function),
+    )
     if op is None:
-        own = f", define an Op named {function.__name__!r}" if function in NAMES else ""
+        own = (
+            f", define an Op named {function.__name__!r}"
+            if function in NAMES
+            else ""
+        )
         instead = INSTEAD.get(function, "it in ops" + own)
         what = f"{called(function)} of {' and '.join(type(x).__name__ for x in operands)} has no op"
-        raise TypeError(f"{what}: write {instead}, or take v.data, the number alone")
+        raise TypeError(
+            f"{what}: write {instead}, or take v.data, the number alone"
+        )
     return op(*operands, **options)
 
 

@@ -26,17 +26,31 @@ from .ieee import ADVICE, BOOL, ERRORS, Real, number
 from .lines import check_free, check_line
 from .names import one_name
 from .scopes import FORGET, SCOPE
-from .terms import NeedsDataError, Term, Tree, evaluator, evaluator_of_all, parse, substitute, text, words_in
+from .terms import (
+    NeedsDataError,
+    Term,
+    Tree,
+    evaluator,
+    evaluator_of_all,
+    parse,
+    substitute,
+    text,
+    words_in,
+)
 
 Scalar: TypeAlias = "Value | Real"
 Unary: TypeAlias = "Callable[[Value, Value], Scalar]"  # ∂z/∂x from (z, x)
 Binary: TypeAlias = "Callable[[Value, Value, Value], Scalar]"
 Ternary: TypeAlias = "Callable[[Value, Value, Value, Value], Scalar]"
-Partials: TypeAlias = "tuple[Unary] | tuple[Binary, Binary] | tuple[Ternary, Ternary, Ternary]"
+Partials: TypeAlias = (
+    "tuple[Unary] | tuple[Binary, Binary] | tuple[Ternary, Ternary, Ternary]"
+)
 T = TypeVar("T")
 
 OPS: dict[str, Op] = {}  # every op by its name
-NO_GRAD = float("0.0")  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+NO_GRAD = float(
+    "0.0"
+)  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
 NAMELESS = ""
 OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
 NAN = float("nan")
@@ -100,22 +114,41 @@ class Op:
     """
 
     def __init__(
-        self, name: str, symbol: str, formula: str, partials: Partials, domain: str = "", *,
-        book: Partials | None = None, selects: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        symbol: str,
+        formula: str,
+        partials: Partials,
+        domain: str = "",
+        *,
+        book: Partials | None = None,
+        selects: bool = False,
+    ) -> None:
         check_line(name, symbol, formula, partials, domain, book)
         check_free(name, symbol, formula, partials, OPS.get(name))
-        self.name, self.symbol, self.formula, self.domain = name, symbol, formula, domain
+        self.name, self.symbol, self.formula, self.domain = (
+            name,
+            symbol,
+            formula,
+            domain,
+        )
         self.partials, self.book, self.selects = partials, book or partials, selects
         self.operands = ("x", "y", "w")[: len(partials)]
         self.tree = parse(formula)
         self.evaluate = evaluator(self.operands, self.tree)
-        self.in_domain = evaluator(self.operands, parse(domain or "True"), "in_domain")
-        self.forms: dict[tuple[object, ...], Form] = {}  # by form()'s arguments, and by operands' types
+        self.in_domain = evaluator(
+            self.operands, parse(domain or "True"), "in_domain"
+        )
+        self.forms: dict[
+            tuple[object, ...], Form
+        ] = {}  # by form()'s arguments, and by operands' types
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         self.__doc__ = self.call.__doc__ = self.described()
         self.__signature__ = self.call.__signature__ = Signature(  # pyright: ignore[reportFunctionMemberAccess]
-            [Parameter(x, Parameter.POSITIONAL_ONLY, annotation=Scalar) for x in self.operands],
+            [
+                Parameter(x, Parameter.POSITIONAL_ONLY, annotation=Scalar)
+                for x in self.operands
+            ],
             return_annotation=Value,
         )
         OPS[name] = self
@@ -144,7 +177,9 @@ class Op:
 
     def form(self, *inner: bool) -> Form:
         """This op with the given pattern of operands, True where one is a Value."""
-        return self.forms.get(inner) or self.forms.setdefault(inner, Form(self, inner))
+        return self.forms.get(inner) or self.forms.setdefault(
+            inner, Form(self, inner)
+        )
 
     @property
     def pull(self) -> Callable[[Value], None]:
@@ -159,7 +194,9 @@ class Op:
             return self.of_terms(args)
         if holds_objects(*args):
             return elementwise(self.call, args)
-        if self.selects and isinstance(args[0], BOOL):  # where(x > 0, ...): the choice is made
+        if self.selects and isinstance(
+            args[0], BOOL
+        ):  # where(x > 0, ...): the choice is made
             args = (float(args[0]), *args[1:])
         operands = [scalar(x, self.name) for x in args]
         inner = [isinstance(x, Value) for x in operands]
@@ -172,8 +209,12 @@ class Op:
 
     def of_terms(self, args: Sequence[Any]) -> Any:
         """The formula with the given trees as its operands."""
-        operands = [x if isinstance(x, Term) else number(x, self.name) for x in args]
-        return substitute(self.tree, dict(zip(self.operands, operands, strict=True)))
+        operands = [
+            x if isinstance(x, Term) else number(x, self.name) for x in args
+        ]
+        return substitute(
+            self.tree, dict(zip(self.operands, operands, strict=True))
+        )
 
     def chosen(self, condition: Scalar, x: Scalar, y: Scalar) -> Value:
         """The operand that a plain number chooses, once and for all."""
@@ -182,14 +223,20 @@ class Op:
             return operand
         return Value(plain(operand))
 
-    def slope(self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False) -> Scalar:
+    def slope(
+        self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False
+    ) -> Scalar:
         """∂z/∂operand i in ops; 0 where an op that selects does not take this operand."""
-        partial = (self.book if book else self.partials)[i](z, *cast("Any", operands))
+        partial = (self.book if book else self.partials)[i](
+            z, *cast("Any", operands)
+        )
         if not self.selects or i == 0:
             return partial
         return self.choice(operands[0], i, partial)
 
-    def choice(self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0) -> Scalar:
+    def choice(
+        self, condition: Scalar, i: int, taken: Scalar, otherwise: Scalar = 0.0
+    ) -> Scalar:
         """One number where an op that selects takes operand i, and another one where it does not."""
         operands = [otherwise] * len(self.operands[1:])
         operands[i - 1] = taken
@@ -208,16 +255,27 @@ class Form:
     """An op with a pattern of operands: some are Values, the others plain numbers."""
 
     def __init__(self, op: Op, inner: tuple[bool, ...]) -> None:
-        self.op, self.inner = op, [i for i, is_value in enumerate(inner) if is_value]
+        self.op, self.inner = (
+            op,
+            [i for i, is_value in enumerate(inner) if is_value],
+        )
         pairs = zip(op.operands, inner, strict=True)
         self.data = {x: f"{x}._data" if is_value else x for x, is_value in pairs}
         self.values = [op.operands[i] for i in self.inner]
         # Outside of its domain an op has no value, so it has no slope there: log at -1.  x/0 has a value.
         self.guarded = op.domain != "" and op.name != "div"
-        self.read = define("read", ["z"], f"return ({''.join(f'z._{x}, ' for x in self.values)})", {}, {})
+        self.read = define(
+            "read",
+            ["z"],
+            f"return ({''.join(f'z._{x}, ' for x in self.values)})",
+            {},
+            {},
+        )
         self.record = self.recorder()
 
-    def recorder(self, mixed: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    def recorder(
+        self, mixed: Callable[..., Any] | None = None
+    ) -> Callable[..., Any]:
         """The function that makes a node; ``mixed`` gets the calls of another pattern."""
         op, operands = self.op, ", ".join(self.op.operands)
         body = RECORD.format(
@@ -229,17 +287,26 @@ class Form:
             others = " or ".join(f"{x}.__class__ is not Value" for x in op.operands)
             body = f"if {others}:\n    return mixed({operands}){body}"
         known = {"form": self, "mixed": mixed, "evaluate": op.evaluate}
-        known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get, **words_in(op.tree)}
+        known |= {
+            "ERRORS": ERRORS,
+            "new": object.__new__,
+            "get_scope": SCOPE.get,
+            **words_in(op.tree),
+        }
         record = define("record", op.operands, body, known, globals())
         record.__name__ = record.__qualname__ = op.name
-        record.__code__ = record.__code__.replace(co_name=op.name)  # which tracebacks and profilers show
+        record.__code__ = record.__code__.replace(
+            co_name=op.name
+        )  # which tracebacks and profilers show
         return record
 
     @Kept
     def partials(self) -> list[Tree]:
         """The partials towards the Values among the operands, as trees over z, x, y, w."""
         op, z = self.op, cast("Any", Term("z"))
-        operands: Any = [Term(x, varies=i in self.inner) for i, x in enumerate(op.operands)]
+        operands: Any = [
+            Term(x, varies=i in self.inner) for i, x in enumerate(op.operands)
+        ]
         try:
             slopes = [op.slope(i, z, operands) for i in self.inner]
         except NeedsDataError:
@@ -258,7 +325,9 @@ class Form:
     @Kept
     def local(self) -> Callable[..., Sequence[float]]:
         """The partials towards the Values among the operands, from plain floats (z, x, y, w)."""
-        return evaluator_of_all(("z", *self.op.operands), self.guarded_partials, "local")
+        return evaluator_of_all(
+            ("z", *self.op.operands), self.guarded_partials, "local"
+        )
 
     @Kept
     def pull(self) -> Callable[[Value], None]:
@@ -267,11 +336,17 @@ class Form:
         body = PULL.format(
             unpack="\n".join(f"{x} = z._{x}" for x in self.op.operands),
             flows=", ".join(f"d{x}" for x in self.values),
-            partials=", ".join(text(partial, names) for partial in self.guarded_partials),
+            partials=", ".join(
+                text(partial, names) for partial in self.guarded_partials
+            ),
             data=", ".join(names.values()),
             adds="\n".join(f"{x}.grad += upstream * d{x}" for x in self.values),
         )
-        known = {"ERRORS": ERRORS, "local": self.local, **words_in(*self.guarded_partials)}
+        known = {
+            "ERRORS": ERRORS,
+            "local": self.local,
+            **words_in(*self.guarded_partials),
+        }
         return define("pull", ["z"], body, known, globals())
 
 
@@ -291,16 +366,33 @@ class Value:
     NumPy's functions, as np.exp, record the op of their name.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_w", "_x", "_y", "clock", "form", "grad", "scope")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_data",
+        "_w",
+        "_x",
+        "_y",
+        "clock",
+        "form",
+        "grad",
+        "scope",
+    )
     _name: str = NAMELESS
     parameter: bool = False  # a leaf that training changes; drawings leave it out where it is inside a box
 
     def __init__(
-        self, data: Real, name: str = NAMELESS, _op: None = None, label: str = NAMELESS,
+        self,
+        data: Real,
+        name: str = NAMELESS,
+        _op: None = None,
+        label: str = NAMELESS,
         _children: None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if _op is not None or _children is not None:
-            raise TypeError(f"Value(data, name) is a leaf; an op records its operands: {OWN_OP}")
+            raise TypeError(
+                f"Value(data, name) is a leaf; an op records its operands: {OWN_OP}"
+            )
         self.form: Form | None = None
         self.scope = None if (scope := SCOPE.get()) is FORGET else scope
         self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
@@ -313,7 +405,9 @@ class Value:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if cls._backward is not Value._backward:
-            raise TypeError(f"{cls.__name__}: gradients come from ops alone, not from _backward; {OWN_OP}")
+            raise TypeError(
+                f"{cls.__name__}: gradients come from ops alone, not from _backward; {OWN_OP}"
+            )
 
     @property
     def name(self) -> str:
@@ -335,7 +429,9 @@ class Value:
     def data(self, x: Real) -> None:
         global clock
         if self.form is not None:
-            raise AttributeError(f"{describe(self)} is computed by {self.op}: assign a leaf, call forward()")
+            raise AttributeError(
+                f"{describe(self)} is computed by {self.op}: assign a leaf, call forward()"
+            )
         self._data = number(x, "data")
         self.clock = clock = clock + 1
 
@@ -369,7 +465,9 @@ class Value:
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(*[x._data if isinstance(x, Value) else x for x in v.args])
+                    v._data = v.form.op.evaluate(
+                        *[x._data if isinstance(x, Value) else x for x in v.args]
+                    )
                     v.clock = clock
         return self
 
@@ -399,8 +497,12 @@ class Value:
 
         def backward(self, seed: Real = 1.0) -> None: ...
         def explain(self, path: Any = None, **options: Any) -> str: ...
-        def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
-        def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any: ...
+        def __array_ufunc__(
+            self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
+        ) -> Any: ...
+        def __array_function__(
+            self, func: Any, types: Any, args: Any, kwargs: Any
+        ) -> Any: ...
         @property
         def _prev(self) -> tuple[Value, ...]: ...
         @property
@@ -424,7 +526,9 @@ class Value:
         return self.data >= plain(y)
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a Value has no truth value; compare it, as in v > 0, or use v.data")
+        raise TypeError(
+            "a Value has no truth value; compare it, as in v > 0, or use v.data"
+        )
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -433,7 +537,10 @@ class Value:
         return f"Value(data={self.data}, grad={self.grad})"
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        for name, x in attributes.items():  # version 0.5 kept the name as one of them
+        for (
+            name,
+            x,
+        ) in attributes.items():  # version 0.5 kept the name as one of them
             setattr(self, name, x)
 
     def __float__(self) -> NoReturn:
@@ -447,7 +554,9 @@ def varies(x: Scalar | Term) -> bool:
     return x.varies if isinstance(x, Term) else isinstance(x, Value)
 
 
-ADVICE.insert(0, (Value, "give it .data, the Value's number, or use the Value itself"))
+ADVICE.insert(
+    0, (Value, "give it .data, the Value's number, or use the Value itself")
+)
 
 
 def scalar(x: Scalar, taker: str) -> Value | float:
@@ -469,7 +578,9 @@ def toposort(*roots: Value) -> list[Value]:
     """Every Value that the roots depend on, operands before results; the graph alone decides the order."""
     for y in roots:
         if not isinstance(y, Value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a graph ends in a Value, not in {type(y).__name__}; of several, write *values")
+            raise TypeError(
+                f"a graph ends in a Value, not in {type(y).__name__}; of several, write *values"
+            )
     return postorder(roots, lambda v: v.form.read(v) if v.form else ())
 
 

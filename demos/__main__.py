@@ -2,10 +2,26 @@
 
 import sys
 
-from . import activations, moons, neuron_fit, neuron_training, newton, perceptron, sigmoid_graph
+from . import (
+    activations,
+    moons,
+    neuron_fit,
+    neuron_training,
+    newton,
+    perceptron,
+    sigmoid_graph,
+)
 from .gallery import run
 
-DEMOS = (sigmoid_graph, neuron_fit, neuron_training, activations, newton, moons, perceptron)
+DEMOS = (
+    sigmoid_graph,
+    neuron_fit,
+    neuron_training,
+    activations,
+    newton,
+    moons,
+    perceptron,
+)
 
 if __name__ == "__main__":
     sys.exit(run(*(demo.main for demo in DEMOS)))

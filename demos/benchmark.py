@@ -47,7 +47,9 @@ from .workloads import (
 )
 
 ONE = {  # thread
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    ),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
 }
@@ -78,12 +80,18 @@ class Row:
         if math.isnan(self.reach):
             return ""
         return (
-            "reached" if (self.ratio <= self.reach if self.part else self.ratio >= self.reach) else "missed"
+            "reached"
+            if (self.ratio <= self.reach if self.part else self.ratio >= self.reach)
+            else "missed"
         )
 
     def cells(self) -> tuple[str, ...]:
         """The line's texts."""
-        goal = "" if math.isnan(self.reach) else f"{'≤' if self.part else '≥'} {self.reach:,g}"
+        goal = (
+            ""
+            if math.isnan(self.reach)
+            else f"{'≤' if self.part else '≥'} {self.reach:,g}"
+        )
         ratio = f"{self.ratio:,.{2 if self.ratio < 100 else 0}f}"
         return self.what, self.ours, self.theirs, ratio, goal, self.verdict
 
@@ -104,7 +112,9 @@ def nodes(widths: tuple[int, ...]) -> Workload:
     ways: dict[str, Way] = {}
     for name, kind in kinds().items():
         weights = [kind(x) for x in numbers]
-        ways[name] = eager_way(lambda weights=weights, kind=kind: net(weights, kind, widths), weights)
+        ways[name] = eager_way(
+            lambda weights=weights, kind=kind: net(weights, kind, widths), weights
+        )
     goals = [Goal(OURS, MICROGRAD, 2.2), Goal(OURS, MICROGPT, 1.4)]
     return Workload("build and backward, a node", ways, goals, 2 * parameters)
 
@@ -124,9 +134,22 @@ def memories() -> Iterator[Row]:
     """Bytes a node, by engine."""
     held = {name: memory(kind) for name, kind in kinds().items()}
     ours = f"{OURS} {held[OURS]:.0f}"
-    yield Row("bytes a node, built", ours, f"{MOST} allowed", held[OURS] / MOST, 1, part=True)
+    yield Row(
+        "bytes a node, built",
+        ours,
+        f"{MOST} allowed",
+        held[OURS] / MOST,
+        1,
+        part=True,
+    )
     for name in list(held)[1:]:
-        yield Row("bytes a node, built", ours, f"{name} {held[name]:.0f}", held[OURS] / held[name], part=True)
+        yield Row(
+            "bytes a node, built",
+            ours,
+            f"{name} {held[name]:.0f}",
+            held[OURS] / held[name],
+            part=True,
+        )
 
 
 def chain(n: int) -> Iterator[Row]:
@@ -164,8 +187,13 @@ def compiling(size: Size) -> Iterator[Row]:
         first_gradient(y, parts)
         peak = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
-        took, passes = f"{shown(median(ours))}, {peak:.0f} MB", f"{EAGER} pass {shown(median(eager))}"
-        yield Row(f"compiling, {name}", took, passes, paired(ours, eager), 3, part=True)
+        took, passes = (
+            f"{shown(median(ours))}, {peak:.0f} MB",
+            f"{EAGER} pass {shown(median(eager))}",
+        )
+        yield Row(
+            f"compiling, {name}", took, passes, paired(ours, eager), 3, part=True
+        )
 
 
 def first_gradient(y: Value, parts: dict[str, Any]) -> None:
@@ -195,7 +223,8 @@ def wrong(workload: Workload) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, (loss, gradient) in results.items():
         error = max(
-            abs(loss - true_loss) / max(abs(true_loss), 1e-300), np.abs(gradient - true).max() / scale
+            abs(loss - true_loss) / max(abs(true_loss), 1e-300),
+            np.abs(gradient - true).max() / scale,
         )
         if not error <= workload.ways[name].tolerance:
             found[name] = error
@@ -204,14 +233,20 @@ def wrong(workload: Workload) -> dict[str, float]:
 
 def measured(workload: Workload, size: Size) -> dict[str, list[float]]:
     """Seconds by way and round; a slow way skips rounds."""
-    ways = {name: way for name, way in workload.ways.items() if name not in workload.untimed}
+    ways = {
+        name: way
+        for name, way in workload.ways.items()
+        if name not in workload.untimed
+    }
     times: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
     gc.freeze()  # what one engine keeps does not slow down another's collections
     counts = {name: enough(way.step, size.span) for name, way in ways.items()}
     for i in range(size.rounds):
         for name, way in ways.items():
-            if not times[name] or i * times[name][0] * counts[name] < 3:  # seconds, about
+            if (
+                not times[name] or i * times[name][0] * counts[name] < 3
+            ):  # seconds, about
                 times[name].append(timed(way.step, counts[name]))
     gc.unfreeze()
     return times
@@ -240,20 +275,33 @@ def compared(workload: Workload, size: Size) -> Iterator[Row]:
             error = f" is off by {errors[name]:.0e}" if name in errors else ""
             texts[name] = f"{name} {shown(median(each) / workload.per)}{error}"
         ratio = math.nan if errors.keys() & texts.keys() else ratio
-        yield Row(workload.title, texts[goal.ours], texts[goal.theirs], ratio, goal.reach, goal.part)
+        yield Row(
+            workload.title,
+            texts[goal.ours],
+            texts[goal.theirs],
+            ratio,
+            goal.reach,
+            goal.part,
+        )
 
 
 def shown(seconds: float) -> str:
     """A time in three digits."""
     scale, unit = next(pair for pair in UNITS if seconds >= pair[0])
     number = seconds / (scale or 1e-9)
-    return f"{number:.{max(0, 2 - int(math.log10(max(number, 1))))}f} {unit}".rstrip()
+    return (
+        f"{number:.{max(0, 2 - int(math.log10(max(number, 1))))}f} {unit}".rstrip()
+    )
 
 
 def versions() -> str:
     """What is compared."""
     found = [f"CPython {platform.python_version()}", f"NumPy {np.__version__}"]
-    found += [f"{engine} {metadata.version(name)}" for engine, name in PACKAGES.items() if installed(engine)]
+    found += [
+        f"{engine} {metadata.version(name)}"
+        for engine, name in PACKAGES.items()
+        if installed(engine)
+    ]
     return ", ".join(found)
 
 
@@ -270,19 +318,36 @@ def rows(size: Size) -> Iterator[Row]:
 def line(cells: tuple[str, ...]) -> str:
     """Texts in columns."""
     what, ours, theirs, ratio, goal, verdict = cells
-    return f"{what:49} {ours:27} {theirs:29} {ratio:>8}  {goal:8} {verdict}".rstrip()
+    return (
+        f"{what:49} {ours:27} {theirs:29} {ratio:>8}  {goal:8} {verdict}".rstrip()
+    )
 
 
 def picture(found: list[Row]) -> Any:
     """Every ratio as a bar, at 1 where both are equal; longer is better for this engine."""
-    figure: Any = import_module("matplotlib.figure").Figure((11, 1 + 0.21 * len(found)), layout="constrained")
-    axes, good = figure.subplots(), [row for row in found[::-1] if not math.isnan(row.ratio)]
+    figure: Any = import_module("matplotlib.figure").Figure(
+        (11, 1 + 0.21 * len(found)), layout="constrained"
+    )
+    axes, good = (
+        figure.subplots(),
+        [row for row in found[::-1] if not math.isnan(row.ratio)],
+    )
     gains = [1 / row.ratio if row.part else row.ratio for row in good]
     goals = [1 / row.reach if row.part else row.reach for row in good]
     axes.set_xscale("log")
     bars = [gain - 1 for gain in gains]
-    axes.barh(range(len(good)), bars, left=1, color=[COLOURS[row.verdict] for row in good])
-    axes.scatter(goals, range(len(good)), marker="|", s=60, color="black", zorder=3, label="to reach")
+    axes.barh(
+        range(len(good)), bars, left=1, color=[COLOURS[row.verdict] for row in good]
+    )
+    axes.scatter(
+        goals,
+        range(len(good)),
+        marker="|",
+        s=60,
+        color="black",
+        zorder=3,
+        label="to reach",
+    )
     texts = [f"{row.what}: {row.ours}, {row.theirs}" for row in good]
     axes.set_yticks(range(len(good)), texts, fontsize=6)
     axes.axvline(1, color="black", linewidth=0.8)
@@ -297,7 +362,9 @@ def main(size: Size = Size()) -> list[Row]:  # noqa: B008
     for engine in PACKAGES:
         if not installed(engine):
             print(f"{engine} is not installed: it is left out")
-    print(f"{versions()}; {platform.machine()}, one thread; medians of {size.rounds} rounds")
+    print(
+        f"{versions()}; {platform.machine()}, one thread; medians of {size.rounds} rounds"
+    )
     print("PyTorch and JAX in 32 bits, as they come; all others in 64")
     print(line(("", "this engine", "another", "ratio", "to reach", "")))
     found: list[Row] = []
@@ -315,7 +382,13 @@ def main(size: Size = Size()) -> list[Row]:  # noqa: B008
 
 
 if __name__ == "__main__":
-    if any(os.environ.get(name) != value for name, value in ONE.items()):  # read when NumPy is imported
-        sys.exit(subprocess.call([sys.executable, "-m", "demos.benchmark"], env=os.environ | ONE))
+    if any(
+        os.environ.get(name) != value for name, value in ONE.items()
+    ):  # read when NumPy is imported
+        sys.exit(
+            subprocess.call(
+                [sys.executable, "-m", "demos.benchmark"], env=os.environ | ONE
+            )
+        )
     sys.setrecursionlimit(10_000)  # for the recursive engines
     sys.exit(any(row.verdict == "WRONG" for row in main()))

@@ -40,24 +40,44 @@ class Demo:
 
     title: str
     story: str
-    rows: list[tuple[str, str, str, str, bool]] = field(default_factory=list[tuple[str, str, str, str, bool]])
+    rows: list[tuple[str, str, str, str, bool]] = field(
+        default_factory=list[tuple[str, str, str, str, bool]]
+    )
     pictures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    def check(self, what: str, expected: Any, got: Any, source: str, tolerance: float = 0.0) -> None:
+    def check(
+        self,
+        what: str,
+        expected: Any,
+        got: Any,
+        source: str,
+        tolerance: float = 0.0,
+    ) -> None:
         """A row of the table: texts must be equal, numbers and lists of them within the tolerance."""
-        wanted, found = (cast("list[Any]", x if isinstance(x, list) else [x]) for x in (expected, got))
+        wanted, found = (
+            cast("list[Any]", x if isinstance(x, list) else [x])
+            for x in (expected, got)
+        )
         pairs = list(zip(wanted, found, strict=True))
         good = all(
-            x == y or (tolerance and math.isclose(x, y, rel_tol=0, abs_tol=tolerance)) for x, y in pairs
+            x == y
+            or (tolerance and math.isclose(x, y, rel_tol=0, abs_tol=tolerance))
+            for x, y in pairs
         )
-        texts = [", ".join(shown(x, tolerance) for x in side) for side in (wanted, found)]
+        texts = [
+            ", ".join(shown(x, tolerance) for x in side) for side in (wanted, found)
+        ]
         self.rows.append((what, texts[0], texts[1], source, good))
 
     def picture(self, name: str, picture: Any, caption: str) -> None:
         """A graph or a matplotlib figure, written as SVG and PNG."""
         OUT.mkdir(exist_ok=True)
         for suffix in ("svg", "png"):
-            write = picture.save_picture if isinstance(picture, Drawing) else picture.savefig
+            write = (
+                picture.save_picture
+                if isinstance(picture, Drawing)
+                else picture.savefig
+            )
             write(OUT / f"{name}.{suffix}")
         self.pictures.append((name, caption))
 
@@ -71,13 +91,18 @@ class Demo:
         rows += [("ok" if good else "WRONG", *cells) for *cells, good in self.rows]  # pyright: ignore[reportAssignmentType]
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = (
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+            "  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            )
+            for row in rows
         )
         return "\n".join([self.title, *(line.rstrip() for line in lines)])
 
     def html(self) -> str:
         """A section of the gallery."""
-        head = "<tr><th></th><th></th><th>expected</th><th>got</th><th>from</th></tr>"
+        head = (
+            "<tr><th></th><th></th><th>expected</th><th>got</th><th>from</th></tr>"
+        )
         rows = "".join(
             f"<tr><td>{'✓' if good else '✗ wrong'}</td><td>{escape(what)}</td>"
             f"<td class=number>{escape(expected)}</td><td class=number>{escape(got)}</td>"
@@ -89,7 +114,9 @@ class Demo:
             f"<figcaption>{escape(caption)}</figcaption></figure>"
             for name, caption in self.pictures
         )
-        story = "".join(f"<p>{escape(part)}</p>" for part in self.story.split("\n\n"))
+        story = "".join(
+            f"<p>{escape(part)}</p>" for part in self.story.split("\n\n")
+        )
         table = f"<div class=wide><table>{head}{rows}</table></div>"
         return f"<section><h2>{escape(self.title)}</h2>{story}{figures}{table}</section>"
 
@@ -99,10 +126,16 @@ def shown(x: Any, tolerance: float) -> str:
     return f"{round(x, 10):.10g}" if tolerance else str(x)
 
 
-def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]] | Callable[[Any], None]]) -> Figure:
+def chart(
+    *panels: tuple[
+        str, Sequence[tuple[Any, Any, str, str]] | Callable[[Any], None]
+    ],
+) -> Figure:
     """Panels side by side, each a title and its curves (xs, ys, format, label), or what paints its axes."""
     figure = Figure((4.5 * len(panels), 3.6), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, (title, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
         axes.set_prop_cycle(color=COLOURS)
         axes.set_title(title)
         if callable(curves):
@@ -111,19 +144,31 @@ def chart(*panels: tuple[str, Sequence[tuple[Any, Any, str, str]] | Callable[[An
         for x, y, style, label in curves:
             axes.plot(x, y, style, label=label, markersize=3)
         if any(label for *_, label in curves):
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+            axes.legend(
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.14),
+                ncols=2,
+                frameon=False,
+            )
     return figure
 
 
-def surface(model: Callable[[list[float]], Any], rows: Any, targets: Any) -> Callable[[Any], None]:
+def surface(
+    model: Callable[[list[float]], Any], rows: Any, targets: Any
+) -> Callable[[Any], None]:
     """What a model says around its rows of two inputs: colours, and the line where it says ½."""
 
     def paint(axes: Any) -> None:
-        sides: Any = [np.linspace(min(side) - 0.5, max(side) + 0.5, 31) for side in zip(*rows, strict=True)]
+        sides: Any = [
+            np.linspace(min(side) - 0.5, max(side) + 0.5, 31)
+            for side in zip(*rows, strict=True)
+        ]
         xs, ys = sides
         with no_grad():
             says = [[model([x, y]).data for x in xs] for y in ys.tolist()]
-        axes.contourf(xs, ys, says, levels=np.linspace(0, 1, 11), cmap="PuOr", alpha=0.6)
+        axes.contourf(
+            xs, ys, says, levels=np.linspace(0, 1, 11), cmap="PuOr", alpha=0.6
+        )
         axes.contour(xs, ys, says, levels=[0.5], colors="black")
         for (x, y), target in zip(rows, targets, strict=True):
             axes.plot(
@@ -142,11 +187,22 @@ def contours(program: Program, **paths: Any) -> Callable[[Any], None]:
 
     def paint(axes: Any) -> None:
         x, y = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-2, 3, 200))
-        height = program(np.column_stack([x.ravel(), y.ravel()]))[:, 0].reshape(x.shape)
-        axes.contour(x, y, np.log(height + 0.1), levels=20, cmap="Greys_r", linewidths=0.7)
+        height = program(np.column_stack([x.ravel(), y.ravel()]))[:, 0].reshape(
+            x.shape
+        )
+        axes.contour(
+            x, y, np.log(height + 0.1), levels=20, cmap="Greys_r", linewidths=0.7
+        )
         for name, path in paths.items():
-            axes.plot(*np.transpose(path), "o-" if len(path) < 50 else ".", markersize=4, label=name)
-        axes.plot(*next(iter(paths.values()))[-1], "k*", markersize=9, label="lowest")
+            axes.plot(
+                *np.transpose(path),
+                "o-" if len(path) < 50 else ".",
+                markersize=4,
+                label=name,
+            )
+        axes.plot(
+            *next(iter(paths.values()))[-1], "k*", markersize=9, label="lowest"
+        )
         axes.legend(loc="lower left")
 
     return paint
@@ -179,5 +235,7 @@ def report(demo: Demo) -> Demo:
     """Prints a demo's table as soon as it is there."""
     text = f"{demo.text()}\npictures in {OUT}: {', '.join(name for name, _ in demo.pictures)}\n"
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), flush=True)  # an old console may not know ∂
+    print(
+        text.encode(encoding, "replace").decode(encoding), flush=True
+    )  # an old console may not know ∂
     return demo

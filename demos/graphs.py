@@ -17,7 +17,12 @@ class LocalGradients:
 
     __slots__ = ("children", "data", "grad", "local")
 
-    def __init__(self, data: float, children: tuple[Any, ...] = (), local: tuple[float, ...] = ()) -> None:
+    def __init__(
+        self,
+        data: float,
+        children: tuple[Any, ...] = (),
+        local: tuple[float, ...] = (),
+    ) -> None:
         self.data, self.grad, self.children, self.local = data, 0.0, children, local
 
     def __add__(self, y: Any) -> LocalGradients:
@@ -56,7 +61,10 @@ def net(weights: list[Any], kind: type[Any], widths: tuple[int, ...]) -> Any:
     layer: list[Any] = [kind(0.3), kind(0.7)]
     rest = iter(weights)
     for width in widths[1:]:
-        layer = [reduce(add, (next(rest) * x for x in layer), next(rest)).relu() for _ in range(width)]
+        layer = [
+            reduce(add, (next(rest) * x for x in layer), next(rest)).relu()
+            for _ in range(width)
+        ]
     return layer[0]
 
 
@@ -73,14 +81,21 @@ def cross_entropy(y: Any, t: Any) -> Any:
 def moons_loss(model: Any, X: Any, t: Any, kind: type[Any]) -> Any:
     """The loss as micrograd's demo writes it: sample by sample, with a penalty on all weights."""
     scores = [model([kind(x) for x in row]) for row in X]
-    losses = [(1 + -target * score).relu() for target, score in zip(t, scores, strict=True)]
+    losses = [
+        (1 + -target * score).relu()
+        for target, score in zip(t, scores, strict=True)
+    ]
     squares = [p * p for p in model.parameters()]
-    return sum(losses[1:], losses[0]) * (1.0 / len(losses)) + 1e-4 * sum(squares[1:], squares[0])
+    return sum(losses[1:], losses[0]) * (1.0 / len(losses)) + 1e-4 * sum(
+        squares[1:], squares[0]
+    )
 
 
 def matrix(rows: int, columns: int) -> list[list[Value]]:
     """Weights of a transformer."""
-    return [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
+    return [
+        [Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)
+    ]
 
 
 def times(weights: list[list[Value]], x: list[Any]) -> list[Any]:
@@ -101,19 +116,33 @@ class Transformer:
         random.seed(42)
         self.letters, self.places = matrix(27, width), matrix(positions, width)
         self.q, self.k, self.v, self.o = (matrix(width, width) for _ in range(4))
-        self.up, self.down, self.head = matrix(4 * width, width), matrix(width, 4 * width), matrix(27, width)
-        self.parameters: list[Value] = [w for W in vars(self).values() for row in W for w in row]
+        self.up, self.down, self.head = (
+            matrix(4 * width, width),
+            matrix(width, 4 * width),
+            matrix(27, width),
+        )
+        self.parameters: list[Value] = [
+            w for W in vars(self).values() for row in W for w in row
+        ]
 
-    def attention(self, q: list[Any], ks: list[list[Any]], vs: list[list[Any]]) -> list[Any]:
+    def attention(
+        self, q: list[Any], ks: list[list[Any]], vs: list[list[Any]]
+    ) -> list[Any]:
         """What a position reads from those before it, head by head."""
         out, n = list[Any](), len(q) // 4
         for at in range(0, len(q), n):
             part = slice(at, at + n)
-            scores = [sum(a * b for a, b in zip(q[part], k[part], strict=True)) * n**-0.5 for k in ks]
+            scores = [
+                sum(a * b for a, b in zip(q[part], k[part], strict=True)) * n**-0.5
+                for k in ks
+            ]
             shares = [exp(score) for score in scores]
             total = sum(shares)
             weights = [share / total for share in shares]
-            out += [sum(w * v[i] for w, v in zip(weights, vs, strict=True)) for i in range(at, at + n)]
+            out += [
+                sum(w * v[i] for w, v in zip(weights, vs, strict=True))
+                for i in range(at, at + n)
+            ]
         return out
 
     def loss(self, name: str) -> Any:
@@ -121,7 +150,14 @@ class Transformer:
         tokens = [0, *(ord(letter) - 96 for letter in name), 0]
         ks, vs, losses = list[list[Any]](), list[list[Any]](), list[Any]()
         for i, (token, following) in enumerate(pairwise(tokens)):
-            x = normed([a + b for a, b in zip(self.letters[token], self.places[i], strict=True)])
+            x = normed(
+                [
+                    a + b
+                    for a, b in zip(
+                        self.letters[token], self.places[i], strict=True
+                    )
+                ]
+            )
             h = normed(x)
             ks.append(times(self.k, h))
             vs.append(times(self.v, h))
@@ -153,7 +189,9 @@ STEPS: list[Callable[[Any, Any], Any]] = [
 ]  # fmt: skip
 
 
-def irregular_loss(recipe: Sequence[tuple[int, int, int]], leaves: Sequence[Value]) -> Value:
+def irregular_loss(
+    recipe: Sequence[tuple[int, int, int]], leaves: Sequence[Value]
+) -> Value:
     """Whatever the recipe says, of values from anywhere before; the sum of what nothing else reads."""
     pool, read = list(leaves), {i for _, *pair in recipe for i in pair}
     for kind, i, j in recipe:

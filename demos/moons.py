@@ -40,18 +40,33 @@ def main() -> Demo:
         return hinge(score, label) + 1e-4 * sum(p * p for p in model.parameters())
 
     rate = SGD(lambda epoch: 1 - 0.9 * epoch / 100)
-    history = fit(model, points, 2 * moons - 1, loss=penalised, optimizer=rate, epochs=50)
-    panels = [(range(50), history.loss, "-", "")], surface(lambda x: model(x).sigmoid(), points, moons)
-    demo.picture("moons", chart(*zip(("loss", "two moons"), panels, strict=True)), "After fifty steps")
+    history = fit(
+        model, points, 2 * moons - 1, loss=penalised, optimizer=rate, epochs=50
+    )
+    panels = (
+        [(range(50), history.loss, "-", "")],
+        surface(lambda x: model(x).sigmoid(), points, moons),
+    )
+    demo.picture(
+        "moons",
+        chart(*zip(("loss", "two moons"), panels, strict=True)),
+        "After fifty steps",
+    )
     for n, (loss, got) in enumerate(zip(MICROGRAD, history.loss, strict=False)):
         demo.check(f"loss of step {n}", loss, got, "micrograd 0.1.0", 1e-12)
     (y := model([Value(0.5, "x1"), Value(-1.0, "x2")])).backward()
     demo.picture(
-        "mlp", draw(y, collapse=3), "MLP(2, [16, 16, 1]) as neurons; its 337 parameters are inside them"
+        "mlp",
+        draw(y, collapse=3),
+        "MLP(2, [16, 16, 1]) as neurons; its 337 parameters are inside them",
     )
     (y := MLP(2, [2, 1])([Value(0.5, "x1"), Value(-1.0, "x2")])).backward()
     for depth, caption in DEPTHS.items():
-        demo.picture(f"mlp-{caption.split()[-1]}", draw(y, collapse=depth), f"MLP(2, [2, 1]) as {caption}")
+        demo.picture(
+            f"mlp-{caption.split()[-1]}",
+            draw(y, collapse=depth),
+            f"MLP(2, [2, 1]) as {caption}",
+        )
     return demo
 
 

@@ -24,11 +24,19 @@ def rosenbrock(x: Any, y: Any) -> Any:
 
 
 def goldstein_price(x: Any, y: Any) -> Any:
-    near = 1 + (x + y + 1) ** 2 * (19 - 14 * x + 3 * x**2 - 14 * y + 6 * x * y + 3 * y**2)
-    return near * (30 + (2 * x - 3 * y) ** 2 * (18 - 32 * x + 12 * x**2 + 48 * y - 36 * x * y + 27 * y**2))
+    near = 1 + (x + y + 1) ** 2 * (
+        19 - 14 * x + 3 * x**2 - 14 * y + 6 * x * y + 3 * y**2
+    )
+    return near * (
+        30
+        + (2 * x - 3 * y) ** 2
+        * (18 - 32 * x + 12 * x**2 + 48 * y - 36 * x * y + 27 * y**2)
+    )
 
 
-def derivatives(f: Callable[..., Any], x: float, y: float) -> tuple[list[Value], list[Value]]:
+def derivatives(
+    f: Callable[..., Any], x: float, y: float
+) -> tuple[list[Value], list[Value]]:
     """The leaves; and f, the two numbers of its gradient and the four of its Hessian, as graphs."""
     xs = [Value(x, "x"), Value(y, "y")]
     z = f(*xs)
@@ -52,27 +60,72 @@ def main() -> Demo:
     demo = Demo("Newton's method, and derivatives of every order", STORY)
     hand = [v.data for v in derivatives(rosenbrock, 0, 2)[1][1:]]
     demo.check("∇f, H at (0, 2)", [-2, 400, -798, 0, 0, 200], hand, "by hand")
-    valley, hills = (compile(*derivatives(f, 0.3, 0.7)[::-1]) for f in (rosenbrock, goldstein_price))
+    valley, hills = (
+        compile(*derivatives(f, 0.3, 0.7)[::-1])
+        for f in (rosenbrock, goldstein_price)
+    )
     down = newton(lambda at: valley([at])[0], [0.0, 2.0])
     over = newton(lambda at: hills([at])[0], [0.5, -0.5])
-    demo.check("Rosenbrock's lowest point", [1.0, 1.0], down[-1].tolist(), f"{len(down) - 1} steps", 1e-9)
-    demo.check("Goldstein and Price's", [0.0, -1.0], over[-1].tolist(), f"{len(over) - 1} steps", 1e-9)
-    eager = newton(lambda at: np.array([v.data for v in derivatives(rosenbrock, *at)[1]]), [0.0, 2.0])
-    demo.check("Rosenbrock's, eager", down[-1].tolist(), eager[-1].tolist(), "a new graph each time", 1e-12)
+    demo.check(
+        "Rosenbrock's lowest point",
+        [1.0, 1.0],
+        down[-1].tolist(),
+        f"{len(down) - 1} steps",
+        1e-9,
+    )
+    demo.check(
+        "Goldstein and Price's",
+        [0.0, -1.0],
+        over[-1].tolist(),
+        f"{len(over) - 1} steps",
+        1e-9,
+    )
+    eager = newton(
+        lambda at: np.array([v.data for v in derivatives(rosenbrock, *at)[1]]),
+        [0.0, 2.0],
+    )
+    demo.check(
+        "Rosenbrock's, eager",
+        down[-1].tolist(),
+        eager[-1].tolist(),
+        "a new graph each time",
+        1e-12,
+    )
     descent = [np.array([0.0, 2.0])]
     for _ in range(10_000):
         descent.append(descent[-1] - 0.001 * valley([descent[-1]])[0, 1:3])
-    demo.check("descent's end", [0.99449843678, 0.98900505274], descent[-1].tolist(), "the book", 1e-11)
-    maps = contours(valley, Newton=down, descent=descent[::100]), contours(hills, Newton=over)
-    demo.picture("newton", chart(("Rosenbrock", maps[0]), ("Goldstein-Price", maps[1])), "The ways down")
+    demo.check(
+        "descent's end",
+        [0.99449843678, 0.98900505274],
+        descent[-1].tolist(),
+        "the book",
+        1e-11,
+    )
+    maps = (
+        contours(valley, Newton=down, descent=descent[::100]),
+        contours(hills, Newton=over),
+    )
+    demo.picture(
+        "newton",
+        chart(("Rosenbrock", maps[0]), ("Goldstein-Price", maps[1])),
+        "The ways down",
+    )
     orders = [tanh(x := Value(1.0, "x"))]
     for n, wanted in enumerate(FOUR, 1):
         orders.append(grad(orders[-1], x))
         demo.check(f"tanh at 1, order {n}", wanted, orders[n].data, "mpmath", 1e-8)
-    demo.picture("tanh-second", draw(orders[2]), "The second derivative of tanh, as a graph")
+    demo.picture(
+        "tanh-second", draw(orders[2]), "The second derivative of tanh, as a graph"
+    )
     t, program = np.linspace(-4, 4, 401), compile(orders[1:], [x])
-    curves = [(t, z, "-", f"order {n}") for n, z in enumerate(program(t[:, None]).T, 1)]
-    demo.picture("tanh-orders", chart(("derivatives of tanh", curves)), "Four outputs of one program")
+    curves = [
+        (t, z, "-", f"order {n}") for n, z in enumerate(program(t[:, None]).T, 1)
+    ]
+    demo.picture(
+        "tanh-orders",
+        chart(("derivatives of tanh", curves)),
+        "Four outputs of one program",
+    )
     return demo
 
 

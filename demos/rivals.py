@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 Result: TypeAlias = tuple[float, Array]  # a loss and its gradient
-Layers: TypeAlias = list[tuple[Array, Array]]  # weights (inputs, outputs) and biases
+Layers: TypeAlias = list[
+    tuple[Array, Array]
+]  # weights (inputs, outputs) and biases
 SINGLE = 1e-4  # how near numbers of 32 bits must come
 
 
@@ -28,7 +30,9 @@ class Way:
 
     step: Callable[[], object]
     result: Callable[[], Result]
-    tolerance: float = 1e-9  # of the difference, as a part of the gradient's largest entry
+    tolerance: float = (
+        1e-9  # of the difference, as a part of the gradient's largest entry
+    )
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ class Net:
 
 def joined(layers: Sequence[tuple[Any, Any]]) -> Array:
     """Matrices and vectors as one array again."""
-    return np.concatenate([np.column_stack([np.transpose(w), b]).ravel() for w, b in layers]).astype(float)
+    return np.concatenate(
+        [np.column_stack([np.transpose(w), b]).ravel() for w, b in layers]
+    ).astype(float)
 
 
 def numpy_xor(net: Net) -> Way:
@@ -101,7 +107,9 @@ def numpy_moons(net: Net) -> Way:
         loss = np.maximum(margin, 0).sum() / n + net.penalty * squares
         d, found = (margin > 0) * t / -n, Layers()
         for (w, b), h in zip(reversed(layers), reversed(hs), strict=True):
-            found.append((h.T @ d + 2 * net.penalty * w, d.sum(0) + 2 * net.penalty * b))
+            found.append(
+                (h.T @ d + 2 * net.penalty * w, d.sum(0) + 2 * net.penalty * b)
+            )
             if h is not net.X:
                 d = d @ w.T
                 d *= h > 0
@@ -110,7 +118,9 @@ def numpy_moons(net: Net) -> Way:
     return by_hand(layers, gradient, net.rate)
 
 
-def by_hand(layers: Layers, gradient: Callable[[], tuple[float, Layers]], rate: float) -> Way:
+def by_hand(
+    layers: Layers, gradient: Callable[[], tuple[float, Layers]], rate: float
+) -> Way:
     """A step of gradient descent on matrices."""
 
     def step() -> float:
@@ -168,7 +178,10 @@ def torch_layers(torch: Any, net: Net) -> list[Any]:
     """torch.nn's layers with the net's parameters."""
     linear = [torch.nn.Linear(n, m) for n, m in pairwise(net.sizes)]
     for layer, (w, b) in zip(linear, net.layers, strict=True):
-        layer.weight.data, layer.bias.data = torch.tensor(w.T).float(), torch.tensor(b).float()
+        layer.weight.data, layer.bias.data = (
+            torch.tensor(w.T).float(),
+            torch.tensor(b).float(),
+        )
     return linear
 
 
@@ -178,7 +191,10 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
     torch.set_num_threads(1)
     linear = torch_layers(torch, net)
     kinds = [*[hidden] * (len(linear) - 1), last]
-    parts = [(a, getattr(torch.nn, kind)()) for a, kind in zip(linear, kinds, strict=True)]
+    parts = [
+        (a, getattr(torch.nn, kind)())
+        for a, kind in zip(linear, kinds, strict=True)
+    ]
     model = torch.nn.Sequential(*chain.from_iterable(parts))
     optimizer = torch.optim.SGD(model.parameters(), lr=net.rate)
     X, t = torch.tensor(net.X).float(), torch.tensor(net.t).float()
@@ -187,7 +203,9 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
         optimizer.zero_grad()
         y = model(X)[:, 0]
         if net.penalty:
-            loss = (1 - t * y).relu().mean() + net.penalty * sum((p * p).sum() for p in model.parameters())
+            loss = (1 - t * y).relu().mean() + net.penalty * sum(
+                (p * p).sum() for p in model.parameters()
+            )
         else:
             loss = torch.nn.functional.binary_cross_entropy(y, t)
         loss.backward()
@@ -199,7 +217,9 @@ def torch_net(net: Net, hidden: str, last: str) -> Way:
 
     def result() -> Result:
         loss = gradient().item()
-        return loss, joined([(a.weight.grad.numpy().T, a.bias.grad.numpy()) for a in linear])
+        return loss, joined(
+            [(a.weight.grad.numpy().T, a.bias.grad.numpy()) for a in linear]
+        )
 
     return Way(step, result, SINGLE)
 
@@ -239,7 +259,9 @@ def jax_xor(net: Net) -> Way:
 
     def result() -> Result:
         loss, found = jax.jit(jax.value_and_grad(loss_of))(start)
-        return float(loss), joined([(np.asarray(w), np.asarray(b)) for w, b in found])
+        return float(loss), joined(
+            [(np.asarray(w), np.asarray(b)) for w, b in found]
+        )
 
     return Way(step, result, SINGLE)
 
@@ -250,13 +272,22 @@ def casadi_xor(net: Net) -> Way:
     symbols, at, h = ca.SX.sym("theta", len(net.theta)), 0, ca.DM(net.X.T)
     for n, m in pairwise(net.sizes):
         block = ca.reshape(symbols[at : at + m * (n + 1)], n + 1, m).T
-        h = 1 / (1 + ca.exp(-(block[:, :n] @ h + ca.repmat(block[:, n], 1, len(net.X)))))
+        h = 1 / (
+            1 + ca.exp(-(block[:, :n] @ h + ca.repmat(block[:, n], 1, len(net.X))))
+        )
         at += m * (n + 1)
     t = ca.DM(net.t[None, :])
     loss = -ca.sum2(t * ca.log(h) + (1 - t) * ca.log(1 - h)) / len(net.X)
-    theta, gradient, number = net.theta.copy(), np.zeros_like(net.theta), np.zeros(1)
+    theta, gradient, number = (
+        net.theta.copy(),
+        np.zeros_like(net.theta),
+        np.zeros(1),
+    )
     call = casadi_call(
-        ca.Function("f", [symbols], [loss, ca.gradient(loss, symbols)]), theta, number, gradient
+        ca.Function("f", [symbols], [loss, ca.gradient(loss, symbols)]),
+        theta,
+        number,
+        gradient,
     )
 
     def step() -> None:
@@ -270,13 +301,21 @@ def casadi_xor(net: Net) -> Way:
     return Way(step, result)
 
 
-def casadi_formula(formula: Callable[..., Any], X: Array, places: NDArray[Any]) -> Way:
+def casadi_formula(
+    formula: Callable[..., Any], X: Array, places: NDArray[Any]
+) -> Way:
     """A formula of a row with its gradient, for all rows; some are looked at."""
     ca: Any = import_module("casadi")
-    row, out, found = ca.SX.sym("row", X.shape[1]), np.zeros(len(X)), np.zeros(X.shape)
+    row, out, found = (
+        ca.SX.sym("row", X.shape[1]),
+        np.zeros(len(X)),
+        np.zeros(X.shape),
+    )
     y = formula(ca, *(row[i] for i in range(X.shape[1])))
     function = ca.Function("f", [row], [y, ca.gradient(y, row)])
-    call = casadi_call(function.map(len(X)) if len(X) > 1 else function, X, out, found)
+    call = casadi_call(
+        function.map(len(X)) if len(X) > 1 else function, X, out, found
+    )
 
     def result() -> Result:
         call()
@@ -285,7 +324,9 @@ def casadi_formula(formula: Callable[..., Any], X: Array, places: NDArray[Any]) 
     return Way(call, result)
 
 
-def casadi_call(function: Any, argument: Array, *results: Array) -> Callable[[], None]:
+def casadi_call(
+    function: Any, argument: Array, *results: Array
+) -> Callable[[], None]:
     """A call that reads and writes arrays where they are."""
     buffer, call = function.buffer()
     buffer.set_arg(0, memoryview(cast("Any", argument)))

@@ -58,7 +58,9 @@ class Size:
     span: float = 0.01  # seconds that a way runs in a round, at least
 
 
-QUICK = Size((2, 3, 1), (1, 4, 20), 3, 5, (2, 4, 1), "eve", 8, (1, 30), 1000, 60, 1, 0.0)
+QUICK = Size(
+    (2, 3, 1), (1, 4, 20), 3, 5, (2, 4, 1), "eve", 8, (1, 30), 1000, 60, 1, 0.0
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def eager_way(loss: Callable[[], Any], parameters: Sequence[Any]) -> Way:
     return Way(lambda: loss().backward(), result)
 
 
-def compiled_way(program: Program, X: Any = None, rate: float = 0.0, tolerance: float = 1e-9) -> Way:
+def compiled_way(
+    program: Program, X: Any = None, rate: float = 0.0, tolerance: float = 1e-9
+) -> Way:
     """Loss, gradient and, with a rate, a step of gradient descent."""
     theta = program.theta
 
@@ -131,41 +135,75 @@ def deep_xor(size: Size, rows: int) -> tuple[Net, MLP, MLP]:
     for p, q in zip(formulas.parameters(), deep.parameters(), strict=True):
         p.data = q.data
     corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    points = corners if rows <= 4 else np.random.default_rng(1).uniform(size=(DISTINCT, 2))
+    points = (
+        corners
+        if rows <= 4
+        else np.random.default_rng(1).uniform(size=(DISTINCT, 2))
+    )
     X = np.resize(points, (rows, 2))
     t = np.logical_xor(X[:, 0] > 0.5, X[:, 1] > 0.5).astype(float)
-    return Net(size.widths, np.array([p.data for p in deep.parameters()]), X, t, 0.1), formulas, deep
+    return (
+        Net(size.widths, np.array([p.data for p in deep.parameters()]), X, t, 0.1),
+        formulas,
+        deep,
+    )
 
 
-def xor_way(model: MLP, loss: Callable[[Any, Any], Any], net: Net) -> tuple[Way, Way]:
+def xor_way(
+    model: MLP, loss: Callable[[Any, Any], Any], net: Net
+) -> tuple[Way, Way]:
     """Eager over the rows that differ, and compiled over all."""
     row, t = [Value(0.3, "x1"), Value(0.7, "x2")], Value(1.0, "t")
     program = compile(loss(model(row), t), [*row, t], model.parameters())
 
     def result() -> Result:
         zero_grad(*model.parameters())
-        total, repeats = 0.0, np.bincount(np.arange(len(net.X)) % DISTINCT) / len(net.X)
-        for x, target, weight in zip(net.X.tolist(), net.t.tolist(), repeats.tolist(), strict=False):
+        total, repeats = (
+            0.0,
+            np.bincount(np.arange(len(net.X)) % DISTINCT) / len(net.X),
+        )
+        for x, target, weight in zip(
+            net.X.tolist(), net.t.tolist(), repeats.tolist(), strict=False
+        ):
             y = loss(model(x), target)
             y.backward(weight)
             total += weight * y.data
         return total, gradients(model.parameters())
 
-    return Way(result, result), compiled_way(program, np.column_stack([net.X, net.t]), net.rate)
+    return Way(result, result), compiled_way(
+        program, np.column_stack([net.X, net.t]), net.rate
+    )
 
 
 def xor_steps(size: Size) -> Iterator[Workload]:
     """A step of the deep XOR net at 4 rows in every engine, and for every size of table beside NumPy."""
     net, formulas, deep = deep_xor(size, 4)
-    (eager, compiled), (_, by_nn) = xor_way(formulas, cross_entropy, net), xor_way(deep, bce, net)
-    ways = {EAGER: eager, COMPILED: compiled, "compiled, nn's ops": by_nn, NUMPY: rivals.numpy_xor(net)}
-    others = {TORCH: lambda: rivals.torch_xor(net), JAX: lambda: rivals.jax_xor(net)}
+    (eager, compiled), (_, by_nn) = (
+        xor_way(formulas, cross_entropy, net),
+        xor_way(deep, bce, net),
+    )
+    ways = {
+        EAGER: eager,
+        COMPILED: compiled,
+        "compiled, nn's ops": by_nn,
+        NUMPY: rivals.numpy_xor(net),
+    }
+    others = {
+        TORCH: lambda: rivals.torch_xor(net),
+        JAX: lambda: rivals.jax_xor(net),
+    }
     others[CASADI] = lambda: rivals.casadi_xor(net)
     ways |= {engine: make() for engine, make in others.items() if installed(engine)}
     goals = [
         Goal(ours, theirs, reach, theirs == NUMPY)
         for ours in list(ways)[1:3]
-        for theirs, reach in ((NUMPY, 0.65), (TORCH, 12), (JAX, 1.8), (CASADI, ANY), (EAGER, ANY))
+        for theirs, reach in (
+            (NUMPY, 0.65),
+            (TORCH, 12),
+            (JAX, 1.8),
+            (CASADI, ANY),
+            (EAGER, ANY),
+        )
     ]
     yield Workload("deep XOR net, a step, 4 rows", ways, goals)
     for rows in size.rows:
@@ -173,7 +211,9 @@ def xor_steps(size: Size) -> Iterator[Workload]:
         eager, compiled = xor_way(model, cross_entropy, net)
         ways = {EAGER: eager, COMPILED: compiled, NUMPY: rivals.numpy_xor(net)}
         goal = Goal(COMPILED, NUMPY, 0.5 if rows >= 4096 else 0.9, part=True)
-        yield Workload(f"deep XOR net, a step, {counted(rows)}", ways, [goal], untimed=[EAGER])
+        yield Workload(
+            f"deep XOR net, a step, {counted(rows)}", ways, [goal], untimed=[EAGER]
+        )
 
 
 def xor_training(size: Size) -> Iterator[Workload]:
@@ -185,7 +225,9 @@ def xor_training(size: Size) -> Iterator[Workload]:
         for p, x in zip(parameters, net.theta.tolist(), strict=True):
             p.data = x
         rate, X, t = SGD(1.0), net.X.tolist(), net.t.tolist()
-        losses = fit(model, X, t, loss="bce", optimizer=rate, epochs=epochs, engine=engine).loss
+        losses = fit(
+            model, X, t, loss="bce", optimizer=rate, epochs=epochs, engine=engine
+        ).loss
         return losses[0], np.array(losses)
 
     def other(make: Callable[[Net], Way], epochs: int) -> Result:
@@ -195,13 +237,19 @@ def xor_training(size: Size) -> Iterator[Workload]:
 
     few = min(size.epochs, 20)
     ways = {EAGER: Way(lambda: train(EAGER, few), lambda: train(EAGER, few))}
-    ways[COMPILED] = Way(lambda: train(COMPILED, size.epochs), lambda: train(COMPILED, few))
+    ways[COMPILED] = Way(
+        lambda: train(COMPILED, size.epochs), lambda: train(COMPILED, few)
+    )
     for engine, make in ((NUMPY, rivals.numpy_xor), (TORCH, rivals.torch_xor)):
         if installed(engine):
             runs = [partial(other, make, epochs) for epochs in (size.epochs, few)]
-            ways[engine] = Way(runs[0], runs[1], rivals.SINGLE if engine == TORCH else 1e-9)
+            ways[engine] = Way(
+                runs[0], runs[1], rivals.SINGLE if engine == TORCH else 1e-9
+            )
     goals = [Goal(COMPILED, TORCH, 8), Goal(COMPILED, NUMPY, part=True)]
-    yield Workload(f"deep XOR net, {size.epochs} epochs by fit", ways, goals, untimed=[EAGER])
+    yield Workload(
+        f"deep XOR net, {size.epochs} epochs by fit", ways, goals, untimed=[EAGER]
+    )
 
 
 def moons(size: Size) -> Iterator[Workload]:
@@ -210,15 +258,21 @@ def moons(size: Size) -> Iterator[Workload]:
     model, rng = MLP(size.moons[0], size.moons[1:]), np.random.default_rng(1)
     angle = rng.uniform(0, math.pi, size.samples)
     t = np.resize([1.0, -1.0], size.samples)
-    arcs = np.column_stack([np.cos(angle) * t + (t < 0), np.sin(angle) * t + (t < 0) / 2])
+    arcs = np.column_stack(
+        [np.cos(angle) * t + (t < 0), np.sin(angle) * t + (t < 0) / 2]
+    )
     X = arcs + rng.normal(0, 0.1, arcs.shape)
-    net = Net(size.moons, np.array([p.data for p in model.parameters()]), X, t, 0.01, 1e-4)
+    net = Net(
+        size.moons, np.array([p.data for p in model.parameters()]), X, t, 0.01, 1e-4
+    )
     build = partial(moons_loss, model, X.tolist(), t.tolist(), Value)
     nodes, parameters = len(toposort(build())), model.parameters()
     row, target = [Value(0.0, "x1"), Value(0.0, "x2")], Value(1.0, "t")
     loss = hinge(model(row), target) + 1e-4 * sum(p * p for p in parameters)
     ways = {EAGER: eager_way(build, parameters)}
-    ways[COMPILED] = compiled_way(compile(build(), parameters=parameters), rate=net.rate)
+    ways[COMPILED] = compiled_way(
+        compile(build(), parameters=parameters), rate=net.rate
+    )
     rows = compile(loss, [*row, target], parameters)
     ways["compiled, inputs"] = compiled_way(rows, np.column_stack([X, t]), net.rate)
     ways |= {NUMPY: rivals.numpy_moons(net)}
@@ -229,18 +283,28 @@ def moons(size: Size) -> Iterator[Workload]:
     goals = [
         Goal(ours, theirs, reach, theirs == NUMPY)
         for ours in list(ways)[1:3]
-        for theirs, reach in ((NUMPY, 0.6), (TORCH, 12), (MICROGRAD, 10_000), (EAGER, ANY))
+        for theirs, reach in (
+            (NUMPY, 0.6),
+            (TORCH, 12),
+            (MICROGRAD, 10_000),
+            (EAGER, ANY),
+        )
     ]
     yield Workload(f"two moons, {nodes:,} nodes, a step", ways, goals)
 
 
 def micrograd_moons(net: Net) -> Way:
     """micrograd's own MLP with the same weights."""
-    model: Any = import_module("micrograd.nn").MLP(net.sizes[0], list(net.sizes[1:]))
+    model: Any = import_module("micrograd.nn").MLP(
+        net.sizes[0], list(net.sizes[1:])
+    )
     for p, x in zip(model.parameters(), net.theta.tolist(), strict=True):
         p.data = x
     kind: Any = import_module("micrograd.engine").Value
-    return eager_way(partial(moons_loss, model, net.X.tolist(), net.t.tolist(), kind), model.parameters())
+    return eager_way(
+        partial(moons_loss, model, net.X.tolist(), net.t.tolist(), kind),
+        model.parameters(),
+    )
 
 
 def transformer(size: Size) -> Iterator[Workload]:
@@ -266,8 +330,16 @@ def formulas(size: Size) -> Iterator[Workload]:
             X = np.random.default_rng(n).normal(size=(n, inputs))
             last = n == max(size.table) and name != "sigmoid"
             ways = formula_ways(formula, by_hand, X)
-            goals = [Goal(COMPILED, NUMPY, 0.7 if last else ANY, part=True), Goal(COMPILED, CASADI)]
-            yield Workload(f"{name}, gradient by inputs, {counted(n)}", ways, goals, untimed=[EAGER])
+            goals = [
+                Goal(COMPILED, NUMPY, 0.7 if last else ANY, part=True),
+                Goal(COMPILED, CASADI),
+            ]
+            yield Workload(
+                f"{name}, gradient by inputs, {counted(n)}",
+                ways,
+                goals,
+                untimed=[EAGER],
+            )
 
 
 def formula_ways(
@@ -275,7 +347,10 @@ def formula_ways(
 ) -> dict[str, Way]:
     """Eager rows here and there, against which all others are checked."""
     leaves = [Value(x, name) for x, name in zip(X[0].tolist(), "xyz", strict=False)]
-    program, columns = compile(formula(autograd, *leaves), leaves), [*np.ascontiguousarray(X.T)]
+    program, columns = (
+        compile(formula(autograd, *leaves), leaves),
+        [*np.ascontiguousarray(X.T)],
+    )
     places = np.unique(np.linspace(0, len(X) - 1, DISTINCT).astype(int))
 
     def eager() -> Result:
@@ -294,7 +369,10 @@ def formula_ways(
     def compiled_result() -> Result:
         return program(X)[places].sum(), program.vjp(X)[1][places].ravel()
 
-    ways = {EAGER: Way(eager, eager), COMPILED: Way(lambda: program.vjp(X), compiled_result)}
+    ways = {
+        EAGER: Way(eager, eager),
+        COMPILED: Way(lambda: program.vjp(X), compiled_result),
+    }
     ways[NUMPY] = Way(lambda: by_hand(*columns), numpy_result)
     if installed(CASADI):
         ways[CASADI] = rivals.casadi_formula(formula, X, places)
@@ -306,7 +384,10 @@ def irregular(size: Size) -> Iterator[Workload]:
     rng = random.Random(0)
     leaves = [Value(rng.uniform(-1, 1)) for _ in range(9)]
     spans = range(len(leaves), len(leaves) + size.irregular)
-    recipe = [(rng.randrange(len(STEPS)), rng.randrange(n), rng.randrange(n)) for n in spans]
+    recipe = [
+        (rng.randrange(len(STEPS)), rng.randrange(n), rng.randrange(n))
+        for n in spans
+    ]
     y = irregular_loss(recipe, leaves)
     program = compile(y, leaves[:3], leaves[3:])
     row = np.array([[v.data for v in leaves[:3]]])
@@ -314,7 +395,9 @@ def irregular(size: Size) -> Iterator[Workload]:
     ways["eager, recorded"] = eager_way(lambda: y.forward(), leaves[3:])
     ways[COMPILED] = compiled_way(program, row, tolerance=0.0)
     goals = [Goal(COMPILED, EAGER, 4), Goal(COMPILED, "eager, recorded", 4)]
-    yield Workload(f"irregular graph, {len(toposort(y)):,} nodes, bit-equal", ways, goals)
+    yield Workload(
+        f"irregular graph, {len(toposort(y)):,} nodes, bit-equal", ways, goals
+    )
 
 
 def descents(size: Size) -> Iterator[Workload]:
@@ -329,29 +412,50 @@ def descents(size: Size) -> Iterator[Workload]:
 
         return Way(lambda: newton(at, [0.5, -0.5]), result)
 
-    eager = way(lambda at: np.array([v.data for v in derivatives(goldstein_price, *at)[1]]))
+    eager = way(
+        lambda at: np.array([v.data for v in derivatives(goldstein_price, *at)[1]])
+    )
     ways = {EAGER: eager, COMPILED: way(lambda at: program([at])[0])}
-    yield Workload("Newton's method, Goldstein-Price, 7 steps", ways, [Goal(COMPILED, EAGER)])
+    yield Workload(
+        "Newton's method, Goldstein-Price, 7 steps", ways, [Goal(COMPILED, EAGER)]
+    )
 
 
 def workloads(size: Size) -> Iterator[Workload]:
     """All of them, each made when its turn comes."""
-    for make in (xor_steps, xor_training, moons, transformer, formulas, irregular, descents):
+    for make in (
+        xor_steps,
+        xor_training,
+        moons,
+        transformer,
+        formulas,
+        irregular,
+        descents,
+    ):
         yield from make(size)
 
 
-def compiled_graphs(size: Size) -> Iterator[tuple[str, Callable[[], Value], dict[str, Any]]]:
+def compiled_graphs(
+    size: Size,
+) -> Iterator[tuple[str, Callable[[], Value], dict[str, Any]]]:
     """What is compiled where compiling is measured: a name, the graph, and the leaves' parts."""
     _, model, _ = deep_xor(size, 4)
     row, t = [Value(0.3), Value(0.7)], Value(1.0)
     parts = {"inputs": [*row, t], "parameters": model.parameters()}
     yield "deep XOR net", lambda: cross_entropy(model(row), t), parts
     mlp = MLP(size.moons[0], size.moons[1:])
-    X, signs = np.random.default_rng(0).normal(size=(size.samples, 2)).tolist(), [1.0, -1.0] * size.samples
+    X, signs = (
+        np.random.default_rng(0).normal(size=(size.samples, 2)).tolist(),
+        [1.0, -1.0] * size.samples,
+    )
     yield (
         "two moons",
         lambda: moons_loss(mlp, X, signs[: size.samples], Value),
         {"parameters": mlp.parameters()},
     )
     letters = Transformer(size.width, len(size.name) + 1)
-    yield "transformer", lambda: letters.loss(size.name), {"parameters": letters.parameters}
+    yield (
+        "transformer",
+        lambda: letters.loss(size.name),
+        {"parameters": letters.parameters},
+    )

@@ -25,5 +25,7 @@ from .training import SGD as SGD, History as History, fit as fit
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     name
     for name, x in globals().items()
-    if name[0] != "_" and not isinstance(x, _Module) and not hasattr(_builtins, name)
+    if name[0] != "_"
+    and not isinstance(x, _Module)
+    and not hasattr(_builtins, name)
 ]

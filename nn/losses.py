@@ -17,15 +17,24 @@ from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
 
-EXPORTED = ["LOSSES", "Loss"]  # and every loss below, which is filed and exported as it is made
+EXPORTED = [
+    "LOSSES",
+    "Loss",
+]  # and every loss below, which is filed and exported as it is made
 __all__ = EXPORTED  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 LOSSES: dict[str, "Loss"] = {}
 
-Domain: TypeAlias = tuple[Callable[[float], bool], float, str]  # which numbers, their middle, how to say it
+Domain: TypeAlias = tuple[
+    Callable[[float], bool], float, str
+]  # which numbers, their middle, how to say it
 ANY: Domain = (lambda x: True, 0.0, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
-PROBABILITY: Domain = (lambda x: 0 <= x <= 1 or x != x, 0.5, WAY_OUT)  # of a nan, the loss itself tells
+PROBABILITY: Domain = (
+    lambda x: 0 <= x <= 1 or x != x,
+    0.5,
+    WAY_OUT,
+)  # of a nan, the loss itself tells
 SIGN: Domain = (lambda x: x in (-1, 1), 0.0, "-1 or 1")
 
 
@@ -35,7 +44,12 @@ class Loss:
     Above the middles of their domains, a prediction and a target say yes: so much for the accuracy.
     """
 
-    def __init__(self, term: Callable[..., Any], prediction: Domain = ANY, target: Domain = ANY) -> None:
+    def __init__(
+        self,
+        term: Callable[..., Any],
+        prediction: Domain = ANY,
+        target: Domain = ANY,
+    ) -> None:
         self.term, self.name = term, term.__name__
         self.domains = {"predictions": prediction, "targets": target}
         update_wrapper(self, term)
@@ -53,13 +67,21 @@ class Loss:
         """Every number that is compared with another, checked."""
         p, t = nested(predictions), nested(targets)
         if isinstance(p, list) or isinstance(t, list):
-            return self.matched(row_of(p), row_of(t), partial(Loss.pairs, self))  # of numbers, in any loss
-        for x, (what, (allowed, _, which)) in zip((p, t), self.domains.items(), strict=True):
+            return self.matched(
+                row_of(p), row_of(t), partial(Loss.pairs, self)
+            )  # of numbers, in any loss
+        for x, (what, (allowed, _, which)) in zip(
+            (p, t), self.domains.items(), strict=True
+        ):
             if not allowed(plain(x)):
-                raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
+                raise ValueError(
+                    f"{self.name}'s {what} are {which}, not {plain(x)}"
+                )
         return [(p, t)]
 
-    def matched(self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]) -> list[Any]:
+    def matched(
+        self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]
+    ) -> list[Any]:
         """The pairs in every prediction and its target; there are as many of each, and at least one."""
         if len(ps) != len(ts) or not ps:
             counts = f"{len(ps)} predictions do not match {len(ts)} targets"
@@ -71,7 +93,10 @@ class Loss:
         if self.domains["targets"] is ANY:
             raise ValueError(f"{self.name} compares numbers: it has no accuracy")
         _, middle, _ = zip(*self.domains.values(), strict=True)
-        return all((p > middle[0]) == (t > middle[1]) for p, t in self.pairs(prediction, target))
+        return all(
+            (p > middle[0]) == (t > middle[1])
+            for p, t in self.pairs(prediction, target)
+        )
 
     def __repr__(self) -> str:
         return f"<loss {self.name}>"
@@ -87,10 +112,14 @@ class ClassLoss(Loss):
         """Every row of classes with its target's, checked."""
         row, target = nested(predictions), nested(targets)
         if isinstance(row, (Value, float)):
-            raise ValueError(f"{self.name} takes a row of classes, not one number: one output for each class")
+            raise ValueError(
+                f"{self.name} takes a row of classes, not one number: one output for each class"
+            )
         if not row or isinstance(row[0], list):
             return self.matched(row, row_of(target), self.pairs)
-        row, shares = zip(*super().pairs(row, self.shares(target, len(row))), strict=True)
+        row, shares = zip(
+            *super().pairs(row, self.shares(target, len(row))), strict=True
+        )
         return [(row, shares)]
 
     def shares(self, target: Any, classes: int) -> list[Any]:
@@ -99,11 +128,15 @@ class ClassLoss(Loss):
         if isinstance(target, list) and not len(row) == 1 < classes:
             total = sum(map(plain, row))
             if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in row):
-                raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")
+                raise ValueError(
+                    f"{self.name}'s targets add up to 1, not {total:g}"
+                )
             return row
         index = plain(row[0])
         if index not in range(classes):
-            raise ValueError(f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}")
+            raise ValueError(
+                f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}"
+            )
         return [float(i == index) for i in range(classes)]
 
     def correct(self, prediction: Any, target: Any) -> bool:
@@ -116,7 +149,13 @@ def nested(x: Any, leaf: Callable[[Any], Any] = lambda v: v) -> Any:
     """Rows as lists, and what ``leaf`` makes of every Value and float in them."""
     if isinstance(x, Iterable) and not isinstance(x, (str, bytes)):
         return [nested(v, leaf) for v in cast("Any", x)]
-    return leaf(x if isinstance(x, Value) else float(x) if isinstance(x, BOOL) else number(x, "a loss"))
+    return leaf(
+        x
+        if isinstance(x, Value)
+        else float(x)
+        if isinstance(x, BOOL)
+        else number(x, "a loss")
+    )
 
 
 def row_of(x: Any) -> list[Any]:
@@ -168,7 +207,9 @@ def cross_entropy(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
 
 
 @partial(ClassLoss, target=UNIT)
-def cross_entropy_with_logits(row: Sequence[Any], shares: Sequence[Scalar]) -> Scalar:
+def cross_entropy_with_logits(
+    row: Sequence[Any], shares: Sequence[Scalar]
+) -> Scalar:
     """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
     top = reduce(maximum, row)
     total = log(sum(exp(z - top) for z in row))

@@ -5,7 +5,14 @@ Every call is a composite: a network is drawn as one box, as layers, as neurons 
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableSequence,
+    Sequence,
+)
 from functools import reduce
 from operator import mul
 from typing import Any, TypeAlias
@@ -20,11 +27,16 @@ from autograd.value import scalar
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
 Activation: TypeAlias = str | Callable[[Any], Any]
-Init: TypeAlias = str | tuple[float, float]  # by name, or the bounds of the weights and of the bias
+Init: TypeAlias = (
+    str | tuple[float, float]
+)  # by name, or the bounds of the weights and of the bias
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "micrograd": lambda nin, nout: (1.0, 0.0),
     "pytorch": lambda nin, nout: (nin**-0.5, nin**-0.5),  # torch.nn.Linear
-    "xavier": lambda nin, nout: ((6 / (nin + nout)) ** 0.5, 0.0),  # Glorot and Bengio, 2010, equation 16
+    "xavier": lambda nin, nout: (
+        (6 / (nin + nout)) ** 0.5,
+        0.0,
+    ),  # Glorot and Bengio, 2010, equation 16
 }
 
 
@@ -54,7 +66,9 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What a call computes."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x)")
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a method forward(self, x)"
+        )
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with the path of attributes and places that leads to it."""
@@ -77,8 +91,13 @@ def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value
     if isinstance(thing, Value) and thing.parameter:
         yield path, thing
     things: Any = vars(thing) if isinstance(thing, Module) else thing
-    if isinstance(thing, (Module, Mapping, MutableSequence, tuple)) or getattr(thing, "dtype", None) == "O":
-        for key, x in things.items() if hasattr(things, "items") else enumerate(things):
+    if (
+        isinstance(thing, (Module, Mapping, MutableSequence, tuple))
+        or getattr(thing, "dtype", None) == "O"
+    ):
+        for key, x in (
+            things.items() if hasattr(things, "items") else enumerate(things)
+        ):
             yield from found(x, f"{path}.{key}".lstrip("."), seen)
 
 
@@ -87,7 +106,9 @@ def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
     if callable(what):
         return what
     if not isinstance(what, str) or what not in known:
-        raise ValueError(f"{option} {what!r} is unknown; choose one of {', '.join(known)}")
+        raise ValueError(
+            f"{option} {what!r} is unknown; choose one of {', '.join(known)}"
+        )
     return known[what]
 
 
@@ -104,7 +125,9 @@ def softmax(row: Iterable[Any]) -> list[Value]:
     """
     numbers = [scalar(z, "softmax") for z in row]
     if not numbers:
-        raise ValueError("softmax takes a row of one number or more, not an empty one")
+        raise ValueError(
+            "softmax takes a row of one number or more, not an empty one"
+        )
     top = reduce(maximum, numbers)
     shares = [exp(z - top) for z in numbers]
     total = sum(shares)
@@ -114,13 +137,21 @@ def softmax(row: Iterable[Any]) -> list[Value]:
 def activation_of(activation: Activation) -> Callable[[Any], Any]:
     """An activation by its name, "linear", "softmax" or an op of one operand; or a function as it is."""
     ops = {name: op for name, op in OPS.items() if len(op.operands) == 1}
-    return chosen("activation", activation, {"linear": linear, **ops, "softmax": softmax})
+    return chosen(
+        "activation", activation, {"linear": linear, **ops, "softmax": softmax}
+    )
 
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
-    pair = init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    if len(pair) != 2 or not all(0 <= number(bound, "init") < np.inf for bound in pair):
-        raise ValueError(f"init needs two finite bounds, of the weights and of the bias, not {init!r}")
+    pair = (
+        init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
+    )
+    if len(pair) != 2 or not all(
+        0 <= number(bound, "init") < np.inf for bound in pair
+    ):
+        raise ValueError(
+            f"init needs two finite bounds, of the weights and of the bias, not {init!r}"
+        )
     return pair
 
 
@@ -134,7 +165,9 @@ def inputs(x: Any, n: int, taker: str) -> list[Any]:
     """One row of n inputs; a lone number is a row of one."""
     row = [x] if isinstance(x, (Value, *REAL)) else list[Any](x)
     if len(row) != n:
-        raise ValueError(f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time")
+        raise ValueError(
+            f"{taker} takes {n} input{'s' * (n > 1)}, not {len(row)}; one row at a time"
+        )
     taker = f"{taker}, one row at a time ([f(x) for x in rows]),"
     return [v if isinstance(v, Value) else number(v, taker) for v in row]
 
@@ -154,16 +187,31 @@ class Neuron(Module):
     """
 
     def __init__(
-        self, nin: int, nonlin: bool = True, *, activation: Activation = "relu", bias: bool = True,
-        init: Init = "micrograd", place: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        nin: int,
+        nonlin: bool = True,
+        *,
+        activation: Activation = "relu",
+        bias: bool = True,
+        init: Init = "micrograd",
+        place: str = "",
+    ) -> None:
         if not isinstance(nonlin, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}")
+            raise TypeError(
+                f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}"
+            )
         check_name(f"w{place}", "a weight")
         self.activation = activation_of(activation if nonlin else "linear")
         spread, bias_spread = bounds(init, whole(nin, "Neuron's nin"), 1)
-        self.w = [parameter(random.uniform(-spread, spread), f"w{place}{i + 1}") for i in range(nin)]
-        first = random.uniform(-bias_spread, bias_spread) if bias and bias_spread else 0.0
+        self.w = [
+            parameter(random.uniform(-spread, spread), f"w{place}{i + 1}")
+            for i in range(nin)
+        ]
+        first = (
+            random.uniform(-bias_spread, bias_spread)
+            if bias and bias_spread
+            else 0.0
+        )
         self.b = parameter(first, f"b{place}".rstrip("_")) if bias else 0
 
     def forward(self, x: Any) -> Value:
@@ -171,7 +219,9 @@ class Neuron(Module):
         return self.activation(sum(map(mul, self.w, row), self.b))
 
     def __repr__(self) -> str:
-        name = getattr(self.activation, "name", "") or getattr(self.activation, "__name__", "")
+        name = getattr(self.activation, "name", "") or getattr(
+            self.activation, "__name__", ""
+        )
         return f"{'ReLU' if name == 'relu' else name.capitalize()}Neuron({len(self.w)})"
 
 
@@ -179,14 +229,31 @@ class Layer(Module):
     """Neurons that read the same inputs; a call gives a list, or the one Value of a single neuron."""
 
     def __init__(
-        self, nin: int, nout: int, nonlin: bool = True, *, activation: Activation = "relu",
-        init: Init = "micrograd", place: str = "", **options: Any,
-    ) -> None:  # fmt: skip
-        spread = bounds(init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout"))
-        together = activation_of(activation) is softmax  # which needs all outputs at once
+        self,
+        nin: int,
+        nout: int,
+        nonlin: bool = True,
+        *,
+        activation: Activation = "relu",
+        init: Init = "micrograd",
+        place: str = "",
+        **options: Any,
+    ) -> None:
+        spread = bounds(
+            init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout")
+        )
+        together = (
+            activation_of(activation) is softmax
+        )  # which needs all outputs at once
         self.activation = softmax if together else list[Value]
-        options |= {"activation": "linear" if together else activation, "init": spread}
-        self.neurons = [Neuron(nin, nonlin, place=f"{place}{i + 1}_", **options) for i in range(nout)]
+        options |= {
+            "activation": "linear" if together else activation,
+            "init": spread,
+        }
+        self.neurons = [
+            Neuron(nin, nonlin, place=f"{place}{i + 1}_", **options)
+            for i in range(nout)
+        ]
 
     def forward(self, x: Any) -> Value | list[Value]:
         row = inputs(x, len(self.neurons[0].w), "Layer")
@@ -205,15 +272,26 @@ class MLP(Module):
     """
 
     def __init__(
-        self, nin: int, nouts: Sequence[int], activation: Activation = "relu", output: Activation = "linear",
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: Activation = "relu",
+        output: Activation = "linear",
         init: Init = "micrograd",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not isinstance(nouts, Sequence) or not nouts:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"MLP's nouts is a list of widths such as [16, 16, 1], not {nouts!r}")
+            raise ValueError(
+                f"MLP's nouts is a list of widths such as [16, 16, 1], not {nouts!r}"
+            )
         sizes = [whole(n, "every width of an MLP") for n in (nin, *nouts)]
-        kinds = [activation_of(activation)] * (len(nouts) - 1) + [activation_of(output)]
+        kinds = [activation_of(activation)] * (len(nouts) - 1) + [
+            activation_of(output)
+        ]
         shapes = enumerate(zip(sizes, nouts, kinds, strict=False), 1)
-        self.layers = [Layer(n, m, activation=k, init=init, place=f"{i}_") for i, (n, m, k) in shapes]
+        self.layers = [
+            Layer(n, m, activation=k, init=init, place=f"{i}_")
+            for i, (n, m, k) in shapes
+        ]
 
     def forward(self, x: Any) -> Value | list[Value]:
         return reduce(lambda row, layer: layer(row), self.layers, x)

@@ -11,16 +11,25 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.random import default_rng, get_state  # now: NumPy imports it late, see compiler/tables.py
+from numpy.random import (
+    default_rng,
+    get_state,
+)  # now: NumPy imports it late, see compiler/tables.py
 
 from autograd import Value, compile, toposort, zero_grad
 
 from .losses import ClassLoss, nested, row_of
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]  # mean loss, gradient, the model's outputs
-Way: TypeAlias = Callable[[Sequence[int]], Gradient]  # from the places of a batch's rows
-Spelling: TypeAlias = tuple[list[Any], list[float]]  # every node's op and where its operands are; constants
+Gradient: TypeAlias = tuple[
+    float, Array, Callable[[], list[Any]]
+]  # mean loss, gradient, the model's outputs
+Way: TypeAlias = Callable[
+    [Sequence[int]], Gradient
+]  # from the places of a batch's rows
+Spelling: TypeAlias = tuple[
+    list[Any], list[float]
+]  # every node's op and where its operands are; constants
 FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
 DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
 ROUNDED = (
@@ -32,7 +41,11 @@ UNEQUAL = (
     "a Value equals only itself (==, in, a dict's keys) and is no float; "
     "choose with where(x - 1, a, b), which is b where x is 1, or train with engine='eager'"
 )
-LOSS: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12, "equal_nan": True}  # within which two losses are alike
+LOSS: dict[str, Any] = {
+    "rtol": 1e-9,
+    "atol": 1e-12,
+    "equal_nan": True,
+}  # within which two losses are alike
 SLOPE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9, "equal_nan": True}
 
 
@@ -61,15 +74,25 @@ def graph(loss: Any, row: str) -> Value:
     if isinstance(loss, Value):
         return loss
     what = f"the loss of {row} must be a Value, not {type(loss).__name__}"
-    raise TypeError(f"{what}; .data, and np.maximum or np.clip of an array, make plain numbers of Values")
+    raise TypeError(
+        f"{what}; .data, and np.maximum or np.clip of an array, make plain numbers of Values"
+    )
 
 
 def shares(loss: Any, target: Any, outputs: int) -> list[float]:
     """A target as the numbers that are compared with so many outputs."""
-    return loss.shares(target, outputs) if isinstance(loss, ClassLoss) else row_of(target)
+    return (
+        loss.shares(target, outputs)
+        if isinstance(loss, ClassLoss)
+        else row_of(target)
+    )
 
 
-def spelled(recording: Recording, parameters: Sequence[Value], numbers: Mapping[Value, float]) -> Spelling:
+def spelled(
+    recording: Recording,
+    parameters: Sequence[Value],
+    numbers: Mapping[Value, float],
+) -> Spelling:
     """What a graph computes, to be compared; ``numbers`` has what its constants were, if that is known."""
     order = toposort(recording.loss)
     place: dict[Any, int] = {v: i for i, v in enumerate(order)}
@@ -90,7 +113,9 @@ def frozen(one: Spelling, other: Spelling) -> str:
     for x, y in zip_longest(one[1], other[1]):
         if repr(x) != repr(y):
             what = f"the number {x} was recorded, which is {y} here"
-            return f"{what}; compute with Values, and not with .data, round() or int()"
+            return (
+                f"{what}; compute with Values, and not with .data, round() or int()"
+            )
     return ""
 
 
@@ -109,18 +134,29 @@ class Compiled:
         loss, outputs, row, target = self.recording
         self.program = compile(loss, [*row, *target], run.parameters)
         self.predictor = compile(outputs, row, run.parameters)
-        targets = [shares(run.loss, t, len(self.predictor.roots)) for t in run.targets]
-        self.table, self.width = np.column_stack([np.array(run.rows), np.array(targets)]), len(row)
+        targets = [
+            shares(run.loss, t, len(self.predictor.roots)) for t in run.targets
+        ]
+        self.table, self.width = (
+            np.column_stack([np.array(run.rows), np.array(targets)]),
+            len(row),
+        )
 
     def __call__(self, batch: Sequence[int]) -> Gradient:
         theta, table = self.run.theta, self.table
         rows = table if len(batch) == len(table) else table[batch]
         loss, gradient = self.program.value_and_grad(rows, theta)
-        return loss, gradient, lambda: self.predictor(table[batch, : self.width], theta).tolist()
+        return (
+            loss,
+            gradient,
+            lambda: self.predictor(table[batch, : self.width], theta).tolist(),
+        )
 
     def record(self, i: int) -> Recording:
         """The graph of row i, as it is now."""
-        return record(self.run.model, self.run.loss, self.run.rows[i], self.run.targets[i])
+        return record(
+            self.run.model, self.run.loss, self.run.rows[i], self.run.targets[i]
+        )
 
     def difference(self) -> str:
         """Where it parts from the scalar graph, and why, on a few rows."""
@@ -141,7 +177,9 @@ class Compiled:
         unlike = ~np.isclose(d_ours, d_true, **SLOPE)
         if not unlike.any():
             return ""
-        worst = int(np.argmax(unlike * np.nan_to_num(abs(d_ours - d_true), nan=math.inf)))
+        worst = int(
+            np.argmax(unlike * np.nan_to_num(abs(d_ours - d_true), nan=math.inf))
+        )
         name = self.run.parameters[worst].name or f"parameter {worst}"
         return f"the gradient of {rows} by {name} is {d_true[worst]}, recorded {d_ours[worst]}"
 
@@ -150,19 +188,30 @@ class Compiled:
         before, (first, gradient, _) = chance(), self.run.eager(batch)
         for _ in range(2):
             again, d_again, _ = self.run.eager(batch)
-            if not np.array_equal([first, *gradient], [again, *d_again], equal_nan=True):
-                what = f"loss {first}, then {again}" if first != again else "another gradient"
+            if not np.array_equal(
+                [first, *gradient], [again, *d_again], equal_nan=True
+            ):
+                what = (
+                    f"loss {first}, then {again}"
+                    if first != again
+                    else "another gradient"
+                )
                 return f"called again, the model gives other numbers ({what}), as with dropout or a counter"
         if chance() != before:
             return "the model draws random numbers, as dropout does"
         changed = self.frozen(0, self.theta)
-        return changed and "the model has changed since it was recorded, as with a counter or a schedule"
+        return (
+            changed
+            and "the model has changed since it was recorded, as with a counter or a schedule"
+        )
 
     def cause(self, rows: list[int]) -> str:
         """Why one of these rows is otherwise than recorded."""
         if any(map(self.unequal, rows)):
             return UNEQUAL
-        return next((why for i in rows if (why := self.frozen(i, self.run.theta))), ROUNDED)
+        return next(
+            (why for i in rows if (why := self.frozen(i, self.run.theta))), ROUNDED
+        )
 
     def unequal(self, i: int) -> bool:
         """Whether row i has another loss, or gradient, where Values stand for its numbers."""
@@ -171,12 +220,17 @@ class Compiled:
         zero_grad(*parameters)
         root.backward()
         slopes = [p.grad for p in parameters]
-        return not (np.isclose(root.data, loss, **LOSS) and np.allclose(slopes, gradient, **SLOPE))
+        return not (
+            np.isclose(root.data, loss, **LOSS)
+            and np.allclose(slopes, gradient, **SLOPE)
+        )
 
     def frozen(self, i: int, theta: Array) -> str:
         """What was recorded otherwise than row i is now, with these parameters."""
         assign(self.run.parameters, theta)
-        ours = spelled(self.recording, self.run.parameters, self.program.rowwise.constants)
+        ours = spelled(
+            self.recording, self.run.parameters, self.program.rowwise.constants
+        )
         return frozen(ours, spelled(self.record(i), self.run.parameters, {}))
 
 

@@ -55,12 +55,19 @@ class SGD:
     rate: float | Callable[[int], float]
 
     def __post_init__(self) -> None:
-        if not callable(self.rate) and not 0 < number(self.rate, "SGD's rate") < math.inf:
-            raise ValueError(f"SGD's rate is a number above 0 or a function of the epoch, not {self.rate!r}")
+        if (
+            not callable(self.rate)
+            and not 0 < number(self.rate, "SGD's rate") < math.inf
+        ):
+            raise ValueError(
+                f"SGD's rate is a number above 0 or a function of the epoch, not {self.rate!r}"
+            )
 
     def update(self, theta: Array, gradient: Array, epoch: int = 0) -> Array:
         """The parameters after a step."""
-        rate = number(self.rate(epoch) if callable(self.rate) else self.rate, "SGD's rate")
+        rate = number(
+            self.rate(epoch) if callable(self.rate) else self.rate, "SGD's rate"
+        )
         if not 0 <= rate < math.inf:
             raise ValueError(f"SGD's rate is {rate} in epoch {epoch}")
         return theta - rate * gradient
@@ -68,7 +75,9 @@ class SGD:
     def step(self, parameters: Sequence[Value], epoch: int = 0) -> None:
         """A step down the gradients that backward passes have left in the parameters."""
         ps = checked(parameters)
-        theta, gradient = (np.array([getattr(p, what) for p in ps]) for what in ("data", "grad"))
+        theta, gradient = (
+            np.array([getattr(p, what) for p in ps]) for what in ("data", "grad")
+        )
         assign(ps, self.update(theta, gradient, epoch))
 
 
@@ -91,7 +100,9 @@ class History:
 
     def __repr__(self) -> str:
         epochs = f"{len(self.loss)} epoch{'s' * (len(self.loss) != 1)}"
-        losses = f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
+        losses = (
+            f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
+        )
         return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
 
 
@@ -100,42 +111,66 @@ def pyplot() -> Any:
     try:
         return import_module("matplotlib.pyplot")
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("History.plot needs matplotlib: pip install matplotlib") from None
+        raise ModuleNotFoundError(
+            "History.plot needs matplotlib: pip install matplotlib"
+        ) from None
 
 
 class Training:
     """A model and its data; theta as it is, and as it was when the loss was last finite."""
 
-    def __init__(self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any) -> None:
-        if isinstance(optimizer, (type, dict, set)) or not hasattr(optimizer, "update"):
-            raise TypeError(f"an optimizer is something like SGD(0.1), not {optimizer!r}")
-        self.model, self.optimizer, self.parameters = model, optimizer, leaves(model)
+    def __init__(
+        self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any
+    ) -> None:
+        if isinstance(optimizer, (type, dict, set)) or not hasattr(
+            optimizer, "update"
+        ):
+            raise TypeError(
+                f"an optimizer is something like SGD(0.1), not {optimizer!r}"
+            )
+        self.model, self.optimizer, self.parameters = (
+            model,
+            optimizer,
+            leaves(model),
+        )
         self.rows, self.targets = table(X, "X"), table(y, "y")
         if len(self.rows) != len(self.targets):
-            raise ValueError(f"X has {len(self.rows)} rows, but y has {len(self.targets)}")
+            raise ValueError(
+                f"X has {len(self.rows)} rows, but y has {len(self.targets)}"
+            )
         self.loss = chosen("loss", loss, LOSSES)
         given = [metrics] if isinstance(metrics, str) else metrics
-        functions = [chosen("metric", m, {"accuracy": self.accuracy}) for m in given]
+        functions = [
+            chosen("metric", m, {"accuracy": self.accuracy}) for m in given
+        ]
         self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
         if len({"loss", *self.metrics}) <= len(functions):
-            raise ValueError(f"metrics need names of their own, and not loss: {list(self.metrics)}")
+            raise ValueError(
+                f"metrics need names of their own, and not loss: {list(self.metrics)}"
+            )
         self.theta = self.finite = np.array([p.data for p in self.parameters])
         self.way: Way = self.eager
         self.order: Any = np.arange(len(self.rows))
-        self.quiet = Context()  # in which NumPy does not warn; faster than np.errstate
+        self.quiet = (
+            Context()
+        )  # in which NumPy does not warn; faster than np.errstate
         self.quiet.run(np.seterr, all="ignore")
         self.check_start()
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
         if not isinstance(self.loss, Loss):
-            raise ValueError(f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function")
+            raise ValueError(
+                f"accuracy needs a loss of nn's ({', '.join(LOSSES)}), or give a function"
+            )
         return sum(map(self.loss.correct, outputs, targets)) / len(targets)
 
     def check_start(self) -> None:
         """One row forward, so that what does not fit is said before anything is changed."""
         with no_grad():
             output = self.model(self.rows[0])
-            for i, target in enumerate(self.targets if isinstance(self.loss, Loss) else []):
+            for i, target in enumerate(
+                self.targets if isinstance(self.loss, Loss) else []
+            ):
                 try:
                     self.loss.pairs(output, target)
                 except ValueError as error:
@@ -155,7 +190,11 @@ class Training:
             loss.backward(1 / len(batch))
             total += loss.data
             outputs.append(nested(output, plain))
-        return total / len(batch), np.array([p.grad for p in self.parameters]), lambda: outputs
+        return (
+            total / len(batch),
+            np.array([p.grad for p in self.parameters]),
+            lambda: outputs,
+        )
 
     def epoch(self, epoch: int, size: int, shuffle: bool, history: History) -> None:
         n, total, outputs = len(self.rows), 0.0, list[Any]()
@@ -172,7 +211,12 @@ class Training:
         history.loss.append(total / n)
 
     def train(
-        self, start: Callable[[], Way], epochs: Any, size: int, shuffle: bool, history: History
+        self,
+        start: Callable[[], Way],
+        epochs: Any,
+        size: int,
+        shuffle: bool,
+        history: History,
     ) -> None:
         """All epochs, until the loss is no longer finite."""
         epoch = 0
@@ -206,16 +250,27 @@ class Training:
         zero_grad(*self.parameters)
         return history
 
-    def step(self, loss: float, gradient: Array, epoch: int, batch: Sequence[int]) -> None:
+    def step(
+        self, loss: float, gradient: Array, epoch: int, batch: Sequence[int]
+    ) -> None:
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss}{self.culprit(batch)}")
         self.finite = self.theta
-        update = self.quiet.run(self.optimizer.update, self.theta.copy(), gradient, epoch)
+        update = self.quiet.run(
+            self.optimizer.update, self.theta.copy(), gradient, epoch
+        )
         theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
-            raise ValueError(f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters")
-        if not (math.isfinite(self.quiet.run(theta.dot, theta)) or np.isfinite(theta).all()):
-            raise FloatingPointError(f"a parameter would be inf or nan{self.culprit(batch, False)}")
+            raise ValueError(
+                f"the optimizer gave the shape {theta.shape} for {self.theta.shape} parameters"
+            )
+        if not (
+            math.isfinite(self.quiet.run(theta.dot, theta))
+            or np.isfinite(theta).all()
+        ):
+            raise FloatingPointError(
+                f"a parameter would be inf or nan{self.culprit(batch, False)}"
+            )
         self.theta = theta
 
     def culprit(self, batch: Sequence[int], loss_alone: bool = True) -> str:
@@ -223,12 +278,16 @@ class Training:
         try:
             for i in batch:
                 loss, gradient, _ = self.way([i])
-                if not math.isfinite(loss) or not (loss_alone or np.isfinite(gradient).all()):
+                if not math.isfinite(loss) or not (
+                    loss_alone or np.isfinite(gradient).all()
+                ):
                     assign(self.parameters, self.theta)
                     with record_lines():
                         graph = self.loss(self.model(self.rows[i]), self.targets[i])
                     return f" (row {i}: {locate_nonfinite(graph) or 'alone it is finite'})"
-        except Exception:  # of the model, which runs once more; the message is not worth it
+        except (
+            Exception
+        ):  # of the model, which runs once more; the message is not worth it
             return ""
         return " (no row alone; the sum of them)" if loss_alone else ""
 
@@ -236,7 +295,9 @@ class Training:
         """The loss after the last step, which no epoch has seen."""
         loss, _, outputs = self.way(range(len(self.rows)))
         if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at the end{self.culprit(range(len(self.rows)))}")
+            raise FloatingPointError(
+                f"the loss is {loss} at the end{self.culprit(range(len(self.rows)))}"
+            )
         if isinstance(self.loss, Loss):
             self.loss.pairs(outputs(), self.targets)
         if isinstance(self.way, Compiled) and (why := self.way.difference()):
@@ -255,16 +316,29 @@ class Training:
             refused = True
             why = f"it cannot be recorded with Values for a row's numbers ({type(error).__name__}: {error})"
         if refused:
-            self.eager(few(self.targets))  # what it raises with plain numbers, too, is no matter of recording
-        warnings.warn(f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=4)
+            self.eager(
+                few(self.targets)
+            )  # what it raises with plain numbers, too, is no matter of recording
+        warnings.warn(
+            f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=4
+        )
         return self.eager
 
 
 def fit(
-    model: Any, X: Any, y: Any, *, loss: str | Callable[[Any, Any], Value], optimizer: Any, epochs: int,
-    batch_size: int | None = None, shuffle: bool = False, engine: str = "compiled",
-    metrics: Sequence[str | Callable[[list[Any], list[Any]], float]] = (), progress: bool | None = None,
-) -> History:  # fmt: skip
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Callable[[Any, Any], Value],
+    optimizer: Any,
+    epochs: int,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    engine: str = "compiled",
+    metrics: Sequence[str | Callable[[list[Any], list[Any]], float]] = (),
+    progress: bool | None = None,
+) -> History:
     """Trains the model's parameters, in place, to make the mean loss over the rows of X small.
 
     ``X`` and ``y`` have a row, or a number, for every sample; a data frame's columns are taken in its order,
@@ -283,7 +357,9 @@ def fit(
     """
     run, history = Training(model, X, y, loss, optimizer, metrics), History()
     size = whole(len(run.rows) if batch_size is None else batch_size, "batch_size")
-    start = chosen("engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager})
+    start = chosen(
+        "engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager}
+    )
     kernel: Any = sys.modules.get("ipykernel.kernelapp")
     seen = sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
     shown = seen if progress is None else progress
@@ -301,11 +377,17 @@ def fit(
 
 
 def leaves(model: Any) -> list[Value]:
-    if not (callable(model) and hasattr(model, "parameters")) or isinstance(model, type):
-        raise TypeError(f"a model is a function of a row with a method parameters(), not {model!r:.60}")
+    if not (callable(model) and hasattr(model, "parameters")) or isinstance(
+        model, type
+    ):
+        raise TypeError(
+            f"a model is a function of a row with a method parameters(), not {model!r:.60}"
+        )
     found = checked(dict.fromkeys(cast("Any", model).parameters()))
     if not found:
-        raise ValueError("the model has no parameters to train; make them with nn.parameter(0.5)")
+        raise ValueError(
+            "the model has no parameters to train; make them with nn.parameter(0.5)"
+        )
     return found
 
 
@@ -325,7 +407,9 @@ def table(data: Any, name: str) -> list[Any]:
     named = columns(data, name)
     array = numbers(data, name) if named is None else named
     if array.ndim not in (1, 2) or not array.size:
-        raise ValueError(f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample")
+        raise ValueError(
+            f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample"
+        )
     for i, *_ in np.argwhere(~np.isfinite(array)):
         raise ValueError(f"{name}[{i}] is not finite: {array[i]}")
     return array.astype(float).tolist()
@@ -337,4 +421,8 @@ def numbers(data: Any, name: str) -> Any:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} needs rows of one length: {error}") from None
-    return array if array.dtype.kind in TABLE else np.vectorize(number, otypes=[float])(array, name)
+    return (
+        array
+        if array.dtype.kind in TABLE
+        else np.vectorize(number, otypes=[float])(array, name)
+    )

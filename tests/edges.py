@@ -41,8 +41,12 @@ from tests.oracle import (
 
 Array: TypeAlias = NDArray[np.float64]
 Point: TypeAlias = tuple[float, ...]
-Class: TypeAlias = Callable[[float, float], bool]  # of an operand, and of the first one
-Term: TypeAlias = tuple[Exact, ...]  # factors, in the order in which floats would multiply them
+Class: TypeAlias = Callable[
+    [float, float], bool
+]  # of an operand, and of the first one
+Term: TypeAlias = tuple[
+    Exact, ...
+]  # factors, in the order in which floats would multiply them
 Terms: TypeAlias = Callable[..., list[Term]]
 
 TOP = mp.ldexp(1, 1024)  # stands for inf
@@ -107,10 +111,16 @@ SECONDS: dict[tuple[str, int, int], Terms] = {
     ("erf", 0, 0): lambda x: [(gaussian(x), x, -4 / ROOT_PI)],
     ("erfc", 0, 0): lambda x: [(gaussian(x), x, 4 / ROOT_PI)],
     ("gauss", 0, 0): lambda x: [(gaussian(x), mp.mpf(-2)), (gaussian(x), 4 * x, x)],
-    ("hypot", 0, 0): lambda x, y: [*across(x, x, distance(x, y)), (1 / distance(x, y),)],
+    ("hypot", 0, 0): lambda x, y: [
+        *across(x, x, distance(x, y)),
+        (1 / distance(x, y),),
+    ],
     ("hypot", 0, 1): lambda x, y: across(x, y, distance(x, y)),
     ("hypot", 1, 0): lambda x, y: across(x, y, distance(x, y)),
-    ("hypot", 1, 1): lambda x, y: [*across(y, y, distance(x, y)), (1 / distance(x, y),)],
+    ("hypot", 1, 1): lambda x, y: [
+        *across(y, y, distance(x, y)),
+        (1 / distance(x, y),),
+    ],
     ("elu", 0, 0): lambda x: [(mp.exp(x) if x < 0 else mp.mpf(0),)],
     ("gelu", 0, 0): lambda x: [(density(x), mp.mpf(2)), (-density(x), x, x)],
     ("logsigmoid", 0, 0): lambda x: [(-logistic(x), logistic(-x))],
@@ -148,13 +158,18 @@ def order_of(i: int, j: int, arity: int) -> tuple[int, ...]:
 def slip(x: Exact, y: Exact) -> Exact:
     """By what factor x^(y-1) and x^(y-2) are off because their exponents round."""
     once = float(y) - 1.0
-    rounded = abs(mp.mpf(once) - (y - 1)) + abs(mp.mpf(once - 1.0) - (mp.mpf(once) - 1))
+    rounded = abs(mp.mpf(once) - (y - 1)) + abs(
+        mp.mpf(once - 1.0) - (mp.mpf(once) - 1)
+    )
     return rounded * abs(mp.log(abs(x)))
 
 
 def moderate(terms: list[Term]) -> bool:
     """Whether no partial product can come near the ends of the floats."""
-    return all(sum(abs(mp.mag(factor)) for factor in term if factor) < 900 for term in terms)
+    return all(
+        sum(abs(mp.mag(factor)) for factor in term if factor) < 900
+        for term in terms
+    )
 
 
 def partial_products(term: Term) -> list[Exact]:
@@ -167,7 +182,9 @@ def overflows(terms: list[Term]) -> tuple[bool, bool]:
     inf where a factor or a partial product leaves the floats; nan where it then meets a zero, or an inf of
     the other sign.
     """
-    sizes = [x for term in terms for x in (*map(abs, term), *partial_products(term))]
+    sizes = [
+        x for term in terms for x in (*map(abs, term), *partial_products(term))
+    ]
     inf = any(x > LARGEST for x in sizes)
     signs = {sign(mp.fprod(term)) for term in terms}
     return inf, inf and (min(sizes) < TINY or len(signs) > 1)
@@ -175,7 +192,9 @@ def overflows(terms: list[Term]) -> tuple[bool, bool]:
 
 def underflow_room(terms: list[Term]) -> Exact:
     """What becomes of the half of the smallest float by which a subnormal partial product may be off."""
-    still_to_come = [[*partial_products(term[:0:-1])[::-1], mp.mpf(1)] for term in terms]
+    still_to_come = [
+        [*partial_products(term[:0:-1])[::-1], mp.mpf(1)] for term in terms
+    ]
     return HALF_TINY * mp.fsum(chain(*still_to_come))
 
 
@@ -188,7 +207,10 @@ class Row(NamedTuple):
     text: str
 
     def fits(self, point: Point) -> bool:
-        return all(belongs(name)(x, point[0]) for name, x in zip(self.classes, point, strict=True))
+        return all(
+            belongs(name)(x, point[0])
+            for name, x in zip(self.classes, point, strict=True)
+        )
 
 
 def spread(text: str, size: int) -> list[str]:
@@ -207,20 +229,30 @@ def row(line: str, arity: int) -> Row:
 def read_table() -> dict[str, list[Row]]:
     table: dict[str, list[Row]] = {}
     name = ""
-    for line in (Path(__file__).parent / "edges.txt").read_text("utf-8").splitlines():
+    for line in (
+        (Path(__file__).parent / "edges.txt").read_text("utf-8").splitlines()
+    ):
         text = line.split("#")[0].strip()
         if "|" in text:
             table[name].append(row(text, ARITY[name]))
         elif text:
             name, table[text] = text, []
-    return table | {name: rows_of(n) for name, n in ARITY.items() if name not in table}
+    return table | {
+        name: rows_of(n) for name, n in ARITY.items() if name not in table
+    }
 
 
 def rows_of(arity: int) -> list[Row]:
     """The rows of an op that edges.txt does not have: nan gives nan, but maybe a constant slope."""
     everywhere = " | ".join([" ".join(["*"] * arity), "mp", "mp", "mp"])
-    nans = [" ".join(["nan" if i == k else "*" for k in range(arity)]) for i in range(arity)]
-    return [row(line, arity) for line in (*[f"{nan} | nan | any | any" for nan in nans], everywhere)]
+    nans = [
+        " ".join(["nan" if i == k else "*" for k in range(arity)])
+        for i in range(arity)
+    ]
+    return [
+        row(line, arity)
+        for line in (*[f"{nan} | nan | any | any" for nan in nans], everywhere)
+    ]
 
 
 CLASSES: dict[str, Class] = {
@@ -239,7 +271,9 @@ CLASSES: dict[str, Class] = {
     "even": lambda x, first: math.isfinite(x) and math.fmod(x, 2) == 0,
     "frac": lambda x, first: math.isfinite(x) and math.fmod(x, 1) != 0,
     "big": lambda x, first: 1e15 < abs(x) < INF,
-    "blur": lambda x, first: math.isfinite(x) and Fraction(x - 1) != Fraction(x) - 1,
+    "blur": lambda x, first: (
+        math.isfinite(x) and Fraction(x - 1) != Fraction(x) - 1
+    ),
     "=x": lambda x, first: x == first,
     "-x": lambda x, first: x == -first,
     "<x": lambda x, first: x < first,
@@ -289,20 +323,30 @@ class Wanted(NamedTuple):
 ANYTHING = Wanted(0.0, room=INF, nan=True, inf=True)
 
 
-def rounded(truth: Exact, size: Exact, promise: float, room: Exact, **options: Any) -> Wanted:
+def rounded(
+    truth: Exact, size: Exact, promise: float, room: Exact, **options: Any
+) -> Wanted:
     """Within ULPs of something of that size: the truth itself, or its terms' absolute values."""
     truth, size = within_range(truth), within_range(max(abs(size), abs(truth)))
     scale = mp.mpf(0.25 if size >= TOP / 2 else 1)
     unit, near = ulp(size), float(truth * scale)
     rest = (truth * scale - near) / (unit * scale)
     return Wanted(
-        near, float(rest), float(unit * scale), promise, float(room / unit), float(scale), **options
+        near,
+        float(rest),
+        float(unit * scale),
+        promise,
+        float(room / unit),
+        float(scale),
+        **options,
     )
 
 
 def value(name: str, point: Sequence[Exact]) -> Wanted:
     truth, room = ORACLES[name].value(*point), room_of_value(name, point)
-    return rounded(truth, truth, ORACLES[name].value_ulps, room, zero=float(sign(truth)))
+    return rounded(
+        truth, truth, ORACLES[name].value_ulps, room, zero=float(sign(truth))
+    )
 
 
 def first_derivative(name: str, i: int, point: Sequence[Exact]) -> Wanted:
@@ -311,7 +355,13 @@ def first_derivative(name: str, i: int, point: Sequence[Exact]) -> Wanted:
     truth = ORACLES[name].partials[i](*point)
     room = room_of_partial(name, i, point)
     loud = room == mp.inf
-    return rounded(truth, truth, ORACLES[name].partial_ulps, mp.mpf(0) if loud else room, inf=loud)
+    return rounded(
+        truth,
+        truth,
+        ORACLES[name].partial_ulps,
+        mp.mpf(0) if loud else room,
+        inf=loud,
+    )
 
 
 def second_derivative(name: str, i: int, j: int, point: Sequence[Exact]) -> Wanted:
@@ -320,12 +370,18 @@ def second_derivative(name: str, i: int, j: int, point: Sequence[Exact]) -> Want
     terms = seconds_of(name, i, j, point)
     products = [mp.fprod(term) for term in terms]
     size = mp.fsum(map(abs, products))
-    room = size * slip(*point) if name == "power" else blurred(name, order_of(i, j, len(point)), point)
+    room = (
+        size * slip(*point)
+        if name == "power"
+        else blurred(name, order_of(i, j, len(point)), point)
+    )
     inf, nan = False, False
     if not moderate(terms):
         room += underflow_room(terms)
         inf, nan = overflows(terms)
-    return rounded(mp.fsum(products), size, second_ulps(name), room, inf=inf, nan=nan)
+    return rounded(
+        mp.fsum(products), size, second_ulps(name), room, inf=inf, nan=nan
+    )
 
 
 def second_ulps(name: str) -> float:
@@ -372,7 +428,11 @@ def wanted(name: str, column: int, entry: str, point: Point) -> Wanted:
     if core == "=":
         return by_mpmath(name, column, point)._replace(signless=signless)
     number = expression(core)(*point) * (-1.0 if core == "-0" else 1.0)
-    zero = math.copysign(1.0, number) if column == 0 and number == 0 and core != "0" else 0.0
+    zero = (
+        math.copysign(1.0, number)
+        if column == 0 and number == 0 and core != "0"
+        else 0.0
+    )
     return Wanted(number, nan=entry.endswith("?"), signless=signless, zero=zero)
 
 
@@ -385,11 +445,16 @@ def edge_points(name: str) -> list[Point]:
 class Truth:
     """All that is wanted at some points: an array of points by columns for each field of Wanted."""
 
-    def __init__(self, name: str, points: Sequence[Point], columns: int | None = None) -> None:
+    def __init__(
+        self, name: str, points: Sequence[Point], columns: int | None = None
+    ) -> None:
         self.name, self.points = name, points
         self.rows = [row_of(name, point) for point in points]
         cells = [
-            [wanted(name, i, entry, point) for i, entry in enumerate(row.entries[:columns])]
+            [
+                wanted(name, i, entry, point)
+                for i, entry in enumerate(row.entries[:columns])
+            ]
             for row, point in zip(self.rows, points, strict=True)
         ]
         self.want = Wanted(*np.moveaxis(np.array(cells, float), 2, 0))
@@ -400,15 +465,26 @@ class Truth:
 
     def units(self, got: Array) -> Array:
         """By how many units each number is off beyond its room; inf for a wrong one that has no unit."""
-        want, (nan, inf, signless) = self.want, [flag > 0 for flag in self.want[6:9]]
+        want, (nan, inf, signless) = (
+            self.want,
+            [flag > 0 for flag in self.want[6:9]],
+        )
         with np.errstate(all="ignore"):
             near = np.where(signless, np.copysign(got, want.truth), got)
-            scaled = np.where(np.isinf(near), np.copysign(2.0**1022, near), near * want.scale)
-            units = np.abs((scaled - want.truth) / want.unit - want.rest) - want.room
+            scaled = np.where(
+                np.isinf(near), np.copysign(2.0**1022, near), near * want.scale
+            )
+            units = (
+                np.abs((scaled - want.truth) / want.unit - want.rest) - want.room
+            )
         same = (near == want.truth) | (np.isnan(got) & np.isnan(want.truth))
         signed = nan | (np.sign(near) == np.sign(want.truth))
         loud = (np.isnan(got) & nan) | (np.isinf(got) & inf & signed)
-        units = np.where(same & ~np.isfinite(got) | loud, 0.0, np.where(np.isnan(units), INF, units))
+        units = np.where(
+            same & ~np.isfinite(got) | loud,
+            0.0,
+            np.where(np.isnan(units), INF, units),
+        )
         units[np.isinf(near) & (want.scale == 1) & ~same & ~loud] = INF
         units[(got == 0) & (want.zero * np.copysign(1.0, got) < 0)] = INF
         return units

@@ -12,7 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tests.oracle import LARGEST, ORACLES, SMALLEST_NORMAL, TINY, Exact, Program, mp, sign
+from tests.oracle import (
+    LARGEST,
+    ORACLES,
+    SMALLEST_NORMAL,
+    TINY,
+    Exact,
+    Program,
+    mp,
+    sign,
+)
 
 ERROR = 1
 EPS = 2.0**-52
@@ -23,7 +32,9 @@ FAR = mp.mpf(10**5)
 UNDERFLOW = SMALLEST_NORMAL  # the smallest float in units of eps
 Terms: TypeAlias = "dict[int, Exact]"
 Sizes: TypeAlias = "dict[int, float]"
-Derivatives: TypeAlias = "list[Exact]"  # a function's value and its first four derivatives
+Derivatives: TypeAlias = (
+    "list[Exact]"  # a function's value and its first four derivatives
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +59,8 @@ def power(x: Exact, y: Exact) -> Exact:
     """x^y, for an x too large or too small for floats by far another such."""
     far = x and mp.isfinite(y) and abs(y * mp.log(abs(x))) > FAR
     return (
-        (-1 if x < 0 and mp.isint((y - 1) / 2) else 1) * exponential(y * mp.log(abs(x)))
+        (-1 if x < 0 and mp.isint((y - 1) / 2) else 1)
+        * exponential(y * mp.log(abs(x)))
         if far and (x > 0 or mp.isint(y))
         else ORACLES["power"].value(x, y)
     )
@@ -83,8 +95,22 @@ def logistic(x: Exact) -> tuple[Derivatives, Derivatives]:
     """p = 1/(1+e^-x) and q = 1-p: polynomials in them, with p' = pq and q' = -pq."""
     p, q = 1 / (1 + exponential(-x)), 1 / (1 + exponential(x))
     b, d = p * q, q - p
-    terms = [p, b, b * d, b * (1 - 6 * b), b * d * (1 - 12 * b), b * (1 - 30 * b + 120 * b**2)]
-    return terms, [p, b, b, b * (1 + 2 * b), b * (1 + 8 * b), b * (1 + 30 * b + 120 * b**2)]
+    terms = [
+        p,
+        b,
+        b * d,
+        b * (1 - 6 * b),
+        b * d * (1 - 12 * b),
+        b * (1 - 30 * b + 120 * b**2),
+    ]
+    return terms, [
+        p,
+        b,
+        b,
+        b * (1 + 2 * b),
+        b * (1 + 8 * b),
+        b * (1 + 30 * b + 120 * b**2),
+    ]
 
 
 def bell(x: Exact) -> tuple[Derivatives, Derivatives]:
@@ -97,7 +123,10 @@ def hyperbolic(x: Exact) -> tuple[Derivatives, Derivatives]:
     """tanh x = 2p(2x) - 1."""
     terms, sizes = logistic(2 * x)
     return tuple(
-        [sign(x) if abs(x) > FAR else mp.tanh(x), *[2 ** (k + 1) * d for k, d in enumerate(ds) if k]]
+        [
+            sign(x) if abs(x) > FAR else mp.tanh(x),
+            *[2 ** (k + 1) * d for k, d in enumerate(ds) if k],
+        ]
         for ds in (terms, sizes)
     )  # type: ignore[return-value]
 
@@ -108,17 +137,27 @@ def softened(x: Exact) -> tuple[Derivatives, Derivatives]:
     return [value, *parts[0][:4]], [value, *parts[1][:4]]
 
 
-def alike(f: Callable[[Exact], Derivatives]) -> Callable[[Exact], tuple[Derivatives, Derivatives]]:
+def alike(
+    f: Callable[[Exact], Derivatives],
+) -> Callable[[Exact], tuple[Derivatives, Derivatives]]:
     """For a formula without sums, whose terms are their own sizes."""
     return lambda x: (f(x)[:5],) * 2
 
 
 SMOOTH: dict[str, Callable[[Exact], tuple[Derivatives, Derivatives]]] = {
     "exp": alike(lambda x: [exponential(x)] * 5),
-    "expm1": alike(lambda x: [mp.expm1(x) if abs(x) < 1 else exponential(x) - 1, *[exponential(x)] * 4]),
+    "expm1": alike(
+        lambda x: [
+            mp.expm1(x) if abs(x) < 1 else exponential(x) - 1,
+            *[exponential(x)] * 4,
+        ]
+    ),
     "log": alike(logarithm),
     "log1p": alike(
-        lambda x: [ORACLES["log1p"].value(x) if x > -1 else logarithm(x + 1)[0], *logarithm(x + 1)[1:]]
+        lambda x: [
+            ORACLES["log1p"].value(x) if x > -1 else logarithm(x + 1)[0],
+            *logarithm(x + 1)[1:],
+        ]
     ),
     "sin": alike(waves),
     "cos": alike(lambda x: waves(x)[1:]),
@@ -126,22 +165,44 @@ SMOOTH: dict[str, Callable[[Exact], tuple[Derivatives, Derivatives]]] = {
     "bell": bell,
     "tanh": hyperbolic,
     "softplus": softened,
-    "sqrt": alike(lambda x: [mp.sqrt(x) if x >= 0 else mp.nan, *powers(x, HALF)[1:]]),
+    "sqrt": alike(
+        lambda x: [mp.sqrt(x) if x >= 0 else mp.nan, *powers(x, HALF)[1:]]
+    ),
     "reciprocal": alike(lambda x: powers(x, -ONE)),
 }
 SELECTING = ("where", "given")
-ARITHMETIC = ("add", "sub", "mul", "div", "neg", "power", "maximum", "minimum", "defined")
+ARITHMETIC = (
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "power",
+    "maximum",
+    "minimum",
+    "defined",
+)
 UNKNOWN = Jet(
     {0: mp.nan}, {0: math.inf}
 )  # of which nothing is claimed: rounding may have decided at a kink or pole
-ROUGH = {"log": 0.0, "sqrt": 0.0, "reciprocal": 0.0, "log1p": -1.0}  # the number near which they change most
+ROUGH = {
+    "log": 0.0,
+    "sqrt": 0.0,
+    "reciprocal": 0.0,
+    "log1p": -1.0,
+}  # the number near which they change most
 KINKED: dict[str, Callable[[Exact], tuple[Exact, Exact]]] = {
     "absolute": lambda x: (abs(x), sign(x)),
     "relu": lambda x: (max(x, NONE), mp.mpf(x > 0)),
     "sign": lambda x: (sign(x), NONE),
     "step": lambda x: (mp.mpf(x > 0), NONE),
 }
-KNOWN = {*SMOOTH, *KINKED, *SELECTING, *ARITHMETIC}  # of which random programs are made
+KNOWN = {
+    *SMOOTH,
+    *KINKED,
+    *SELECTING,
+    *ARITHMETIC,
+}  # of which random programs are made
 
 
 # ----------------------------------------------------------------------------------------------- arithmetic
@@ -169,15 +230,22 @@ class Arithmetic:
                 part = c / FACTORIALS[k]
                 found[mask] = found.get(mask, 0) + d[k] * part
                 if rounding[k] and not mask & ERROR:
-                    found[mask | ERROR] = found.get(mask | ERROR, 0) + rounding[k] * part
+                    found[mask | ERROR] = (
+                        found.get(mask | ERROR, 0) + rounding[k] * part
+                    )
         return found
 
-    def unary(self, x: Jet, d: Derivatives, sizes: Derivatives, slip: float = 1.0) -> Jet:
+    def unary(
+        self, x: Jet, d: Derivatives, sizes: Derivatives, slip: float = 1.0
+    ) -> Jet:
         """A smooth function; ``slip`` scales its partials' rounding."""
         most = [size(c) for c in sizes]
         rounding = [most[0] + UNDERFLOW, *[slip * c + UNDERFLOW for c in most[1:]]]
         self.reach *= 1 + sum(most[: self.order + 2])
-        found, terms = self.series(most, x.sizes, rounding), self.series(d, x.terms, [0] * 5)
+        found, terms = (
+            self.series(most, x.sizes, rounding),
+            self.series(d, x.terms, [0] * 5),
+        )
         terms.pop(ERROR)
         if is_float(d[0], x):
             found[ERROR] = 0.0
@@ -202,7 +270,10 @@ class Arithmetic:
             value = ORACLES[name].value(x.value)
         except (ValueError, ZeroDivisionError, TypeError):
             value = mp.nan
-        terms = {m: mp.nan if c != c or x.value != x.value else NONE for m, c in x.terms.items()}
+        terms = {
+            m: mp.nan if c != c or x.value != x.value else NONE
+            for m, c in x.terms.items()
+        }
         return lost(terms | {0: value if isinstance(value, mp.mpf) else mp.nan})
 
     def linear(self, value: Exact, slope: Exact, x: Jet) -> Jet:
@@ -234,14 +305,18 @@ class Arithmetic:
 
     def mul(self, x: Jet, y: Jet) -> Jet:
         self.reach *= 1 + size(x.value) + size(y.value) + size(x.value * y.value)
-        return self.rounded(self.product(x.terms, y.terms), self.product(x.sizes, y.sizes), x, y)
+        return self.rounded(
+            self.product(x.terms, y.terms), self.product(x.sizes, y.sizes), x, y
+        )
 
     def rounded(self, terms: Terms, sizes: Sizes, *operands: Jet) -> Jet:
         """Each term is off by its own rounding; the value is not if it is a float."""
         sizes[0] = size(terms[0])
         exact = is_float(terms[0], *operands)
         for mask in [m for m in sizes if not m & ERROR and (m or not exact)]:
-            sizes[mask | ERROR] = sizes.get(mask | ERROR, 0.0) + sizes[mask] + UNDERFLOW
+            sizes[mask | ERROR] = (
+                sizes.get(mask | ERROR, 0.0) + sizes[mask] + UNDERFLOW
+            )
         return Jet(terms, sizes)
 
     def div(self, x: Jet, y: Jet) -> Jet:
@@ -252,16 +327,22 @@ class Arithmetic:
         return settled(z, x.value / y.value, x, y) if y.value else z
 
     def power(self, x: Jet, y: Jet) -> Jet:
-        if y.value == 0 and not mp.isfinite(x.value):  # nan**0 is 1, and a compiled nan is gone there
+        if y.value == 0 and not mp.isfinite(
+            x.value
+        ):  # nan**0 is 1, and a compiled nan is gone there
             return self.unknown()
         if not (mp.isfinite(x.value) and mp.isfinite(y.value)):
             return lost(dict.fromkeys({**x.terms, **y.terms}, mp.nan))
         if set(y.sizes) == {0}:  # a constant
             d = powers(x.value, y.value)
             slip = 1 + size(mp.log(abs(x.value))) if x.value else 1.0
-            near = 100 * x.error > abs(x.value) and not (mp.isint(y.value) and y.value >= 0)
+            near = 100 * x.error > abs(x.value) and not (
+                mp.isint(y.value) and y.value >= 0
+            )
             return self.unknown() if near else self.unary(x, d, d, slip)
-        if x.value <= 0:  # what holds there is by convention, or is undefined: the edge tables have it
+        if (
+            x.value <= 0
+        ):  # what holds there is by convention, or is undefined: the edge tables have it
             return self.unknown()
         z = self.smooth("exp", self.mul(y, self.smooth("log", x)))
         return z if z is UNKNOWN else settled(z, power(x.value, y.value), x, y)
@@ -270,12 +351,19 @@ class Arithmetic:
         """The maximum if way is 1, the minimum if it is -1; at a tie each has a half."""
         self.reach *= 3
         gap = way * (x.value - y.value)
-        if not mp.isfinite(gap) or (x is not y and x.error + y.error > 0 and abs(gap) <= x.error + y.error):
+        if not mp.isfinite(gap) or (
+            x is not y and x.error + y.error > 0 and abs(gap) <= x.error + y.error
+        ):
             return UNKNOWN
         if gap:
             return x if gap > 0 else y
-        halves = self.sum(self.linear(x.value / 2, HALF, x), self.linear(y.value / 2, HALF, y))
-        return Jet(halves.terms, {m: c for m, c in halves.sizes.items() if m != ERROR} | x_error(x))
+        halves = self.sum(
+            self.linear(x.value / 2, HALF, x), self.linear(y.value / 2, HALF, y)
+        )
+        return Jet(
+            halves.terms,
+            {m: c for m, c in halves.sizes.items() if m != ERROR} | x_error(x),
+        )
 
     def apply(self, name: str, operands: Sequence[Jet]) -> Jet:
         """The op on jets."""
@@ -291,13 +379,21 @@ class Arithmetic:
         if name in SELECTING:
             unclear = 0 < x.error >= abs(x.value) or x.value != x.value
             z = operands[1] if x.value else operands[2]
-            return UNKNOWN if unclear or z is UNKNOWN else Jet(z.terms, {ERROR: 0.0} | z.sizes)
+            return (
+                UNKNOWN
+                if unclear or z is UNKNOWN
+                else Jet(z.terms, {ERROR: 0.0} | z.sizes)
+            )
         binary: dict[str, Callable[[Jet, Jet], Jet]] = {
             "add": self.sum, "sub": lambda x, y: self.sum(x, y, -1), "mul": self.mul, "div": self.div,
             "power": self.power, "maximum": lambda x, y: self.larger(x, y, 1),
             "minimum": lambda x, y: self.larger(x, y, -1),
         }  # fmt: skip
-        return self.linear(-x.value, -ONE, x) if name == "neg" else binary[name](*operands)
+        return (
+            self.linear(-x.value, -ONE, x)
+            if name == "neg"
+            else binary[name](*operands)
+        )
 
 
 def lost(terms: Terms) -> Jet:
@@ -307,7 +403,11 @@ def lost(terms: Terms) -> Jet:
 
 def settled(z: Jet, value: Exact, *operands: Jet) -> Jet:
     """z with its value to the last digit, and without an error if that is a float."""
-    sizes = {m: c for m, c in z.sizes.items() if m != ERROR or not is_float(value, *operands)}
+    sizes = {
+        m: c
+        for m, c in z.sizes.items()
+        if m != ERROR or not is_float(value, *operands)
+    }
     return Jet(z.terms | {0: value}, sizes)
 
 
@@ -341,9 +441,15 @@ class Truth:
     def bound(self, place: int, mask: int = 0, floor: float = TINY) -> float:
         """What the float may be off by, if what is smaller than the floor may be lost on the way."""
         error = self.jets[place].sizes.get(mask | ERROR, 0.0)
-        return error * (UNITS * EPS) + self.reach * floor if error == error else math.inf
+        return (
+            error * (UNITS * EPS) + self.reach * floor
+            if error == error
+            else math.inf
+        )
 
-    def ratio(self, got: float, place: int, mask: int = 0, floor: float = TINY) -> float | None:
+    def ratio(
+        self, got: float, place: int, mask: int = 0, floor: float = TINY
+    ) -> float | None:
         """The error in parts of the bound: inf if the rules are broken, None where nothing is claimed.
 
         Where there is no derivative, a finite number breaks them; so does nan or inf where there is one,
@@ -351,7 +457,10 @@ class Truth:
         """
         if self.jets[place] is UNKNOWN:
             return None
-        wanted, bound = self.jets[place].terms.get(mask, NONE), self.bound(place, mask, floor)
+        wanted, bound = (
+            self.jets[place].terms.get(mask, NONE),
+            self.bound(place, mask, floor),
+        )
         if mask and wanted != wanted:
             return math.inf if math.isfinite(got) else 0.0
         if not mp.isfinite(self.jets[place].value):
@@ -366,15 +475,29 @@ class Truth:
 
 
 def follow(
-    program: Program, leaves: Sequence[float], directions: Sequence[Sequence[float]], order: int
+    program: Program,
+    leaves: Sequence[float],
+    directions: Sequence[Sequence[float]],
+    order: int,
 ) -> Truth:
     """The truth about every number of the program; direction i has bit 2 << i."""
     calculus, jets = Arithmetic(order), list[Jet]()
     for i, x in enumerate(leaves):
-        terms = {0: mp.mpf(x)} | {2 << k: mp.mpf(d[i]) for k, d in enumerate(directions) if d[i]}
+        terms = {0: mp.mpf(x)} | {
+            2 << k: mp.mpf(d[i]) for k, d in enumerate(directions) if d[i]
+        }
         jets.append(Jet(terms, {m: size(c) for m, c in terms.items()}))
     for name, *operands in program:
-        constants = {x: Jet({0: mp.mpf(x)}, {0: abs(x)}) for x in operands if isinstance(x, float)}
-        jets.append(calculus.apply(name, [jets[x] if isinstance(x, int) else constants[x] for x in operands]))
+        constants = {
+            x: Jet({0: mp.mpf(x)}, {0: abs(x)})
+            for x in operands
+            if isinstance(x, float)
+        }
+        jets.append(
+            calculus.apply(
+                name,
+                [jets[x] if isinstance(x, int) else constants[x] for x in operands],
+            )
+        )
     reach = math.prod([calculus.reach] * order, start=float(len(jets)))
     return Truth(jets, reach if reach == reach else math.inf)

@@ -23,8 +23,17 @@ COMPARISONS = {
 }
 # fmt: on
 TEMPLATES = ("RECORD", "PULL")  # strings that are code
-TYPES = ("annotation", "returns", "decorator_list", "bases", "keywords")  # fields of definitions
-ERRORS = (1 + 1e-10, 1 + 1e-12)  # of a partial: a checker that lets one through is no checker
+TYPES = (
+    "annotation",
+    "returns",
+    "decorator_list",
+    "bases",
+    "keywords",
+)  # fields of definitions
+ERRORS = (
+    1 + 1e-10,
+    1 + 1e-12,
+)  # of a partial: a checker that lets one through is no checker
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +103,21 @@ class Place:
             new = replace(new, function=f"{self.function}.{node.name}".lstrip("."))
         if isinstance(node, ast.stmt | ast.Lambda | ast.ExceptHandler):
             new = replace(new, line=node.lineno)
-        is_template = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TEMPLATES
-        is_line = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Op"
-        message = isinstance(node, ast.Raise) or (isinstance(node, ast.Assign) and is_message(node))
-        return replace(new, quiet=self.quiet or message, code=self.code or is_template or is_line)
+        is_template = (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") in TEMPLATES
+        )
+        is_line = (
+            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Op"
+        )
+        message = isinstance(node, ast.Raise) or (
+            isinstance(node, ast.Assign) and is_message(node)
+        )
+        return replace(
+            new,
+            quiet=self.quiet or message,
+            code=self.code or is_template or is_line,
+        )
 
 
 def is_message(node: ast.Assign) -> bool:
@@ -108,13 +128,21 @@ def is_message(node: ast.Assign) -> bool:
 def left_out(node: ast.AST) -> bool:
     """Type annotations, imports, docstrings, and checks that nothing can fail."""
     match node:
-        case ast.Import() | ast.ImportFrom() | ast.Global() | ast.keyword(arg="strict"):
+        case (
+            ast.Import()
+            | ast.ImportFrom()
+            | ast.Global()
+            | ast.keyword(arg="strict")
+        ):
             return True
         case ast.Expr(ast.Constant()) | ast.AnnAssign(value=None):
             return True
         case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
-        case ast.If(ast.Name("TYPE_CHECKING")) | ast.Assign(value=ast.Call(ast.Name("TypeVar"))):
+        case (
+            ast.If(ast.Name("TYPE_CHECKING"))
+            | ast.Assign(value=ast.Call(ast.Name("TypeVar")))
+        ):
             return True
         case ast.FunctionDef(decorator_list=[ast.Name("overload")]):
             return True
@@ -125,17 +153,31 @@ def children(place: Place) -> Iterator[Place]:
     """The places in a node at which something may be changed."""
     node, around = place.node, place.inside()
     for field, value in ast.iter_fields(node):
-        is_type = field in TYPES and not (isinstance(node, ast.Call) and field == "keywords")
-        typed_call = isinstance(node, ast.Call) and field == "func" and isinstance(node.func, ast.Subscript)
+        is_type = field in TYPES and not (
+            isinstance(node, ast.Call) and field == "keywords"
+        )
+        typed_call = (
+            isinstance(node, ast.Call)
+            and field == "func"
+            and isinstance(node.func, ast.Subscript)
+        )
         if is_type or typed_call:
             continue
         many = isinstance(value, list)
         for i, child in enumerate(value if many else [value]):
             cast_type = (
-                field == "args" and i == 0 and getattr(getattr(node, "func", None), "id", "") == "cast"
+                field == "args"
+                and i == 0
+                and getattr(getattr(node, "func", None), "id", "") == "cast"
             )
             if isinstance(child, ast.AST) and not left_out(child) and not cast_type:
-                yield replace(around, parent=node, field=field, index=i if many else None, node=child)
+                yield replace(
+                    around,
+                    parent=node,
+                    field=field,
+                    index=i if many else None,
+                    node=child,
+                )
 
 
 def places(place: Place) -> Iterator[Place]:
@@ -151,7 +193,9 @@ def alternatives(place: Place) -> Iterator[tuple[Any, str]]:
     if place.field in ("test", "guard", "ifs"):
         yield ast.Constant(True), ""
         yield ast.Constant(False), ""
-        if not isinstance(node, ast.Compare) and not isinstance(getattr(node, "op", None), ast.Not):
+        if not isinstance(node, ast.Compare) and not isinstance(
+            getattr(node, "op", None), ast.Not
+        ):
             yield ast.UnaryOp(ast.Not(), node), ""
     if isinstance(node, ast.Constant):
         yield from constants(place, node.value)
@@ -182,7 +226,10 @@ def rewritten(text: str) -> Iterator[tuple[Any, str]]:
     except SyntaxError:  # a symbol
         return
     for mutant in mutants_of(tree, "", marked):
-        yield ast.Constant(re.sub(r"hole_(\w+)", r"{\1}", mutant.tree_text())), mutant.change
+        yield (
+            ast.Constant(re.sub(r"hole_(\w+)", r"{\1}", mutant.tree_text())),
+            mutant.change,
+        )
 
 
 def expressions(node: Any, code: bool) -> Iterator[Any]:
@@ -193,7 +240,9 @@ def expressions(node: Any, code: bool) -> Iterator[Any]:
         case ast.UnaryOp(ast.USub() | ast.Not(), x):
             yield x
         case ast.BoolOp(op, parts):
-            yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), parts)
+            yield ast.BoolOp(
+                ast.Or() if isinstance(op, ast.And) else ast.And(), parts
+            )
             yield from (without(parts, i, op) for i in range(len(parts)))
         case ast.Compare(x, ops, ys):
             for i, op in enumerate(ops):
@@ -208,7 +257,10 @@ def expressions(node: Any, code: bool) -> Iterator[Any]:
                 yield ast.Slice(lower, upper)
         case ast.Lambda(args, body) if code and getattr(body, "value", None) != 0.0:
             yield ast.Lambda(args, ast.UnaryOp(ast.USub(), body))
-            yield from (ast.Lambda(args, ast.BinOp(body, ast.Mult(), ast.Constant(x))) for x in ERRORS)
+            yield from (
+                ast.Lambda(args, ast.BinOp(body, ast.Mult(), ast.Constant(x)))
+                for x in ERRORS
+            )
         case ast.Tuple([ast.Lambda() as f, ast.Lambda() as g, *rest]) if code:
             yield ast.Tuple([g, f, *rest], ast.Load())
 
@@ -239,19 +291,39 @@ def statements(node: Any) -> Iterator[tuple[Any, str]]:
         ):
             yield ast.Pass(), ""
         case ast.With(items, body):
-            yield ast.If(ast.Constant(True), body, []), f"no with {', '.join(map(ast.unparse, items))}"
+            yield (
+                ast.If(ast.Constant(True), body, []),
+                f"no with {', '.join(map(ast.unparse, items))}",
+            )
         case ast.ExceptHandler(kind, name):
             yield ast.ExceptHandler(kind, name, [ast.Raise()]), "except: raise"
         case ast.Try(body, handlers, other, [_, *_]):
-            rest = ast.Try(body, handlers, other, []) if handlers else ast.If(ast.Constant(True), body, [])
+            rest = (
+                ast.Try(body, handlers, other, [])
+                if handlers
+                else ast.If(ast.Constant(True), body, [])
+            )
             yield rest, "no finally"
         case ast.match_case(pattern, None, body):
-            yield ast.match_case(pattern, ast.Constant(False), body), f"never: case {ast.unparse(pattern)}"
+            yield (
+                ast.match_case(pattern, ast.Constant(False), body),
+                f"never: case {ast.unparse(pattern)}",
+            )
+
+
+def headers_of(tree: ast.Module) -> dict[int, str]:
+    """For every node the first line of its innermost statement, however that is set in the source."""
+    headers = dict[int, str]()
+    for statement in ast.walk(tree):  # outer statements before inner ones
+        if isinstance(statement, ast.stmt):
+            header = ast.unparse(statement).split("\n")[0][:100]
+            headers |= {id(node): header for node in ast.walk(statement)}
+    return headers
 
 
 def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
     """Every mutant of a parsed source."""
-    lines, told_before = text.splitlines(), Counter[tuple[str, ...]]()
+    told_before, headers = Counter[tuple[str, ...]](), headers_of(tree)
     for place in places(Place(tree, "", None, tree)):
         lineno = getattr(place.node, "lineno", place.line or 1)
         for other, told in alternatives(place):
@@ -259,7 +331,7 @@ def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
             before, after = ast.unparse(place.node), ast.unparse(new)
             change = told or contrast(before, after)
             if after != before:
-                source, line = lines[lineno - 1].strip(), place.line or lineno
+                source, line = headers.get(id(place.node), ""), place.line or lineno
                 told_before[place.function, source, change] += 1
                 if (times := told_before[place.function, source, change]) > 1:
                     change += f" ({times})"
@@ -282,20 +354,33 @@ def mutants_of(tree: Any, module: str, text: str) -> Iterator[Mutant]:
 def contrast(before: str, after: str, around: int = 12, width: int = 50) -> str:
     """Both texts in one line, of long ones the part that differs."""
     before, after = (" ".join(text.split()) for text in (before, after))
-    start = max(alike(before, after) - around, 0) if max(len(before), len(after)) > width else 0
+    start = (
+        max(alike(before, after) - around, 0)
+        if max(len(before), len(after)) > width
+        else 0
+    )
     rest = min(len(before), len(after)) - alike(before, after)
     behind = max(min(alike(before[::-1], after[::-1]), rest) - around, 0)
-    return " -> ".join(short(text, start, behind, width) for text in (before, after))
+    return " -> ".join(
+        short(text, start, behind, width) for text in (before, after)
+    )
 
 
 def alike(x: str, y: str) -> int:
     """How many characters are the same at the beginning."""
-    return next((i for i, (a, b) in enumerate(zip(x, y, strict=False)) if a != b), min(len(x), len(y)))
+    return next(
+        (i for i, (a, b) in enumerate(zip(x, y, strict=False)) if a != b),
+        min(len(x), len(y)),
+    )
 
 
 def short(text: str, start: int, behind: int, width: int) -> str:
     """A text without so many characters at either end, and without its middle if it is long nevertheless."""
     if len(text) <= width:
         return text
-    part = "..." * (start > 0) + text[start : len(text) - behind] + "..." * (behind > 0)
+    part = (
+        "..." * (start > 0)
+        + text[start : len(text) - behind]
+        + "..." * (behind > 0)
+    )
     return part if len(part) <= width else f"{part[: width - 18]}...{part[-15:]}"

@@ -49,7 +49,15 @@ OTHERS = (
     ),
     *(
         f"compiler.{name}"
-        for name in ("lowering", "layout", "emitting", "rowwise", "columnwise", "arrays", "tables")
+        for name in (
+            "lowering",
+            "layout",
+            "emitting",
+            "rowwise",
+            "columnwise",
+            "arrays",
+            "tables",
+        )
     ),
 )
 MODULES = tuple(name for name in (*CORE, *OTHERS) if Path(path_of(name)).exists())
@@ -74,17 +82,34 @@ TESTED_IN = {
     "micrograd": "lectures",
 }  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--assert=plain")
+OPTIONS = (
+    "-x",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:faulthandler",
+    "--assert=plain",
+)
 SLOW = 10.0  # seconds of a test that is left out
 QUICK = 0.3  # the same where only a look is taken
-ROUNDS = ((1.5, 1.5), (10.0, SLOW))  # seconds of all tests of a mutant, and of the slowest
+ROUNDS = (
+    (1.5, 1.5),
+    (10.0, SLOW),
+)  # seconds of all tests of a mutant, and of the slowest
 NO_IMPORT = 77  # an exit code
 
 
 def mutants(modules: Iterable[str] = MODULES) -> list[Mutant]:
     """Every mutant of these modules."""
-    texts = {name: Path(path_of(name)).read_text(encoding="utf-8") for name in modules}
-    return [mutant for name, text in texts.items() for mutant in mutants_of(ast.parse(text), name, text)]
+    texts = {
+        name: Path(path_of(name)).read_text(encoding="utf-8") for name in modules
+    }
+    return [
+        mutant
+        for name, text in texts.items()
+        for mutant in mutants_of(ast.parse(text), name, text)
+    ]
 
 
 # ------------------------------------------------------------ sessions that fork
@@ -92,7 +117,10 @@ class Session:
     """A pytest session, as a plugin of itself, with a fork for every job; there are as many as cores."""
 
     def __init__(self, results: Path) -> None:
-        self.results, self.limits = results, dict[str, float]()  # of a test's seconds, by its name
+        self.results, self.limits = (
+            results,
+            dict[str, float](),
+        )  # of a test's seconds, by its name
         self.job: Any = None
 
     def spread(self, jobs: Iterable[Any]) -> Any:
@@ -126,21 +154,34 @@ class Session:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self.limit(self.limits.get(item.nodeid, SLOW))
 
-    def run(self, args: list[str], at_end: Callable[[int], None] = lambda code: None) -> None:
+    def run(
+        self, args: list[str], at_end: Callable[[int], None] = lambda code: None
+    ) -> None:
         """The session in a process of its own, without a word."""
         if pid := os.fork():
             os.waitpid(pid, 0)
             return
         os.chdir(ROOT)
-        os.environ.pop("PYTEST_ADDOPTS", None)  # -n 2 is not for a session that forks by itself
-        null = os.open(self.results.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.environ.pop(
+            "PYTEST_ADDOPTS", None
+        )  # -n 2 is not for a session that forks by itself
+        null = os.open(
+            self.results.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        )
         for out in (1, 2):
             os.dup2(null, out)
-        for name in ("hypothesis.extra.numpy", "mpmath", "micrograd.engine", "numpy"):
+        for name in (
+            "hypothesis.extra.numpy",
+            "mpmath",
+            "micrograd.engine",
+            "numpy",
+        ):
             importlib.import_module(name)
         from hypothesis import settings
 
-        settings.register_profile("few", derandomize=True, database=None, deadline=None, max_examples=30)
+        settings.register_profile(
+            "few", derandomize=True, database=None, deadline=None, max_examples=30
+        )
         settings.load_profile("few")
         code = int(pytest.main([*OPTIONS, *args], plugins=[self]))
         at_end(code)
@@ -149,8 +190,15 @@ class Session:
 
 def test_files() -> list[str]:
     """The files with tests of the engine: doctests too."""
-    files = [path for path in sorted((ROOT / "tests").glob("test_*.py")) if path.stem[5:] not in ELSEWHERE]
-    return [*(f"tests/{path.name}" for path in files), *(path_of(name) for name in MODULES)]
+    files = [
+        path
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        if path.stem[5:] not in ELSEWHERE
+    ]
+    return [
+        *(f"tests/{path.name}" for path in files),
+        *(path_of(name) for name in MODULES),
+    ]
 
 
 @dataclass
@@ -177,7 +225,11 @@ class Baseline(Session):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         self.note({"early": sorted(SEEN)})
-        items = {i.nodeid.split("[")[0]: i for i in session.items}.values() if self.thin else session.items
+        items = (
+            {i.nodeid.split("[")[0]: i for i in session.items}.values()
+            if self.thin
+            else session.items
+        )
         item = self.spread(items)
         if item is None:
             return True
@@ -195,9 +247,15 @@ class Baseline(Session):
         self.lost += status != 0
 
     def finish(self, code: int) -> None:
-        if self.job is not None and code == 0 and not resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:
+        if (
+            self.job is not None
+            and code == 0
+            and not resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        ):
             seconds = time.process_time() - self.start
-            self.note({"name": self.job.nodeid, "seconds": seconds, "lines": sorted(SEEN)})
+            self.note(
+                {"name": self.job.nodeid, "seconds": seconds, "lines": sorted(SEEN)}
+            )
         elif self.job is not None:
             self.note({"unused": self.job.nodeid})
 
@@ -205,14 +263,26 @@ class Baseline(Session):
 def kept(test_file: str, thin: bool) -> Path:
     """Where the baseline of a file with tests is kept until a source or the Python changes."""
     sources = sorted(
-        [*ROOT.glob("autograd/**/*.py"), *ROOT.glob("nn/*.py"), ROOT / "tests/oracle.py", ROOT / test_file]
+        [
+            *ROOT.glob("autograd/**/*.py"),
+            *ROOT.glob("nn/*.py"),
+            ROOT / "tests/oracle.py",
+            ROOT / test_file,
+        ]
     )
     python = f"{sys.prefix} {sys.version} {sys.flags} {thin}".encode()
-    key = hashlib.sha256(b"\0".join([python, *[path.read_bytes() for path in sources]])).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"mutation-baseline-{Path(test_file).stem}-{key}.jsonl"
+    key = hashlib.sha256(
+        b"\0".join([python, *[path.read_bytes() for path in sources]])
+    ).hexdigest()[:16]
+    return (
+        Path(tempfile.gettempdir())
+        / f"mutation-baseline-{Path(test_file).stem}-{key}.jsonl"
+    )
 
 
-def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Known], set[str]]:
+def baseline(
+    files: Iterable[str], thin: bool = False
+) -> tuple[list[Known], set[str]]:
     """All tests that can be used, and the lines that imports execute."""
     rows = list[dict[str, Any]]()
     for file in files:
@@ -221,8 +291,15 @@ def baseline(files: Iterable[str], thin: bool = False) -> tuple[list[Known], set
             session = Baseline(new, thin)
             session.run([file], session.finish)
             new.replace(path)
-        rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    tests = [Known(row["name"], row["seconds"], set(row["lines"])) for row in rows if "name" in row]
+        rows += [
+            json.loads(line)
+            for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+    tests = [
+        Known(row["name"], row["seconds"], set(row["lines"]))
+        for row in rows
+        if "name" in row
+    ]
     return tests, {line for row in rows for line in row.get("early", ())}
 
 
@@ -233,7 +310,9 @@ CORE_TESTS = [f"tests/test_{name.split('.')[-1]}.py" for name in CORE]
 class Choice:
     """Which tests are to notice a mutant: the quickest first, where many cases of one count as slow."""
 
-    def __init__(self, tests: list[Known], early: set[str], thin: bool = False) -> None:
+    def __init__(
+        self, tests: list[Known], early: set[str], thin: bool = False
+    ) -> None:
         spent, costs = Counter[str](), dict[str, float]()
         for test in sorted(tests, key=lambda test: test.seconds):
             spent[test.name.split("[")[0]] += test.seconds
@@ -247,14 +326,20 @@ class Choice:
 
     def at_import(self, mutant: Mutant) -> bool:
         """Whether the mutant is seen while modules are imported, or tests collected."""
-        return not in_a_function(mutant) or any(line in self.early for line in lines_of(mutant))
+        return not in_a_function(mutant) or any(
+            line in self.early for line in lines_of(mutant)
+        )
 
     def candidates(self, mutant: Mutant) -> list[Known]:
         """The tests that execute its statement; where imports do, then those with its name, then all."""
-        found = dict.fromkeys(self.by_line.get(f"{mutant.module}:{mutant.line}", ()))
+        found = dict.fromkeys(
+            self.by_line.get(f"{mutant.module}:{mutant.line}", ())
+        )
         if self.at_import(mutant):
             name = name_of(mutant)
-            found |= dict.fromkeys(i for i, test in enumerate(self.tests) if f"[{name}]" in test.name)
+            found |= dict.fromkeys(
+                i for i, test in enumerate(self.tests) if f"[{name}]" in test.name
+            )
             for line in lines_of(mutant):
                 found |= dict.fromkeys(self.by_line.get(line, ()))
             found |= dict.fromkeys(range(len(self.tests)))
@@ -265,10 +350,16 @@ class Choice:
         total, slowest = ROUNDS[turn]
         found, seconds = list[Known](), 0.0
         candidates = self.candidates(mutant)
-        if turn == 0 and self.at_import(mutant) and not self.thin:  # every file costs time
+        if (
+            turn == 0 and self.at_import(mutant) and not self.thin
+        ):  # every file costs time
             names = [test.name.split("::")[0] for test in candidates]
             own = own_tests(mutant.module)
-            candidates = [test for test, name in zip(candidates, names, strict=True) if name == own]
+            candidates = [
+                test
+                for test, name in zip(candidates, names, strict=True)
+                if name == own
+            ]
         for test in candidates:
             if test.seconds <= slowest and seconds + test.seconds <= total:
                 found.append(test)
@@ -287,24 +378,33 @@ def around(mutant: Mutant) -> Any:
     body: list[Any] = mutant.tree.body
     while True:
         node = next(node for node in body if covers(node, mutant))
-        if not isinstance(node, ast.ClassDef) or not any(covers(inner, mutant) for inner in node.body):
+        if not isinstance(node, ast.ClassDef) or not any(
+            covers(inner, mutant) for inner in node.body
+        ):
             return node
         body = node.body
 
 
 def lines_of(mutant: Mutant) -> list[str]:
     node = around(mutant)
-    return [f"{mutant.module}:{line}" for line in range(first_line(node), node.end_lineno + 1)]
+    return [
+        f"{mutant.module}:{line}"
+        for line in range(first_line(node), node.end_lineno + 1)
+    ]
 
 
 def name_of(mutant: Mutant) -> str:
     """The name that the statement around a mutant defines."""
     node = around(mutant)
-    return getattr(node, "name", "") or getattr(getattr(node, "targets", [None])[0], "id", "")
+    return getattr(node, "name", "") or getattr(
+        getattr(node, "targets", [None])[0], "id", ""
+    )
 
 
 def first_line(node: Any) -> int:
-    return min([node.lineno, *(x.lineno for x in getattr(node, "decorator_list", ()))])
+    return min(
+        [node.lineno, *(x.lineno for x in getattr(node, "decorator_list", ()))]
+    )
 
 
 def covers(node: Any, mutant: Mutant) -> bool:
@@ -314,11 +414,15 @@ def covers(node: Any, mutant: Mutant) -> bool:
 def in_a_function(mutant: Mutant) -> bool:
     """Whether a mutant is in a function's body, where it is run only by a call."""
     function = around(mutant)
-    if not isinstance(function, ast.FunctionDef) or isinstance(mutant.new, ast.FunctionDef):
+    if not isinstance(function, ast.FunctionDef) or isinstance(
+        mutant.new, ast.FunctionDef
+    ):
         return False
-    return any(mutant.parent is node for statement in function.body for node in ast.walk(statement)) or (
-        mutant.parent is function and mutant.field == "body"
-    )
+    return any(
+        mutant.parent is node
+        for statement in function.body
+        for node in ast.walk(statement)
+    ) or (mutant.parent is function and mutant.field == "body")
 
 
 # ------------------------------------------------------------ mutants that run
@@ -345,7 +449,9 @@ class Mutants(Session):
         if job is None:
             import_with({})
             return
-        session.config.args = list(dict.fromkeys(test.name.split("::")[0] for test in job.tests))
+        session.config.args = list(
+            dict.fromkeys(test.name.split("::")[0] for test in job.tests)
+        )
         try:
             import_with({job.mutant.module: job.mutant.compiled})
         except BaseException:
@@ -358,7 +464,9 @@ class Mutants(Session):
     def select(self, session: pytest.Session) -> None:
         items = {item.nodeid: item for item in session.items}
         self.limits = {test.name: 1 + 10 * test.seconds for test in self.job.tests}
-        session.items[:] = [items[test.name] for test in self.job.tests if test.name in items]
+        session.items[:] = [
+            items[test.name] for test in self.job.tests if test.name in items
+        ]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -376,7 +484,9 @@ class Mutants(Session):
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            with self.results.with_suffix(".killers").open("a", encoding="utf-8") as file:
+            with self.results.with_suffix(".killers").open(
+                "a", encoding="utf-8"
+            ) as file:
                 file.write(f"{self.job.number} {report.nodeid}\n")
 
 
@@ -385,7 +495,9 @@ def verdict(status: int) -> str:
     if os.WIFSIGNALED(status):
         slow = os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM)
         return "timeout" if slow else "killed"
-    return {0: "survived", 5: "survived", NO_IMPORT: "no import"}.get(os.WEXITSTATUS(status), "killed")
+    return {0: "survived", 5: "survived", NO_IMPORT: "no import"}.get(
+        os.WEXITSTATUS(status), "killed"
+    )
 
 
 def functions_of_the_engine() -> dict[tuple[str, str, int], list[FunctionType]]:
@@ -393,11 +505,17 @@ def functions_of_the_engine() -> dict[tuple[str, str, int], list[FunctionType]]:
     found: dict[tuple[str, str, int], list[FunctionType]] = defaultdict(list)
     for f in gc.get_objects():
         if type(f) is FunctionType:
-            found[f.__code__.co_filename, f.__code__.co_qualname, f.__code__.co_firstlineno].append(f)
+            found[
+                f.__code__.co_filename,
+                f.__code__.co_qualname,
+                f.__code__.co_firstlineno,
+            ].append(f)
     return found
 
 
-def swap(mutant: Mutant, functions: dict[tuple[str, str, int], list[FunctionType]]) -> None:
+def swap(
+    mutant: Mutant, functions: dict[tuple[str, str, int], list[FunctionType]]
+) -> None:
     """Gives a function of the engine the mutant's code."""
     node, path = around(mutant), path_of(mutant.module)
     stack = [mutant.compiled(path)]
@@ -424,7 +542,10 @@ def run(chosen: list[Mutant], files: list[str], thin: bool = False) -> list[str]
                 for i, m in enumerate(chosen)
                 if found[i] == "survived" and not (turn and m.key in known)
             ]
-            jobs = [Job(i, m, choice.choose(m, turn), choice.at_import(m)) for i, m in left]
+            jobs = [
+                Job(i, m, choice.choose(m, turn), choice.at_import(m))
+                for i, m in left
+            ]
             Mutants(results, [job for job in jobs if job.tests]).run(files)
             for line in results.read_text(encoding="utf-8").splitlines():
                 number, what = line.split(" ", 1)
@@ -449,25 +570,38 @@ def unchanged(modules: Iterable[str]) -> list[Mutant]:
     first: dict[tuple[str, bool], Mutant] = {}
     for mutant in mutants(modules):
         old = getattr(mutant.parent, mutant.field)
-        same = replace(mutant, change="nothing", new=old if mutant.index is None else old[mutant.index])
+        same = replace(
+            mutant,
+            change="nothing",
+            new=old if mutant.index is None else old[mutant.index],
+        )
         first.setdefault((mutant.module, in_a_function(mutant)), same)
     return [*first.values()]
 
 
 def spread_evenly(things: list[Mutant], sample: int | None) -> list[Mutant]:
     n = len(things)
-    return things if sample is None or sample >= n else [things[i * n // sample] for i in range(sample)]
+    return (
+        things
+        if sample is None or sample >= n
+        else [things[i * n // sample] for i in range(sample)]
+    )
 
 
 def examine(
     modules: Sequence[str], sample: int | None = None, thin: bool = False
 ) -> list[tuple[Mutant, str]]:
     """Mutants of these modules, all or so many, with their verdicts."""
-    chosen, controls = spread_evenly(mutants(modules), sample), unchanged(modules[:1] if thin else modules)
+    chosen, controls = (
+        spread_evenly(mutants(modules), sample),
+        unchanged(modules[:1] if thin else modules),
+    )
     verdicts = run([*chosen, *controls], CORE_TESTS if thin else test_files(), thin)
     for control, found in zip(controls, verdicts[len(chosen) :], strict=True):
         if found != "survived":
-            raise SystemExit(f"tests fail on the engine as it is: {control.module}, {found}")
+            raise SystemExit(
+                f"tests fail on the engine as it is: {control.module}, {found}"
+            )
     return [*zip(chosen, verdicts, strict=False)]
 
 
@@ -487,18 +621,24 @@ def table(results: list[tuple[Mutant, str]]) -> Iterator[str]:
         mine = [(m, found) for m, found in results if module in (m.module, "all")]
         counts, left = Counter(found for _, found in mine), survivors(mine)
         equivalent = sum(m.key in known for m in left)
-        numbers = (
-            f"{counts['timeout']:10} {counts['no import']:10} {equivalent:11} {len(left) - equivalent:10}"
-        )
+        numbers = f"{counts['timeout']:10} {counts['no import']:10} {equivalent:11} {len(left) - equivalent:10}"
         yield f"{module:12} {len(mine):7} {counts['killed']:7} {numbers} {score(mine):7.1%}"
 
 
-def report(results: list[tuple[Mutant, str]], modules: Sequence[str], whole: bool) -> int:
+def report(
+    results: list[tuple[Mutant, str]], modules: Sequence[str], whole: bool
+) -> int:
     """Prints what was found; 1 if the tests are not good enough."""
     known, left = listed(), survivors(results)
     new = [mutant for mutant in left if mutant.key not in known]
-    print(*(f"survived: {mutant.key}  (line {mutant.line})" for mutant in new), *table(results), sep="\n")
-    stale = [key for key in known if key.split(" | ")[0] in modules] if whole else []
+    print(
+        *(f"survived: {mutant.key}  (line {mutant.line})" for mutant in new),
+        *table(results),
+        sep="\n",
+    )
+    stale = (
+        [key for key in known if key.split(" | ")[0] in modules] if whole else []
+    )
     for key in sorted({*stale} - {mutant.key for mutant in left}):
         print(f"stale, no survivor any more: {key}")
     bad = [mutant for mutant in new if mutant.module in CORE]
@@ -506,7 +646,9 @@ def report(results: list[tuple[Mutant, str]], modules: Sequence[str], whole: boo
     return int(bool(bad) or score(results) < AIM)
 
 
-def figures(modules: Sequence[str] | None = None, sample: int | None = None) -> list[tuple[str, str, str]]:
+def figures(
+    modules: Sequence[str] | None = None, sample: int | None = None
+) -> list[tuple[str, str, str]]:
     """What was tried, how many, and what was found: for the core and for all of these modules."""
     results, known = examine(modules or MODULES, sample), listed()
     core = [(mutant, found) for mutant, found in results if mutant.module in CORE]
@@ -521,17 +663,30 @@ def figures(modules: Sequence[str] | None = None, sample: int | None = None) -> 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "modules", nargs="*", metavar="module", help=f"of {', '.join(MODULES)}; all if none is named"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutation", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--sample", type=int, metavar="N", help="so many mutants, evenly spread")
-    parser.add_argument("--thin", action="store_true", help="only the core's tests, and one case of each")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="module",
+        help=f"of {', '.join(MODULES)}; all if none is named",
+    )
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="so many mutants, evenly spread"
+    )
+    parser.add_argument(
+        "--thin",
+        action="store_true",
+        help="only the core's tests, and one case of each",
+    )
     given = parser.parse_args(arguments)
     modules = given.modules or MODULES
     if unknown := {*modules} - {*MODULES}:
         parser.error(f"no module {', '.join(sorted(unknown))}")
-    return report(examine(modules, given.sample, given.thin), modules, given.sample is None)
+    return report(
+        examine(modules, given.sample, given.thin), modules, given.sample is None
+    )
 
 
 if __name__ == "__main__":

@@ -46,16 +46,27 @@ class Oracle:
 
     def claims(self, point: Sequence[Exact]) -> bool:
         """Whether the operands are of a size at which derivatives are compared."""
-        return self.reach == INF or all(1 / self.reach < abs(x) < self.reach or not x for x in point)
+        return self.reach == INF or all(
+            1 / self.reach < abs(x) < self.reach or not x for x in point
+        )
 
 
-def of_mpmath(name: str, arity: int = 1, *, blur: float = 0.0, reach: float = INF) -> Oracle:
+def of_mpmath(
+    name: str, arity: int = 1, *, blur: float = 0.0, reach: float = INF
+) -> Oracle:
     """The oracle that needs no hand: mpmath's function of that name, and its slopes by differences."""
     if not hasattr(mp, name):
-        raise LookupError(f"mpmath has no {name!r}: write the oracle of this op into BY_HAND")
+        raise LookupError(
+            f"mpmath has no {name!r}: write the oracle of this op into BY_HAND"
+        )
     value = partial(real, getattr(mp, name))
-    partials = [partial(derivative, value, tuple(map(int, unit))) for unit in mp.eye(arity).tolist()]
-    return Oracle(value, tuple(partials), 2.0, 5.0, blur, reach, by_differences=True)
+    partials = [
+        partial(derivative, value, tuple(map(int, unit)))
+        for unit in mp.eye(arity).tolist()
+    ]
+    return Oracle(
+        value, tuple(partials), 2.0, 5.0, blur, reach, by_differences=True
+    )
 
 
 def of_a_new_op(name: str, arity: int) -> Oracle:
@@ -69,7 +80,9 @@ def real(f: Function, *point: Exact) -> Exact:
     return z if isinstance(z, mp.mpf) else mp.nan
 
 
-STEP = mp.mpf(10) ** -25  # of a central difference, in parts of the operand, or of 1 if that is less
+STEP = (
+    mp.mpf(10) ** -25
+)  # of a central difference, in parts of the operand, or of 1 if that is less
 DIGITS = (100, 200, 400, 800, 1600)  # with which it is computed, until two agree
 
 
@@ -93,14 +106,26 @@ def difference(f: Function, order: Sequence[int], point: Sequence[Exact]) -> Exa
     total = mp.zero
     for place in product(*[range(n + 1) for n in order]):
         halves = [mp.mpf(n) / 2 - k for k, n in zip(place, order, strict=True)]
-        weight = math.prod([(-1) ** k * math.comb(n, k) for k, n in zip(place, order, strict=True)])
-        total += weight * f(*[x + k * h for x, k, h in zip(point, halves, steps, strict=True)])
+        weight = math.prod(
+            [(-1) ** k * math.comb(n, k) for k, n in zip(place, order, strict=True)]
+        )
+        total += weight * f(
+            *[x + k * h for x, k, h in zip(point, halves, steps, strict=True)]
+        )
     return total / mp.fprod([h**n for h, n in zip(steps, order, strict=True)])
 
 
 def above(d: Exact) -> Exact:
     """How much of a maximum's gradient goes to the operand that is larger by d: at a tie a half."""
-    return mp.mpf(1) if d > 0 else mp.mpf(0) if d < 0 else mp.mpf("0.5") if d == 0 else mp.nan
+    return (
+        mp.mpf(1)
+        if d > 0
+        else mp.mpf(0)
+        if d < 0
+        else mp.mpf("0.5")
+        if d == 0
+        else mp.nan
+    )
 
 
 def sign(x: Exact) -> Exact:
@@ -171,17 +196,32 @@ def on_positive(f: Function, start: float = 0.0) -> Function:
 
 
 BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicker
-    "add": Oracle(lambda x, y: x + y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(1))),
-    "sub": Oracle(lambda x, y: x - y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1))),
+    "add": Oracle(
+        lambda x, y: x + y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(1))
+    ),
+    "sub": Oracle(
+        lambda x, y: x - y, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1))
+    ),
     "mul": Oracle(lambda x, y: x * y, (lambda x, y: y, lambda x, y: x)),
-    "div": Oracle(lambda x, y: x / y, (lambda x, y: 1 / y, lambda x, y: -x / y**2), partial_ulps=3.0),
+    "div": Oracle(
+        lambda x, y: x / y,
+        (lambda x, y: 1 / y, lambda x, y: -x / y**2),
+        partial_ulps=3.0,
+    ),
     "neg": Oracle(lambda x: -x, (lambda x: mp.mpf(-1),)),
     "reciprocal": Oracle(lambda x: 1 / x, (lambda x: -1 / x**2,)),
     "exp": Oracle(mp.exp, (mp.exp,), 1.0, 4.0),
     "expm1": Oracle(mp.expm1, (mp.exp,), 2.5, 5.0),
     "log": Oracle(mp.log, (on_positive(lambda x: 1 / x),), 1.0, 4.0),
-    "log1p": Oracle(mp.log1p, (on_positive(lambda x: 1 / (1 + x), -1.0),), 2.5, 5.0),
-    "log2": Oracle(lambda x: mp.log(x) / mp.ln2, (on_positive(lambda x: 1 / (x * mp.ln2)),), 1.0, 4.0),
+    "log1p": Oracle(
+        mp.log1p, (on_positive(lambda x: 1 / (1 + x), -1.0),), 2.5, 5.0
+    ),
+    "log2": Oracle(
+        lambda x: mp.log(x) / mp.ln2,
+        (on_positive(lambda x: 1 / (x * mp.ln2)),),
+        1.0,
+        4.0,
+    ),
     "log10": of_mpmath("log10"),
     "tan": of_mpmath("tan"),
     "atan": of_mpmath("atan"),
@@ -200,12 +240,27 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
         3.0,
     ),
     "leaky_relu": Oracle(
-        lambda x: x if x > 0 else mp.mpf(0.01) * x, (lambda x: mp.mpf(1 if x > 0 else 0.01),)
+        lambda x: x if x > 0 else mp.mpf(0.01) * x,
+        (lambda x: mp.mpf(1 if x > 0 else 0.01),),
     ),
-    "elu": Oracle(lambda x: x if x > 0 else mp.expm1(x), (lambda x: mp.exp(min(x, 0)),), 2.5, 5.0),
-    "gelu": Oracle(lambda x: x * below(x), (lambda x: below(x) + x * density(x),), 3.0, 6.0, blur=4.0),
+    "elu": Oracle(
+        lambda x: x if x > 0 else mp.expm1(x),
+        (lambda x: mp.exp(min(x, 0)),),
+        2.5,
+        5.0,
+    ),
+    "gelu": Oracle(
+        lambda x: x * below(x),
+        (lambda x: below(x) + x * density(x),),
+        3.0,
+        6.0,
+        blur=4.0,
+    ),
     "logsigmoid": Oracle(
-        lambda x: min(x, 0) - mp.log1p(decay(x)), (lambda x: 1 / (1 + mp.exp(x)),), 2.5, 5.0
+        lambda x: min(x, 0) - mp.log1p(decay(x)),
+        (lambda x: 1 / (1 + mp.exp(x)),),
+        2.5,
+        5.0,
     ),
     "sin": Oracle(mp.sin, (mp.cos,), 1.0, 4.0),
     "cos": Oracle(mp.cos, (lambda x: -mp.sin(x),), 1.0, 4.0),
@@ -214,26 +269,50 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
     "step": Oracle(lambda x: mp.mpf(x > 0), (lambda x: mp.mpf(0),)),
     "relu": Oracle(lambda x: x if x > 0 else mp.mpf(0), (lambda x: mp.mpf(x > 0),)),
     "softplus": Oracle(
-        lambda x: (x if x > 0 else 0) + mp.log1p(decay(x)), (lambda x: 1 / (1 + mp.exp(-x)),), 2.5, 5.0
+        lambda x: (x if x > 0 else 0) + mp.log1p(decay(x)),
+        (lambda x: 1 / (1 + mp.exp(-x)),),
+        2.5,
+        5.0,
     ),
     "sigmoid": Oracle(lambda x: 1 / (1 + mp.exp(-x)), (logistic_slope,), 2.5, 5.0),
-    "bell": Oracle(logistic_slope, (lambda x: -logistic_slope(x) * mp.tanh(x / 2),), 5.0, 8.0),
+    "bell": Oracle(
+        logistic_slope, (lambda x: -logistic_slope(x) * mp.tanh(x / 2),), 5.0, 8.0
+    ),
     "tanh": Oracle(mp.tanh, (lambda x: 4 * logistic_slope(2 * x),), 2.5, 5.0),
     "sqrt": Oracle(mp.sqrt, (on_positive(lambda x: 1 / (2 * mp.sqrt(x))),)),
     "power": Oracle(power, (power_by_base, power_by_exponent), 1.0, 4.0),
-    "maximum": Oracle(lambda x, y: x if x > y else y, (lambda x, y: above(x - y), lambda x, y: above(y - x))),
-    "minimum": Oracle(lambda x, y: x if x < y else y, (lambda x, y: above(y - x), lambda x, y: above(x - y))),
+    "maximum": Oracle(
+        lambda x, y: x if x > y else y,
+        (lambda x, y: above(x - y), lambda x, y: above(y - x)),
+    ),
+    "minimum": Oracle(
+        lambda x, y: x if x < y else y,
+        (lambda x, y: above(y - x), lambda x, y: above(x - y)),
+    ),
     "where": Oracle(
         lambda x, y, w: y if x != 0 else w,
-        (lambda x, y, w: mp.mpf(0), lambda x, y, w: mp.mpf(x != 0), lambda x, y, w: mp.mpf(x == 0)),
+        (
+            lambda x, y, w: mp.mpf(0),
+            lambda x, y, w: mp.mpf(x != 0),
+            lambda x, y, w: mp.mpf(x == 0),
+        ),
     ),
     "given": Oracle(
         lambda x, y, w: y if x != 0 else w,
-        (lambda x, y, w: mp.mpf(0), lambda x, y, w: mp.mpf(x != 0), lambda x, y, w: mp.mpf(x == 0)),
+        (
+            lambda x, y, w: mp.mpf(0),
+            lambda x, y, w: mp.mpf(x != 0),
+            lambda x, y, w: mp.mpf(x == 0),
+        ),
     ),
-    "defined": Oracle(lambda x, y: y, (lambda x, y: mp.mpf(0), lambda x, y: mp.mpf(1))),
+    "defined": Oracle(
+        lambda x, y: y, (lambda x, y: mp.mpf(0), lambda x, y: mp.mpf(1))
+    ),
 }
-ORACLES = {name: BY_HAND.get(name) or of_a_new_op(name, len(op.operands)) for name, op in TABLE.items()}
+ORACLES = {
+    name: BY_HAND.get(name) or of_a_new_op(name, len(op.operands))
+    for name, op in TABLE.items()
+}
 
 # Some partials are made from rounded numbers.  That does little harm, except where z or x^(y-1) is subnormal
 # or inf, and in the exponent y - 1.  This is what such a partial may be off by beyond its ULPs.
@@ -289,9 +368,15 @@ def blurred(name: str, order: tuple[int, ...], point: Sequence[Exact]) -> Exact:
     blur = ORACLES[name].blur
     if not blur:
         return mp.mpf(0)
-    raised = [tuple(n + (i == j) for j, n in enumerate(order)) for i in range(len(order))]
+    raised = [
+        tuple(n + (i == j) for j, n in enumerate(order)) for i in range(len(order))
+    ]
     slopes = [slope(name, more, tuple(point)) for more in raised]
-    return blur * mp.ldexp(1, -52) * mp.fsum([abs(x * d) for x, d in zip(point, slopes, strict=True)])
+    return (
+        blur
+        * mp.ldexp(1, -52)
+        * mp.fsum([abs(x * d) for x, d in zip(point, slopes, strict=True)])
+    )
 
 
 def room_of_value(name: str, point: Sequence[Exact]) -> Exact:
@@ -303,8 +388,14 @@ def room_of_partial(name: str, i: int, point: Sequence[Exact]) -> Exact:
     """What an op's partial may be off by beyond its ULPs; inf where nothing is claimed."""
     if not ORACLES[name].claims(point):
         return mp.inf
-    by_hand = ROOM_OF_PARTIALS[name, i](*point) if (name, i) in ROOM_OF_PARTIALS else mp.mpf(0)
-    return by_hand + blurred(name, tuple(int(i == j) for j in range(len(point))), point)
+    by_hand = (
+        ROOM_OF_PARTIALS[name, i](*point)
+        if (name, i) in ROOM_OF_PARTIALS
+        else mp.mpf(0)
+    )
+    return by_hand + blurred(
+        name, tuple(int(i == j) for j in range(len(point))), point
+    )
 
 
 def exact(f: Function, operands: Sequence[float]) -> Exact | None:
@@ -335,21 +426,30 @@ class Dual:
         return cls(ORACLES[name].value(*values), sum(flows, mp.mpf(0)))
 
 
-def run(program: Program, leaves: Sequence[float], tangents: Sequence[float]) -> list[Dual]:
+def run(
+    program: Program, leaves: Sequence[float], tangents: Sequence[float]
+) -> list[Dual]:
     """All numbers of the program: the leaves, then the result of every line (op, operands...).
 
     An int among the operands is the place of an earlier number, a float is a constant.
     """
-    duals = [Dual(mp.mpf(x), mp.mpf(t)) for x, t in zip(leaves, tangents, strict=True)]
+    duals = [
+        Dual(mp.mpf(x), mp.mpf(t)) for x, t in zip(leaves, tangents, strict=True)
+    ]
     for name, *operands in program:
-        found = [duals[x] if isinstance(x, int) else Dual(mp.mpf(x), mp.mpf(0)) for x in operands]
+        found = [
+            duals[x] if isinstance(x, int) else Dual(mp.mpf(x), mp.mpf(0))
+            for x in operands
+        ]
         duals.append(Dual.of(name, found))
     return duals
 
 
 def gradient(program: Program, leaves: Sequence[float]) -> list[Exact]:
     """The last result's derivative by every leaf, a forward pass for each."""
-    directions = [[float(i == j) for j in range(len(leaves))] for i in range(len(leaves))]
+    directions = [
+        [float(i == j) for j in range(len(leaves))] for i in range(len(leaves))
+    ]
     return [run(program, leaves, direction)[-1].tangent for direction in directions]
 
 
@@ -394,7 +494,9 @@ def ulp_error(got: float, wanted: Exact) -> float:
     """|got - wanted| in units of the last place of wanted, of which a subnormal has the smallest."""
     if got != got:
         return INF
-    return float(abs(within_range(mp.mpf(got)) - within_range(wanted)) / ulp(wanted))
+    return float(
+        abs(within_range(mp.mpf(got)) - within_range(wanted)) / ulp(wanted)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ edge values
@@ -409,4 +511,15 @@ MAGNITUDES = [
     *with_neighbours(LOG_LARGEST), 710.0, 745.0, 746.0, 1000.0, 1.3e154, 1e200, LARGEST, INF,
 ]
 # fmt: on
-EDGES = [*MAGNITUDES, *(-x for x in MAGNITUDES), 0.49, 0.99, 1.01, 2.0**53 - 1, 2.0**53, 1e15, 1e22, NAN]
+EDGES = [
+    *MAGNITUDES,
+    *(-x for x in MAGNITUDES),
+    0.49,
+    0.99,
+    1.01,
+    2.0**53 - 1,
+    2.0**53,
+    1e15,
+    1e22,
+    NAN,
+]

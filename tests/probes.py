@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 
 ROOT = Path(__file__).parent.parent
 SEEN: set[str] = set()  # what was executed, as "module:line"
-Maker: TypeAlias = "Callable[[str], CodeType]"  # a module's code, from the path of its file
+Maker: TypeAlias = (
+    "Callable[[str], CodeType]"  # a module's code, from the path of its file
+)
 
 
 def path_of(module: str) -> str:
@@ -35,13 +37,17 @@ class Finder:
     """Finds modules of the engine that are to be imported from other code."""
 
     def __init__(self, makers: dict[str, Maker]) -> None:
-        self.makers = {f"autograd.{module}": make for module, make in makers.items()}
+        self.makers = {
+            f"autograd.{module}": make for module, make in makers.items()
+        }
 
     def find_spec(self, name: str, *_: object) -> Any:
         if name not in self.makers:
             return None
         path = path_of(name.removeprefix("autograd."))
-        return importlib.util.spec_from_file_location(name, loader=Loader(name, path, self.makers[name]))
+        return importlib.util.spec_from_file_location(
+            name, loader=Loader(name, path, self.makers[name])
+        )
 
 
 def import_with(makers: dict[str, Maker]) -> None:
@@ -58,7 +64,9 @@ class Probes(ast.NodeTransformer):
         self.module, self.depth = module, 0
 
     def probe(self, node: Any) -> Any:
-        call = ast.parse(f"SEEN.add('{self.module}:{node.lineno}')", mode="eval").body
+        call = ast.parse(
+            f"SEEN.add('{self.module}:{node.lineno}')", mode="eval"
+        ).body
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
     def visit_FunctionDef(self, node: Any) -> Any:
@@ -69,12 +77,16 @@ class Probes(ast.NodeTransformer):
 
     def visit_Lambda(self, node: Any) -> Any:
         self.generic_visit(node)
-        node.body = ast.copy_location(ast.BoolOp(ast.Or(), [self.probe(node), node.body]), node)
+        node.body = ast.copy_location(
+            ast.BoolOp(ast.Or(), [self.probe(node), node.body]), node
+        )
         return node
 
     def generic_visit(self, node: Any) -> Any:
         super().generic_visit(node)
-        if self.depth and isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+        if self.depth and isinstance(
+            node, ast.stmt | ast.ExceptHandler | ast.match_case
+        ):
             for name in ("body", "orelse", "finalbody"):
                 self.note_each(getattr(node, name, None) or [])
         return node
@@ -82,16 +94,22 @@ class Probes(ast.NodeTransformer):
     def note_each(self, block: list[Any]) -> None:
         """A probe before every statement, except a docstring."""
         for i in reversed(range(len(block))):
-            docstring = isinstance(block[i], ast.Expr) and isinstance(block[i].value, ast.Constant)
+            docstring = isinstance(block[i], ast.Expr) and isinstance(
+                block[i].value, ast.Constant
+            )
             if not docstring:
-                block.insert(i, ast.copy_location(ast.Expr(self.probe(block[i])), block[i]))
+                block.insert(
+                    i, ast.copy_location(ast.Expr(self.probe(block[i])), block[i])
+                )
 
 
 def instrumented(module: str) -> Maker:
     """The module's code with probes."""
 
     def make(path: str) -> CodeType:
-        tree = Probes(module).visit(ast.parse(Path(path).read_text(encoding="utf-8")))
+        tree = Probes(module).visit(
+            ast.parse(Path(path).read_text(encoding="utf-8"))
+        )
         return compile(tree, path, "exec", dont_inherit=True)
 
     return make

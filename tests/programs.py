@@ -45,11 +45,17 @@ class Case:
     def places(self) -> int:
         return len(self.leaves) + len(self.program)
 
-    def build(self, ops: Mapping[str, Op] = OPS, leaves: Sequence[Value] | None = None) -> list[Value]:
+    def build(
+        self, ops: Mapping[str, Op] = OPS, leaves: Sequence[Value] | None = None
+    ) -> list[Value]:
         """Every number as a Value, the leaves first."""
         nodes = [*(leaves or map(Value, self.leaves))]
         for name, *operands in self.program:
-            nodes.append(ops[name](*[nodes[x] if isinstance(x, int) else x for x in operands]))
+            nodes.append(
+                ops[name](
+                    *[nodes[x] if isinstance(x, int) else x for x in operands]
+                )
+            )
         return nodes
 
 
@@ -59,12 +65,17 @@ def number(rng: Random, kind: str) -> float:
         return rng.choice(PLAIN)
     if kind == "moderate" or rng.random() < 0.5:
         return rng.uniform(-3, 3)
-    return rng.choice([*FINITE, math.ldexp(rng.uniform(-1, 1), rng.randint(-1074, 1023))])
+    return rng.choice(
+        [*FINITE, math.ldexp(rng.uniform(-1, 1), rng.randint(-1074, 1023))]
+    )
 
 
 def operands(rng: Random, places: int, arity: int, kind: str) -> list[int | float]:
     """Earlier places, mostly late ones; often the same twice, now and then a constant among them."""
-    back = [min(rng.choice([0, 1, 2, 3, 5, 8, rng.randrange(places)]), places - 1) for _ in range(arity)]
+    back = [
+        min(rng.choice([0, 1, 2, 3, 5, 8, rng.randrange(places)]), places - 1)
+        for _ in range(arity)
+    ]
     found: list[int | float] = [places - 1 - i for i in back]
     if arity > 1 and rng.random() < 0.25:
         found[1] = found[0]
@@ -75,19 +86,33 @@ def operands(rng: Random, places: int, arity: int, kind: str) -> list[int | floa
 
 def gentle(name: str, numbers: Sequence[float]) -> bool:
     """Whether the op has a value of moderate size here, and moderate partials."""
-    found = [exact(f, numbers) for f in (ORACLES[name].value, *ORACLES[name].partials)]
-    return all(z is not None and abs(z) < 1e3 for z in found) and (not found[0] or abs(found[0]) > 1e-3)
+    found = [
+        exact(f, numbers) for f in (ORACLES[name].value, *ORACLES[name].partials)
+    ]
+    return all(z is not None and abs(z) < 1e3 for z in found) and (
+        not found[0] or abs(found[0]) > 1e-3
+    )
 
 
 def random_case(rng: Random, most: int, guarded: bool = True) -> Case:
     """A program of up to so many ops; guarded, all its numbers and partials are moderate."""
-    kind = rng.choice(["moderate", "plain"] if guarded else ["any", "any", "moderate", "plain"])
+    kind = rng.choice(
+        ["moderate", "plain"] if guarded else ["any", "any", "moderate", "plain"]
+    )
     leaves = tuple(number(rng, kind) for _ in range(rng.randint(1, 4)))
-    directions = tuple(tuple(rng.choice([1.0, -1.0, 2.0, 0.5]) for _ in leaves) for _ in range(3))
+    directions = tuple(
+        tuple(rng.choice([1.0, -1.0, 2.0, 0.5]) for _ in leaves) for _ in range(3)
+    )
     numbers, program = [*leaves], list[tuple[str, *tuple[int | float, ...]]]()
     sums = 0  # so many more terms of a sum
     for _ in range(rng.randint(1, rng.choice([most, max(most // 4, 3)]))):
-        name = "add" if sums else rng.choice(STRAIGHT if kind == "plain" and rng.random() < 0.7 else NAMES)
+        name = (
+            "add"
+            if sums
+            else rng.choice(
+                STRAIGHT if kind == "plain" and rng.random() < 0.7 else NAMES
+            )
+        )
         chosen = operands(rng, len(numbers), ARITY[name], kind)
         if sums and isinstance(chosen[1], int):
             chosen[0] = len(numbers) - 1
@@ -99,5 +124,14 @@ def random_case(rng: Random, most: int, guarded: bool = True) -> Case:
         numbers.append(float(value or 0.0))
         program.append((name, *chosen))
     places = range(len(leaves), len(numbers))
-    outputs = (*{rng.choice(places) for _ in range(rng.randint(0, 2))} - {places[-1]}, places[-1])
-    return Case(program, leaves, outputs, directions, tuple(number(rng, kind) for _ in leaves))
+    outputs = (
+        *{rng.choice(places) for _ in range(rng.randint(0, 2))} - {places[-1]},
+        places[-1],
+    )
+    return Case(
+        program,
+        leaves,
+        outputs,
+        directions,
+        tuple(number(rng, kind) for _ in leaves),
+    )

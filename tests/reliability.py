@@ -20,11 +20,21 @@ import numpy as np
 
 from autograd import OPS, Value, exp, grad, gradcheck, sigmoid, toposort
 from nn import MLP
-from tests import mutation, test_bad_inputs, test_edges, test_load, test_states, test_truth
+from tests import (
+    mutation,
+    test_bad_inputs,
+    test_edges,
+    test_load,
+    test_states,
+    test_truth,
+)
 from tests.test_checking import point
 
 Row: TypeAlias = "tuple[str, str, str]"
-TABLE, README = Path(__file__).with_name("README.md"), Path(__file__).parents[1] / "README.md"
+TABLE, README = (
+    Path(__file__).with_name("README.md"),
+    Path(__file__).parents[1] / "README.md",
+)
 HEAD = ["| what | tried | the worst found |", "|---|---|---|"]
 SHOWN = (  # how the rows begin that the README shows
     "edges, eager",
@@ -34,26 +44,49 @@ SHOWN = (  # how the rows begin that the README shows
     "chain",
     "mutants of",
 )
-BEGIN, END = "<!-- python -m tests.reliability -->\n", "<!-- the end of its table -->\n"
+BEGIN, END = (
+    "<!-- python -m tests.reliability -->\n",
+    "<!-- the end of its table -->\n",
+)
 
 
 def gradchecks() -> list[Row]:
     """Every op, in all the ways that gradcheck knows."""
-    found = [gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2) for op in OPS.values()]
-    worst = max((checked.worst for checked in found if checked.worst.allowed < 1e-6), key=lambda x: x.error)
+    found = [
+        gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2)
+        for op in OPS.values()
+    ]
+    worst = max(
+        (checked.worst for checked in found if checked.worst.allowed < 1e-6),
+        key=lambda x: x.error,
+    )
     tried = f"{sum(checked.comparisons for checked in found):,} comparisons, {len(found)} ops, orders to 3"
-    return [("gradcheck of every op", tried, f"relative error {worst.error:.0e}: {worst.place}, {worst.way}")]
+    return [
+        (
+            "gradcheck of every op",
+            tried,
+            f"relative error {worst.error:.0e}: {worst.place}, {worst.way}",
+        )
+    ]
 
 
 def sizes() -> list[Row]:
     """Nodes of derivative graphs, for orders 0 to 4."""
     x, model = Value(0.5), MLP(2, [4, 1], activation="tanh")
     loss = sum(((model([x, 1.0]) - 1.0) ** 2 for x in (0.0, 1.0)), start=Value(0.0))
-    graphs = {"1/(1+exp(-x))": (1 / (1 + exp(-x)), x), "sigmoid(x)": (sigmoid(x), x)}
+    graphs = {
+        "1/(1+exp(-x))": (1 / (1 + exp(-x)), x),
+        "sigmoid(x)": (sigmoid(x), x),
+    }
     graphs["an MLP's loss"] = loss, model.parameters()[0]
     found = [(name, " → ".join(orders(*pair))) for name, pair in graphs.items()]
     return [
-        (f"nodes of the graph of {name}", "and of its derivatives, orders 1 to 4", n) for name, n in found
+        (
+            f"nodes of the graph of {name}",
+            "and of its derivatives, orders 1 to 4",
+            n,
+        )
+        for name, n in found
     ]
 
 
@@ -67,8 +100,13 @@ def mutants() -> list[Row]:
     """In a process of its own: the harness imports the engine itself, before anything else does."""
     modules = (*mutation.CORE, "derivatives", "slopes", "checking")
     code = f"import json; from tests.mutation import figures; print(json.dumps(figures({modules})))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
-    return [(what, tried, worst) for what, tried, worst in json.loads(done.stdout.splitlines()[-1])]
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return [
+        (what, tried, worst)
+        for what, tried, worst in json.loads(done.stdout.splitlines()[-1])
+    ]
 
 
 PARTS: dict[str, Callable[[], list[Row]]] = {
@@ -88,14 +126,21 @@ def computed(parts: dict[str, Callable[[], list[Row]]]) -> list[str]:
     lines = list[str]()
     for name, part in parts.items():
         start = perf_counter()
-        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in part()]
-        print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        lines += [
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+            for row in part()
+        ]
+        print(
+            f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr, flush=True
+        )
     return lines
 
 
 def versions() -> str:
     machine = f"{platform.system()} {platform.machine()}"
-    return f"(Python {platform.python_version()}, NumPy {np.__version__}, {machine})"
+    return (
+        f"(Python {platform.python_version()}, NumPy {np.__version__}, {machine})"
+    )
 
 
 def lines_of(text: str) -> list[str]:
@@ -112,9 +157,16 @@ def merged(old: Sequence[str], new: Sequence[str]) -> list[str]:
 
 def shown(lines: Sequence[str]) -> list[str]:
     """The rows that the README shows; ValueError if there is none of a name."""
-    found = [[line for line in lines if line.startswith(f"| {name}")][:1] for name in SHOWN]
-    if missing := [name for name, rows in zip(SHOWN, found, strict=True) if not rows]:
-        raise ValueError(f"the table has no row {missing[0]!r}, which the README shows")
+    found = [
+        [line for line in lines if line.startswith(f"| {name}")][:1]
+        for name in SHOWN
+    ]
+    if missing := [
+        name for name, rows in zip(SHOWN, found, strict=True) if not rows
+    ]:
+        raise ValueError(
+            f"the table has no row {missing[0]!r}, which the README shows"
+        )
     return [line for rows in found for line in rows]
 
 
@@ -123,8 +175,14 @@ def written(lines: Sequence[str], text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"there is no place for the table, between {BEGIN!r} and {END!r}")
-    return f"{before}{BEGIN}\n" + "\n".join([*HEAD, *lines, "", versions(), ""]) + f"\n{END}{after}"
+        raise ValueError(
+            f"there is no place for the table, between {BEGIN!r} and {END!r}"
+        )
+    return (
+        f"{before}{BEGIN}\n"
+        + "\n".join([*HEAD, *lines, "", versions(), ""])
+        + f"\n{END}{after}"
+    )
 
 
 def write(lines: Sequence[str], whole: bool) -> None:
@@ -137,16 +195,23 @@ def write(lines: Sequence[str], whole: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.reliability", description=__doc__
+    )
     names = ", ".join(PARTS)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"of {names}; without one all, some 20 minutes"
+        "parts",
+        nargs="*",
+        metavar="part",
+        help=f"of {names}; without one all, some 20 minutes",
     )
     what = "write the rows into tests/README.md, and those that it shows into the README"
     parser.add_argument("--write", action="store_true", help=what)
     given = parser.parse_args(arguments)
     if unknown := {*given.parts} - {*PARTS}:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose of {names}")
+        parser.error(
+            f"there is no part {', '.join(sorted(unknown))}; choose of {names}"
+        )
     lines = computed({name: PARTS[name] for name in given.parts or PARTS})
     print("\n".join([*HEAD, *lines, "", versions()]))
     if given.write:

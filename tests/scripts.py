@@ -12,10 +12,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SMALL_STACK = 256 * 1024  # bytes
-if sys.version_info[:2] == (3, 13):  # which frees ten thousand levels deep before it makes a queue of them
+if sys.version_info[:2] == (
+    3,
+    13,
+):  # which frees ten thousand levels deep before it makes a queue of them
     SMALL_STACK = 2048 * 1024
-posix = pytest.mark.skipif(os.name != "posix", reason="needs a script that is a program")
-needs_docstrings = pytest.mark.skipif(sys.flags.optimize > 1, reason="python -OO leaves docstrings out")
+posix = pytest.mark.skipif(
+    os.name != "posix", reason="needs a script that is a program"
+)
+needs_docstrings = pytest.mark.skipif(
+    sys.flags.optimize > 1, reason="python -OO leaves docstrings out"
+)
 GRAPH = """
 from autograd import Value, composite, exp, log, sin
 
@@ -35,14 +42,23 @@ y = p * q / (p + q) + w**2
 
 def run(script: str, timeout: float = 60, **environment: str) -> bytes:
     """What a Python of its own prints."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment}
+    variables = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+        **environment,
+    }
     command = [sys.executable, "-c", script]
-    return subprocess.run(command, env=variables, capture_output=True, check=True, timeout=timeout).stdout
+    return subprocess.run(
+        command, env=variables, capture_output=True, check=True, timeout=timeout
+    ).stdout
 
 
 def program(path: Path, answer: str = "<svg/>", end: str = "exit 0") -> Path:
     """A script that notes what it was asked, answers, and ends so: no real ``dot`` is made to fail."""
-    path.write_text(f'#!/bin/sh\necho "$@" >> {path}.log\nprintf "{answer}"\n{end}\n')
+    path.write_text(
+        f'#!/bin/sh\necho "$@" >> {path}.log\nprintf "{answer}"\n{end}\n'
+    )
     path.chmod(0o755)
     return path
 

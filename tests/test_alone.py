@@ -22,9 +22,13 @@ import nn
 from autograd import OPS, Value, alone
 
 ROOT = Path(autograd.__file__).parent
-DEPENDENCIES = Path(np.__file__).parents[1]  # without its .pth files, so without an editable installation
+DEPENDENCIES = Path(np.__file__).parents[
+    1
+]  # without its .pth files, so without an editable installation
 INSTALLED = (DEPENDENCIES / "autograd").exists()
-of_folders = pytest.mark.skipif(INSTALLED, reason="glassgrad is beside NumPy, where every Python finds it")
+of_folders = pytest.mark.skipif(
+    INSTALLED, reason="glassgrad is beside NumPy, where every Python finds it"
+)
 THEIRS = {
     "__init__.py": "from autograd.core import primitive\nfrom .differential_operators import grad\n",
     "core.py": "from .tracer import Box\nprimitive = Box\n",
@@ -32,21 +36,23 @@ THEIRS = {
     "differential_operators.py": "from .core import primitive\ndef grad(fun, argnum=0): return fun\n",
     "numpy/__init__.py": "from autograd.tracer import Box\n",
 }
-TOGETHER = (
-    "HIPS's package autograd have the same import name and were installed together, in {folder}: {way_out}"
-)
-PART = (
-    "glassgrad lost a file when another package with the import name autograd was uninstalled, in {folder}: "
-)
+TOGETHER = "HIPS's package autograd have the same import name and were installed together, in {folder}: {way_out}"
+PART = "glassgrad lost a file when another package with the import name autograd was uninstalled, in {folder}: "
 NEEDS = "nn needs glassgrad's autograd, and {folder}"
-WITH_AUTOGRAD = ["import autograd", "from autograd import Value", "from autograd import grad"]
+WITH_AUTOGRAD = [
+    "import autograd",
+    "from autograd import Value",
+    "from autograd import grad",
+]
 
 
 def install_ours(site: Path) -> None:
     for package in (autograd, nn):
         folder = Path(str(package.__file__)).parent
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(folder, site / folder.name, dirs_exist_ok=True, ignore=ignored)
+        shutil.copytree(
+            folder, site / folder.name, dirs_exist_ok=True, ignore=ignored
+        )
 
 
 def install_theirs(site: Path) -> None:
@@ -81,17 +87,19 @@ def said(site: Path, *command: str, also: Path | None = None) -> tuple[int, str]
     return run.returncode, (run.stdout + run.stderr).strip().splitlines()[-1]
 
 
-def told(site: Path, sentence: str, *command: str, also: Path | None = None) -> None:
+def told(
+    site: Path, sentence: str, *command: str, also: Path | None = None
+) -> None:
     code, line = said(site, *command, also=also)
     assert code == 1
     assert sentence.format(folder=site / "autograd", way_out=alone.WAY_OUT) in line
 
 
-SCRIPT = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+SCRIPT = tomllib.loads(
+    (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+)["project"]["scripts"]
 MODULE, FUNCTION = SCRIPT["glassgrad"].split(":")
-GLASSGRAD = (
-    f"from {MODULE} import {FUNCTION}; {FUNCTION}(['x*x', 'x=3'])"  # as the script does that pip makes
-)
+GLASSGRAD = f"from {MODULE} import {FUNCTION}; {FUNCTION}(['x*x', 'x=3'])"  # as the script does that pip makes
 
 
 @of_folders
@@ -103,7 +111,12 @@ GLASSGRAD = (
 def test_both_in_one_folder(tmp_path: Path, order: tuple[object, object]) -> None:
     for install in order:
         install(tmp_path)  # type: ignore[operator]
-    for statement in (*WITH_AUTOGRAD, "import nn", "import autograd.numpy", GLASSGRAD):
+    for statement in (
+        *WITH_AUTOGRAD,
+        "import nn",
+        "import autograd.numpy",
+        GLASSGRAD,
+    ):
         told(tmp_path, TOGETHER, "-c", statement)
     told(tmp_path, TOGETHER, "-m", "autograd", "x*x", "x=3")
 
@@ -114,7 +127,9 @@ def test_both_in_one_folder(tmp_path: Path, order: tuple[object, object]) -> Non
     [(install_ours, install_theirs), (install_theirs, install_ours)],
     ids=["theirs last", "ours last"],
 )
-def test_what_is_left_when_one_was_uninstalled(tmp_path: Path, order: tuple[object, object]) -> None:
+def test_what_is_left_when_one_was_uninstalled(
+    tmp_path: Path, order: tuple[object, object]
+) -> None:
     for install in order:
         install(tmp_path)  # type: ignore[operator]
     uninstall_theirs(tmp_path)
@@ -124,7 +139,9 @@ def test_what_is_left_when_one_was_uninstalled(tmp_path: Path, order: tuple[obje
     shutil.rmtree(tmp_path / "autograd")
     shutil.rmtree(tmp_path / "nn")
     install_ours(tmp_path)  # the way out
-    assert said(tmp_path, "-c", "import nn, autograd; print(autograd.Value(1.0))") == (
+    assert said(
+        tmp_path, "-c", "import nn, autograd; print(autograd.Value(1.0))"
+    ) == (
         0,
         "Value(data=1.0, grad=0.0)",
     )
@@ -139,7 +156,9 @@ def test_theirs_in_another_folder_that_comes_first(tmp_path: Path) -> None:
     install_ours(second)
     for statement in ("import nn", GLASSGRAD):
         told(first, NEEDS, "-c", statement, also=second)
-    assert said(first, "-c", "from autograd import grad; print(grad(1))", also=second) == (0, "1")
+    assert said(
+        first, "-c", "from autograd import grad; print(grad(1))", also=second
+    ) == (0, "1")
 
 
 @of_folders
@@ -165,30 +184,47 @@ def test_a_whole_installation_has_no_trouble(tmp_path: Path) -> None:
     assert alone.trouble() == ""
     install_ours(tmp_path)
     assert alone.trouble(tmp_path / "autograd") == ""
-    assert said(tmp_path, "-c", "import autograd.tracer, nn; print('fine')") == (0, "fine")
+    assert said(tmp_path, "-c", "import autograd.tracer, nn; print('fine')") == (
+        0,
+        "fine",
+    )
 
 
 # What ``import *`` brings
 
 
-@pytest.mark.parametrize("package", [autograd, nn], ids=lambda package: package.__name__)
-def test_a_star_hides_nothing_of_pythons_and_brings_no_modules(package: ModuleType) -> None:
+@pytest.mark.parametrize(
+    "package", [autograd, nn], ids=lambda package: package.__name__
+)
+def test_a_star_hides_nothing_of_pythons_and_brings_no_modules(
+    package: ModuleType,
+) -> None:
     space: dict[str, object] = {}
     exec(f"from {package.__name__} import *", space)  # noqa: S102  our own text
     names = space.keys() - {"__builtins__"}
-    assert not [name for name in names if hasattr(builtins, name) or name.startswith("_")]
+    assert not [
+        name for name in names if hasattr(builtins, name) or name.startswith("_")
+    ]
     assert not [name for name in names if isinstance(space[name], ModuleType)]
     everything = {
-        name for name, x in vars(package).items() if name[0] != "_" and not isinstance(x, ModuleType)
+        name
+        for name, x in vars(package).items()
+        if name[0] != "_" and not isinstance(x, ModuleType)
     }
     assert everything - names == ({"compile"} if package is autograd else set())
 
 
 def test_pythons_compile_stays_and_ours_is_there_by_name() -> None:
     space: dict[str, object] = {}
-    exec("from autograd import *\nfrom nn import *\ncode = compile('1 + 1', '', 'eval')", space)  # noqa: S102
+    exec(  # noqa: S102
+        "from autograd import *\nfrom nn import *\ncode = compile('1 + 1', '', 'eval')",
+        space,
+    )
     assert eval(space["code"]) == 2  # type: ignore[arg-type]  # noqa: S307
-    exec("from autograd import compile\nx = Value(2.0)\nz = compile(x * x, [x])([[3.0]]).tolist()", space)  # noqa: S102
+    exec(  # noqa: S102
+        "from autograd import compile\nx = Value(2.0)\nz = compile(x * x, [x])([[3.0]]).tolist()",
+        space,
+    )
     assert space["z"] == [9.0]
     assert OPS.keys() <= space.keys()
     assert space["Value"] is Value

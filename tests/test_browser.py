@@ -15,16 +15,29 @@ import pytest
 
 from autograd import Value, composite, exp, ledger, sin, to_html, toposort
 from autograd.pictures.boxes import boxes
-from tests.test_stepper import GRAPHS, composed, data, each, memory, mlp, neuron, repeated, rows, shared
+from tests.test_stepper import (
+    GRAPHS,
+    composed,
+    data,
+    each,
+    memory,
+    mlp,
+    neuron,
+    repeated,
+    rows,
+    shared,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 if CHROMIUM is None:
     pytest.skip(
-        f"there is no Chromium here: none of {', '.join(NAMES)} is on the path", allow_module_level=True
+        f"there is no Chromium here: none of {', '.join(NAMES)} is on the path",
+        allow_module_level=True,
     )
 driver = pytest.importorskip(
-    "playwright.sync_api", reason="playwright, which drives Chromium, is not installed"
+    "playwright.sync_api",
+    reason="playwright, which drives Chromium, is not installed",
 )
 STYLES = pytest.mark.parametrize("style", ["value", "textbook"])
 Open = Callable[..., Any]
@@ -33,7 +46,9 @@ Open = Callable[..., Any]
 @pytest.fixture(scope="module")
 def browser() -> Generator[Any]:
     with driver.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
         yield started
         started.close()
 
@@ -43,13 +58,20 @@ def show(browser: Any, tmp_path: Path) -> Generator[Open]:
     """Opens a page from a file without a network; afterwards, nothing may have gone wrong in it."""
     troubles, contexts = list[str](), list[Any]()
 
-    def opened(text: str, *, width: int = 1280, height: int = 800, **options: Any) -> Any:
+    def opened(
+        text: str, *, width: int = 1280, height: int = 800, **options: Any
+    ) -> Any:
         size = {"width": width, "height": height}
         contexts.append(browser.new_context(viewport=size, offline=True, **options))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
+        page.on(
+            "console",
+            lambda message: troubles.append(f"{message.type}: {message.text}"),
+        )
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}"))
+        page.on(
+            "dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}")
+        )
         page.on("request", lambda request: check(request.url))
         path = tmp_path / f"page{len(contexts)}.html"
         path.write_text(text, encoding="utf-8")
@@ -73,17 +95,23 @@ def press(page: Any, key: str, times: int = 1) -> None:
 
 def cells(page: Any, column: int) -> list[str]:
     """A column of the table as it is shown."""
-    return page.eval_on_selector_all("#rows tr", f"rows => rows.map(row => row.cells[{column}].textContent)")
+    return page.eval_on_selector_all(
+        "#rows tr", f"rows => rows.map(row => row.cells[{column}].textContent)"
+    )
 
 
 def exact(page: Any) -> list[str]:
     """All digits of the grads in the table."""
-    return page.eval_on_selector_all("#rows tr", "rows => rows.map(row => row.cells[2].title)")
+    return page.eval_on_selector_all(
+        "#rows tr", "rows => rows.map(row => row.cells[2].title)"
+    )
 
 
 def lit(page: Any, what: str = ".edge") -> list[str]:
     """The ids of what the step lights up."""
-    return page.eval_on_selector_all(f"svg {what}[data-state~=on]", "found => found.map(el => el.id)")
+    return page.eval_on_selector_all(
+        f"svg {what}[data-state~=on]", "found => found.map(el => el.id)"
+    )
 
 
 def count(page: Any) -> str:
@@ -102,7 +130,9 @@ def at_the_end(page: Any, y: Value) -> list[Value]:
 
 @STYLES
 @each
-def test_the_last_frame_is_every_nodes_grad(graph: Callable[[], Value], style: Any, show: Open) -> None:
+def test_the_last_frame_is_every_nodes_grad(
+    graph: Callable[[], Value], style: Any, show: Open
+) -> None:
     y = graph()
     page = show(to_html(y, style=style))
     order = at_the_end(page, y)
@@ -112,7 +142,9 @@ def test_the_last_frame_is_every_nodes_grad(graph: Callable[[], Value], style: A
         boxes = page.eval_on_selector_all(
             "svg .node .grad", "found => found.map(el => el.textContent.trim())"
         )
-        assert sorted(" ".join(text.split()) for text in boxes) == sorted(f"grad {v.grad:.4g}" for v in order)
+        assert sorted(" ".join(text.split()) for text in boxes) == sorted(
+            f"grad {v.grad:.4g}" for v in order
+        )
 
 
 @pytest.mark.parametrize("collapse", [1, "Neuron"])
@@ -126,11 +158,15 @@ def test_so_it_is_inside_composites(collapse: Any, show: Open) -> None:
     )
     assert any(len(gives) > 3 for gives, _ in boxes) == (collapse == 1)
     for gives, shown in boxes:
-        assert [text.split()[1] for text in shown] == [f"{order[v].grad:.4g}" for v in gives[:3]]
+        assert [text.split()[1] for text in shown] == [
+            f"{order[v].grad:.4g}" for v in gives[:3]
+        ]
 
 
 @pytest.mark.parametrize("style", ["value", "textbook"])
-def test_what_happens_inside_a_composite_lights_it_up(style: Any, show: Open) -> None:
+def test_what_happens_inside_a_composite_lights_it_up(
+    style: Any, show: Open
+) -> None:
     y = mlp()
     text = to_html(y, style=style, collapse="Neuron")
     boxes = data(text)["pictures"][0]["boxes"]
@@ -145,14 +181,21 @@ def test_what_happens_inside_a_composite_lights_it_up(style: Any, show: Open) ->
             assert here == []
         else:
             place = head["reads"].index(order.index(step.operand))
-            assert here == [f"{tail['id']}-{head['id']}-{place}" + "-back" * (style == "textbook")]
+            assert here == [
+                f"{tail['id']}-{head['id']}-{place}"
+                + "-back" * (style == "textbook")
+            ]
         leaf = style == "textbook" and not tail["scope"]
-        assert (tail["id"] in lit(page, ".node")) or (leaf and step.operand.op is None)
+        assert (tail["id"] in lit(page, ".node")) or (
+            leaf and step.operand.op is None
+        )
 
 
 @STYLES
 @each
-def test_every_step_lights_up_its_own_arrow(graph: Callable[[], Value], style: Any, show: Open) -> None:
+def test_every_step_lights_up_its_own_arrow(
+    graph: Callable[[], Value], style: Any, show: Open
+) -> None:
     y = graph()
     order, page = toposort(y), show(to_html(y, style=style))
     press(page, "ArrowRight", len(order))
@@ -165,17 +208,29 @@ def test_every_step_lights_up_its_own_arrow(graph: Callable[[], Value], style: A
         assert re.fullmatch(rf"p0n{tail}-p0n{head}-{step.position}{end}", arrow)
         assert arrow not in seen
         seen.add(arrow)
-        assert page.inner_text("tr[data-state~=on] td:last-child") == cells(page, 2)[tail]
-    assert count(page) == f"{len(order) + 1 + len(seen)} / {len(order) + 1 + len(seen)}"
+        assert (
+            page.inner_text("tr[data-state~=on] td:last-child")
+            == cells(page, 2)[tail]
+        )
+    assert (
+        count(page)
+        == f"{len(order) + 1 + len(seen)} / {len(order) + 1 + len(seen)}"
+    )
 
 
 @STYLES
 @each
-def test_ahead_every_node_lights_up_what_it_reads(graph: Callable[[], Value], style: Any, show: Open) -> None:
+def test_ahead_every_node_lights_up_what_it_reads(
+    graph: Callable[[], Value], style: Any, show: Open
+) -> None:
     y = graph()
     order, page = toposort(y), show(to_html(y, style=style))
     for k, v in enumerate(order):
-        arrows = {f"p0n{order.index(x)}-p0n{k}-{i}" for i, x in enumerate(v.args) if isinstance(x, Value)}
+        arrows = {
+            f"p0n{order.index(x)}-p0n{k}-{i}"
+            for i, x in enumerate(v.args)
+            if isinstance(x, Value)
+        }
         end = {f"p0n{k}-end0-0"} if v is y and style == "textbook" else set[str]()
         assert {*lit(page)} == arrows | end
         press(page, "ArrowRight")
@@ -208,14 +263,27 @@ def test_the_caption_in_words_and_in_mathematics(show: Open) -> None:
     said = "upstream -0.3875 × local exp(-x) = 0.6065 → -0.235 added to grad of (-x): -0.235"
     assert page.inner_text("#words") == said
     written = page.text_content("#math").replace(" ", "")
-    assert written == "−0.3875upstream×0.6065localderivativeexp(−x)=−0.235contribution→−0.235grad−x"
-    assert page.eval_on_selector("#math munder", "el => el.getBoundingClientRect().height") > 20
+    assert (
+        written
+        == "−0.3875upstream×0.6065localderivativeexp(−x)=−0.235contribution→−0.235grad−x"
+    )
+    assert (
+        page.eval_on_selector(
+            "#math munder", "el => el.getBoundingClientRect().height"
+        )
+        > 20
+    )
 
 
 @STYLES
-@pytest.mark.parametrize("graph", [mlp, memory, lambda: rows(2)], ids=["mlp", "memory", "rows"])
+@pytest.mark.parametrize(
+    "graph", [mlp, memory, lambda: rows(2)], ids=["mlp", "memory", "rows"]
+)
 def test_what_is_not_opened_ends_with_its_grads_too(
-    graph: Callable[[], Value], style: Any, show: Open, monkeypatch: pytest.MonkeyPatch
+    graph: Callable[[], Value],
+    style: Any,
+    show: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     y = graph()
@@ -224,9 +292,13 @@ def test_what_is_not_opened_ends_with_its_grads_too(
     steps = page.evaluate("steps.length")
     press(page, "End")
     y.backward()
-    assert [float(x) for x in exact(page)] == pytest.approx([v.grad for v in order], rel=1e-12)
+    assert [float(x) for x in exact(page)] == pytest.approx(
+        [v.grad for v in order], rel=1e-12
+    )
     assert cells(page, 1) == [f"{v.data:.4g}" for v in order]
-    assert page.locator("svg a").count() == 0 and page.locator("figure").count() == 1
+    assert (
+        page.locator("svg a").count() == 0 and page.locator("figure").count() == 1
+    )
     for k in range(len(order) + 1, steps):
         page.evaluate(f"show({k})")
         inside = page.evaluate(f"steps[{k}].position") == -1
@@ -261,7 +333,12 @@ def test_keys_stop_at_both_ends(show: Open) -> None:
 
 def test_buttons_slider_and_their_keys(show: Open) -> None:
     page = show(to_html(neuron()))
-    for name, expected in (("Next step", 2), ("To the seed", 6), ("Previous step", 5), ("Last step", 10)):
+    for name, expected in (
+        ("Next step", 2),
+        ("To the seed", 6),
+        ("Previous step", 5),
+        ("Last step", 10),
+    ):
         page.get_by_role("button", name=name).click()
         assert count(page) == f"{expected} / 10"
     page.get_by_role("button", name="First step").press("Enter")
@@ -309,7 +386,13 @@ def test_tab_goes_through_the_controls_to_the_nodes(show: Open) -> None:
     ]
     assert found[:8] == controls
     assert found[8] == "Computational graph of y = 1/(1+exp(-x)): 5 nodes, 4 edges"
-    nodes = ["x = 0.5", "-x = -0.5", "exp(-x) = 0.6065", "1+exp(-x) = 1.607", "y = 1/(1+exp(-x)) = 0.6225"]
+    nodes = [
+        "x = 0.5",
+        "-x = -0.5",
+        "exp(-x) = 0.6065",
+        "1+exp(-x) = 1.607",
+        "y = 1/(1+exp(-x)) = 0.6225",
+    ]
     assert sorted(found[9:]) == sorted(nodes)
 
 
@@ -319,28 +402,39 @@ def test_a_node_shows_its_inputs_and_consumers(way: str, show: Open) -> None:
     getattr(page.locator('[id="p0n2"]'), way)()
 
     def marked(kind: str) -> list[str]:
-        return page.eval_on_selector_all(f"svg .{kind}", "found => found.map(el => el.id)")
+        return page.eval_on_selector_all(
+            f"svg .{kind}", "found => found.map(el => el.id)"
+        )
 
     assert (marked("input"), marked("consumer")) == (["p0n1"], ["p0n3"])
     assert sorted(marked("near")) == ["p0n1-p0n2-0", "p0n2-p0n3-1"]
     border = "el => getComputedStyle(el.querySelector('path')).strokeDasharray"
-    assert page.eval_on_selector("svg .input", border) != page.eval_on_selector("svg .consumer", border)
+    assert page.eval_on_selector("svg .input", border) != page.eval_on_selector(
+        "svg .consumer", border
+    )
     page.locator("h1").hover()
     page.evaluate("document.activeElement.blur()")
     assert marked("input") == marked("consumer") == marked("near") == []
 
 
 def test_a_composite_leads_to_its_inside_and_back(show: Open) -> None:
-    page = show(to_html(composed(Value(0.5, name="x")) * 2, collapse="sigmoid"), height=500)
+    page = show(
+        to_html(composed(Value(0.5, name="x")) * 2, collapse="sigmoid"), height=500
+    )
     link = page.get_by_role("link", name="Inside sigmoid")
     link.focus()
     press(page, "Enter")
     assert page.evaluate("document.activeElement.textContent") == "Inside sigmoid"
     assert (
-        page.locator("h2", has_text="Inside sigmoid").evaluate("el => el.getBoundingClientRect().top") < 400
+        page.locator("h2", has_text="Inside sigmoid").evaluate(
+            "el => el.getBoundingClientRect().top"
+        )
+        < 400
     )
     page.get_by_role("button", name="Back to the whole graph").click()
-    assert page.evaluate("document.activeElement === document.querySelector('figure')")
+    assert page.evaluate(
+        "document.activeElement === document.querySelector('figure')"
+    )
     assert page.url.endswith(".html")
 
 
@@ -355,18 +449,32 @@ def luminance(color: str) -> float:
 
 @STYLES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_colour_schemes_can_be_read(style: Any, scheme: Any, show: Open) -> None:
-    page = show(to_html(composed(shared()), style=style, collapse="sigmoid"), color_scheme=scheme)
+def test_both_colour_schemes_can_be_read(
+    style: Any, scheme: Any, show: Open
+) -> None:
+    page = show(
+        to_html(composed(shared()), style=style, collapse="sigmoid"),
+        color_scheme=scheme,
+    )
     press(page, "End")
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (luminance(paper) > 0.5) == (scheme == "light")
-    texts = page.eval_on_selector_all("svg text", "found => found.map(el => getComputedStyle(el).fill)")
+    texts = page.eval_on_selector_all(
+        "svg text", "found => found.map(el => getComputedStyle(el).fill)"
+    )
     others = page.eval_on_selector_all(
         "#words, mtext, mn", "found => found.map(el => getComputedStyle(el).color)"
     )
     assert len(texts) > 10
-    assert page.eval_on_selector("svg .graph > polygon", "el => getComputedStyle(el).fill") == "none"
-    strokes = page.eval_on_selector_all("svg text", "found => found.map(el => getComputedStyle(el).stroke)")
+    assert (
+        page.eval_on_selector(
+            "svg .graph > polygon", "el => getComputedStyle(el).fill"
+        )
+        == "none"
+    )
+    strokes = page.eval_on_selector_all(
+        "svg text", "found => found.map(el => getComputedStyle(el).stroke)"
+    )
     assert {*strokes} == {"none"}
     for ink in {*texts, *others}:
         light, dark = sorted((luminance(paper), luminance(ink)), reverse=True)
@@ -381,8 +489,16 @@ def test_colour_is_never_the_only_sign(show: Open) -> None:
     ahead = page.evaluate(look)
     press(page, "End")
     back = page.evaluate(look)
-    assert all(x != y for x, y in zip(ahead, back, strict=True)) and 'url("#head")' in back[2]
-    assert page.eval_on_selector("tr[data-state~=on]", "el => getComputedStyle(el).fontWeight") == "700"
+    assert (
+        all(x != y for x, y in zip(ahead, back, strict=True))
+        and 'url("#head")' in back[2]
+    )
+    assert (
+        page.eval_on_selector(
+            "tr[data-state~=on]", "el => getComputedStyle(el).fontWeight"
+        )
+        == "700"
+    )
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -402,7 +518,8 @@ def test_the_page_fits_every_width(width: int, lang: Any, show: Open) -> None:
     press(page, "End")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     small = page.eval_on_selector_all(
-        "button, select", "found => found.filter(el => el.getBoundingClientRect().height < 40).length"
+        "button, select",
+        "found => found.filter(el => el.getBoundingClientRect().height < 40).length",
     )
     assert not small
     assert page.eval_on_selector("#math", "el => el.scrollWidth <= el.clientWidth")
@@ -412,7 +529,12 @@ def test_the_page_fits_every_width(width: int, lang: Any, show: Open) -> None:
 
 def test_what_a_step_lights_up_is_scrolled_into_view(show: Open) -> None:
     page = show(to_html(mlp()), width=400, height=900)
-    for key, times in (("End", 1), ("ArrowLeft", 40), ("Home", 1), ("ArrowRight", 40)):
+    for key, times in (
+        ("End", 1),
+        ("ArrowLeft", 40),
+        ("Home", 1),
+        ("ArrowRight", 40),
+    ):
         press(page, key, times)
         page.wait_for_function(
             """() => { const a = document.querySelector("svg .node[data-state~=on]").getBoundingClientRect()
@@ -422,13 +544,18 @@ def test_what_a_step_lights_up_is_scrolled_into_view(show: Open) -> None:
 
 
 def ugly() -> Value:
-    x, w = Value(-1.234567e-100, name="a_rather_long_name"), Value(-9.87654e-101, name="w")
+    x, w = (
+        Value(-1.234567e-100, name="a_rather_long_name"),
+        Value(-9.87654e-101, name="w"),
+    )
     return (x * 1.5 + w) * -1.2345e-05 + sin(x * 2)
 
 
 @pytest.mark.parametrize("collapse", [(), 1])
 @pytest.mark.parametrize("graph", [*GRAPHS.values(), ugly], ids=[*GRAPHS, "ugly"])
-def test_no_text_runs_over_its_box(graph: Callable[[], Value], collapse: Any, show: Open) -> None:
+def test_no_text_runs_over_its_box(
+    graph: Callable[[], Value], collapse: Any, show: Open
+) -> None:
     page = show(to_html(graph(), collapse=collapse))
     over = """() => [...document.querySelectorAll("svg .node")].flatMap(node => {
         const shape = node.querySelector("polygon, path")
@@ -466,7 +593,11 @@ def test_markup_in_a_name_stays_text(show: Open) -> None:
 
     for style in ("value", "textbook"):
         for collapse in ((), evil):
-            page = show(to_html(composite(name=evil)(cube)(), style=style, collapse=collapse))
+            page = show(
+                to_html(
+                    composite(name=evil)(cube)(), style=style, collapse=collapse
+                )
+            )
             press(page, "End")
             assert page.locator("img").count() == 0
             assert page.locator("script").count() == 2
@@ -475,7 +606,9 @@ def test_markup_in_a_name_stays_text(show: Open) -> None:
 
 
 def test_two_on_one_page_do_not_disturb_one_another(show: Open) -> None:
-    frames = neuron().explain()._repr_html_() + shared().explain(lang="ko")._repr_html_()
+    frames = (
+        neuron().explain()._repr_html_() + shared().explain(lang="ko")._repr_html_()
+    )
     page = show(f"<!doctype html><meta charset=utf-8>{frames}")
     first, second = page.frames[1:]
     second.wait_for_selector("#count")

@@ -47,8 +47,15 @@ from tests.interrupts import interrupted_everywhere
 from tests.oracle import BY_HAND
 
 TABLE = dict(OPS)
-POINTS = {"log1p": (0.3,), "where": (1.0, 0.7, 0.4)}  # others: as many of these as the op has operands
-ANYWHERE = [(0.6, 1.7, 0.4), (1.6, 2.7, 1.4), (-0.6, -1.7, -0.4)]  # the first that is in the op's domain
+POINTS = {
+    "log1p": (0.3,),
+    "where": (1.0, 0.7, 0.4),
+}  # others: as many of these as the op has operands
+ANYWHERE = [
+    (0.6, 1.7, 0.4),
+    (1.6, 2.7, 1.4),
+    (-0.6, -1.7, -0.4),
+]  # the first that is in the op's domain
 
 
 def point(op: Op) -> tuple[float, ...]:
@@ -69,10 +76,15 @@ def registry() -> Iterator[None]:
 def test_every_op_passes(name: str) -> None:
     op = TABLE[name]
     found = gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2)
-    assert found.worst.error < (1e-9 if slopes.in_complex(op) else 1e-6) and found.worst.excess() < 1
+    assert (
+        found.worst.error < (1e-9 if slopes.in_complex(op) else 1e-6)
+        and found.worst.excess() < 1
+    )
     assert (
         found.comparisons
-        == {1: 7 * (1 + 2 + 4), 2: 2 * 7 * 5 + 2 * 7, 3: 3 * 7 * 7 + 9 * 7}[len(op.operands)]
+        == {1: 7 * (1 + 2 + 4), 2: 2 * 7 * 5 + 2 * 7, 3: 3 * 7 * 7 + 9 * 7}[
+            len(op.operands)
+        ]
     )
 
 
@@ -86,7 +98,10 @@ def test_every_op_passes(name: str) -> None:
         (lambda x: x**-2 + reciprocal(x), (-3.0,)),
         (lambda x: log1p(x) / (x * 1e9), (1e-9,)),
         (lambda x, w: tanh(x * w) - sqrt(x) / w, (0.3, -2.0)),
-        (lambda x, w, b: where(x, relu(w * x + b), w) * sigmoid(b), (0.3, 1.2, 0.1)),
+        (
+            lambda x, w, b: where(x, relu(w * x + b), w) * sigmoid(b),
+            (0.3, 1.2, 0.1),
+        ),
         (lambda x, w: x * w, (0.0, 0.0)),
         (lambda *xs: sum(x * x for x in xs), (1.0, 2.0, 3.0)),
         (lambda x: absolute(x) * 1e-200, (-2.0,)),
@@ -103,19 +118,25 @@ def test_every_op_passes(name: str) -> None:
         (lambda x, w: grad(x * x * w, x), (1.0, 2.0)),
     ],
 )
-def test_functions_that_are_right(f: Callable[..., Value], at: tuple[float, ...]) -> None:
+def test_functions_that_are_right(
+    f: Callable[..., Value], at: tuple[float, ...]
+) -> None:
     assert gradcheck(f, *at).worst.excess() < 0.1
 
 
 def test_methods_need_values_and_are_checked_all_the_same() -> None:
-    assert gradcheck(lambda x, w: x.exp() * w, 0.3, 0.2).comparisons == 14 * 5 + 7  # w alone cannot be
+    assert (
+        gradcheck(lambda x, w: x.exp() * w, 0.3, 0.2).comparisons == 14 * 5 + 7
+    )  # w alone cannot be
 
 
 @pytest.mark.usefixtures("registry")
 def test_words_that_know_only_real_numbers_are_checked_by_steps() -> None:
     angle = Op("angle", "angle", "atan2(x, 1.0)", (lambda z, x: 1 / (1 + x * x),))
     assert gradcheck(angle, 0.7, tolerance=1e-16, order=1).worst.allowed == 1e-6
-    wrong = Op("wrong", "wrong", "atan2(x, 1.0)", (lambda z, x: 1.0001 / (1 + x * x),))
+    wrong = Op(
+        "wrong", "wrong", "atan2(x, 1.0)", (lambda z, x: 1.0001 / (1 + x * x),)
+    )
     with pytest.raises(GradcheckError, match=r"look at z = wrong\(x\) at x = 0.7"):
         gradcheck(wrong, 0.7)
 
@@ -123,13 +144,20 @@ def test_words_that_know_only_real_numbers_are_checked_by_steps() -> None:
 def test_the_report_reads_well() -> None:
     found = gradcheck(exp, 1.0, order=1)
     assert repr(found).startswith("7 comparisons agree; the worst: ∂f/∂x")
-    assert "by steps along f, 2.718281828459045 by the ops' formulas (relative error " in repr(found)
-    names = gradcheck(lambda mass, speed: mass * speed**2, 1.0, 3.0, order=1).worst.place
+    assert (
+        "by steps along f, 2.718281828459045 by the ops' formulas (relative error "
+        in repr(found)
+    )
+    names = gradcheck(
+        lambda mass, speed: mass * speed**2, 1.0, 3.0, order=1
+    ).worst.place
     assert names in ("∂f/∂mass", "∂f/∂speed")
 
 
 # -------------------------------------------------------------------------------------------- what is wrong
-PARTIALS = [(name, i) for name, op in TABLE.items() for i in range(len(op.partials))]
+PARTIALS = [
+    (name, i) for name, op in TABLE.items() for i in range(len(op.partials))
+]
 MOVING = [
     (name, i)
     for name, i in PARTIALS
@@ -146,9 +174,15 @@ def test_a_partial_that_is_off_by_a_billionth_is_found(name: str, i: int) -> Non
     partials: list[Any] = list(op.partials)
     at = point(op) if not op.selects or i < 2 else (0.0, 0.7, 0.4)
     true = partials[i]
-    partials[i] = lambda *zxy: true(*zxy) * (1 + 1e-9) + (1e-9 if name in ("maximum", "minimum") else 0.0)
-    wrong = Op("wrong", "wrong", op.formula, tuple(partials), op.domain, selects=op.selects)
-    with pytest.raises(GradcheckError, match=r"look at z = wrong\(.*operand|look at z = wrong\("):
+    partials[i] = lambda *zxy: (
+        true(*zxy) * (1 + 1e-9) + (1e-9 if name in ("maximum", "minimum") else 0.0)
+    )
+    wrong = Op(
+        "wrong", "wrong", op.formula, tuple(partials), op.domain, selects=op.selects
+    )
+    with pytest.raises(
+        GradcheckError, match=r"look at z = wrong\(.*operand|look at z = wrong\("
+    ):
         gradcheck(wrong, *at, order=1)
 
 
@@ -179,8 +213,12 @@ def test_an_error_of_the_second_order_only() -> None:
         (lambda x: 1e7 + x + math.sin(x.data), 1.0),
     ],
 )
-def test_what_leaves_the_graph_is_found(f: Callable[[Value], Value], at: float) -> None:
-    with pytest.raises(GradcheckError, match=r"by steps along f.*does f compute with \.data"):
+def test_what_leaves_the_graph_is_found(
+    f: Callable[[Value], Value], at: float
+) -> None:
+    with pytest.raises(
+        GradcheckError, match=r"by steps along f.*does f compute with \.data"
+    ):
         gradcheck(f, at)
 
 
@@ -204,13 +242,18 @@ def test_a_function_that_treats_plain_numbers_otherwise() -> None:
 @pytest.mark.parametrize("way", checking.WAYS)
 def test_every_way_is_looked_at(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     true = checking.WAYS[way]
-    monkeypatch.setitem(checking.WAYS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)])
+    monkeypatch.setitem(
+        checking.WAYS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)]
+    )
     with pytest.raises(GradcheckError, match=way.split(" ")[0]):
         gradcheck(lambda x: 1 / (1 + exp(-x)), 0.5)
 
 
 def test_nan_is_too_much() -> None:
-    assert checking.Comparison("", "", math.nan, 1.0, math.nan, 1.0).excess() == math.inf
+    assert (
+        checking.Comparison("", "", math.nan, 1.0, math.nan, 1.0).excess()
+        == math.inf
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,19 +265,53 @@ def test_nan_is_too_much() -> None:
             "needs a point where f and its slopes are finite: z = log",
         ),
         (lambda: gradcheck(sqrt, 0.0), ValueError, "the gradient of 'x' is inf"),
-        (lambda: gradcheck(lambda x: x**1.5, 0.0), ValueError, "needs a point around which f is finite"),
-        (lambda: gradcheck(lambda x: 3.0, 1.0), TypeError, "must give a Value, not float"),  # type: ignore[arg-type]
+        (
+            lambda: gradcheck(lambda x: x**1.5, 0.0),
+            ValueError,
+            "needs a point around which f is finite",
+        ),
+        (
+            lambda: gradcheck(lambda x: 3.0, 1.0),
+            TypeError,
+            "must give a Value, not float",
+        ),  # type: ignore[arg-type]
         (lambda: gradcheck(exp, "a"), TypeError, "gradcheck takes real numbers"),  # type: ignore[arg-type]
         (lambda: gradcheck(exp, Value(1.0)), TypeError, "give it .data"),  # type: ignore[arg-type]
-        (lambda: gradcheck(exp), ValueError, "needs the numbers to differentiate at"),
-        (lambda: gradcheck(exp, 1.0, order=0), ValueError, "whole number from 1 to 9, not 0"),
-        (lambda: gradcheck(exp, 1.0, order=10), ValueError, "whole number from 1 to 9, not 10"),
-        (lambda: gradcheck(exp, 1.0, tolerance=1.0), ValueError, "tolerance is a number between 0 and 1"),
-        (lambda: gradcheck(exp, 1.0, tolerance="a"), TypeError, "gradcheck's tolerance takes real"),  # type: ignore[arg-type]
-        (lambda: gradcheck(exp, 1.0, order=1.5), ValueError, "whole number from 1 to 9, not 1.5"),  # type: ignore[arg-type]
+        (
+            lambda: gradcheck(exp),
+            ValueError,
+            "needs the numbers to differentiate at",
+        ),
+        (
+            lambda: gradcheck(exp, 1.0, order=0),
+            ValueError,
+            "whole number from 1 to 9, not 0",
+        ),
+        (
+            lambda: gradcheck(exp, 1.0, order=10),
+            ValueError,
+            "whole number from 1 to 9, not 10",
+        ),
+        (
+            lambda: gradcheck(exp, 1.0, tolerance=1.0),
+            ValueError,
+            "tolerance is a number between 0 and 1",
+        ),
+        (
+            lambda: gradcheck(exp, 1.0, tolerance="a"),
+            TypeError,
+            "gradcheck's tolerance takes real",
+        ),  # type: ignore[arg-type]
+        (
+            lambda: gradcheck(exp, 1.0, order=1.5),
+            ValueError,
+            "whole number from 1 to 9, not 1.5",
+        ),  # type: ignore[arg-type]
     ],
 )
-def test_what_cannot_be_checked(call: Callable[[], object], error: type[Exception], message: str) -> None:
+def test_what_cannot_be_checked(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         call()
 
@@ -242,7 +319,10 @@ def test_what_cannot_be_checked(call: Callable[[], object], error: type[Exceptio
 def test_a_comparison_is_told_in_full() -> None:
     told = "∂f/∂x is 1.0 by jvp, 2.0 by the ops' formulas (relative error 5.0e-01, allowed 1e-06)"
     assert str(checking.Comparison("∂f/∂x", "jvp", 1.0, 2.0, 0.5, 1e-6)) == told
-    assert checking.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place == "f(a, b)"  # type: ignore[arg-type]
+    assert (
+        checking.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place
+        == "f(a, b)"
+    )  # type: ignore[arg-type]
 
 
 def test_names_of_what_has_no_signature() -> None:
@@ -251,9 +331,13 @@ def test_names_of_what_has_no_signature() -> None:
     assert gradcheck(min, 1.0, 2.0).worst.excess() < 1
 
 
-def test_an_error_of_half_as_much_again_as_allowed_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_half_as_much_again_as_allowed_is_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     true = checking.WAYS["jvp"]
-    monkeypatch.setitem(checking.WAYS, "jvp", lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)])
+    monkeypatch.setitem(
+        checking.WAYS, "jvp", lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)]
+    )
     with pytest.raises(GradcheckError, match="jvp"):
         gradcheck(exp, 0.5)
 
@@ -294,9 +378,13 @@ STEP = complex(0.0, 1e-30)
         ("where", (1.0, 1 + STEP, 2.0), 1.0),
     ],
 )
-def test_formulas_of_complex_numbers(name: str, operands: tuple[complex, ...], slope: float) -> None:
+def test_formulas_of_complex_numbers(
+    name: str, operands: tuple[complex, ...], slope: float
+) -> None:
     found = slopes.in_complex(TABLE[name])
-    assert found and found(*operands).imag / 1e-30 == pytest.approx(slope, abs=1e-15)
+    assert found and found(*operands).imag / 1e-30 == pytest.approx(
+        slope, abs=1e-15
+    )
     real = [complex(x).real for x in operands]
     assert found(*operands).real == pytest.approx(TABLE[name].evaluate(*real))
 
@@ -308,7 +396,9 @@ def test_every_op_has_a_formula_of_complex_numbers() -> None:
 
 def test_slopes_by_complex_and_by_real_steps() -> None:
     assert slopes.slope(exp(Value(0.0)), 0).value == 1.0
-    steps = checking.stepped(checking.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0)
+    steps = checking.stepped(
+        checking.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0
+    )
     assert steps.value == pytest.approx(-1e6, rel=1e-6)
 
 
@@ -330,10 +420,25 @@ def bell(x: Value) -> Value:
     [
         (lambda x: log(x) * 2 + 1, -1.0, "value", "z = log(x) is nan at x = -1.0"),
         (lambda x: 1 / (x - 2), 2.0, "value", "z = 1/x is inf at x = 0.0"),
-        (lambda x: exp(x) * 0.0, 1000.0, "value", "z = exp(x) is inf at x = 1000.0"),
-        (lambda x: exp(x) - exp(x), 1000.0, "value", "z = exp(x) is inf at x = 1000.0"),
+        (
+            lambda x: exp(x) * 0.0,
+            1000.0,
+            "value",
+            "z = exp(x) is inf at x = 1000.0",
+        ),
+        (
+            lambda x: exp(x) - exp(x),
+            1000.0,
+            "value",
+            "z = exp(x) is inf at x = 1000.0",
+        ),
         (lambda x: 2 * x, math.nan, "value", "the leaf x is nan"),
-        (lambda x: x * x + bell(x), -3.0, "value", "z = log(x) is nan at x = -3.0, in bell"),
+        (
+            lambda x: x * x + bell(x),
+            -3.0,
+            "value",
+            "z = log(x) is nan at x = -3.0, in bell",
+        ),
         (
             sqrt,
             0.0,
@@ -346,9 +451,19 @@ def bell(x: Value) -> Value:
             "gradient",
             "the gradient of 'x' is inf: 1e+200 × 1e+200 flows back",
         ),
-        (lambda x: x * 1e308 + x * 1e308, 1.0, "value", "z = x + y is inf at x = 1e+308, y = 1e+308"),
+        (
+            lambda x: x * 1e308 + x * 1e308,
+            1.0,
+            "value",
+            "z = x + y is inf at x = 1e+308, y = 1e+308",
+        ),
         (lambda x: x / 1e9 * 1e308 + x / 1e9 * 1e308 - 2e299 * x, 1.0, "", ""),
-        (lambda x: 1 / (1 + exp(-x)), -1000.0, "value", "z = exp(x) is inf at x = 1000.0"),
+        (
+            lambda x: 1 / (1 + exp(-x)),
+            -1000.0,
+            "value",
+            "z = exp(x) is inf at x = 1000.0",
+        ),
         (lambda x: x**2 + 1, 3.0, "", ""),
     ],
 )
@@ -366,7 +481,11 @@ def test_a_sum_of_finite_contributions() -> None:
     x = Value(1e-160, name="x")
     y = (x * 1e308 + x * 1e308) * 1.0
     found = locate_nonfinite(y)
-    assert found and (found.node, found.what, found.number) == (x, "gradient", math.inf)
+    assert found and (found.node, found.what, found.number) == (
+        x,
+        "gradient",
+        math.inf,
+    )
     assert "1.0 × 1e+308 flows back from z = 10³⁰⁸·x" in str(found)
 
 
@@ -377,7 +496,10 @@ def test_the_branch_that_where_did_not_take_is_not_to_blame() -> None:
     assert found and found.node is read
     harmless = locate_nonfinite(where(x + 2, x, unread))
     assert harmless and harmless.node is unread
-    assert str(locate_nonfinite(where(x, unread, unread))) == "z = log(x) is nan at x = -1.0"
+    assert (
+        str(locate_nonfinite(where(x, unread, unread)))
+        == "z = log(x) is nan at x = -1.0"
+    )
 
 
 def test_an_inf_that_a_nan_passes_by_is_not_to_blame() -> None:
@@ -389,9 +511,15 @@ def test_an_inf_that_a_nan_passes_by_is_not_to_blame() -> None:
     ("y", "text"),
     [
         (Value(-2.0, "y") ** Value(0.5), "z = x^y is nan at x = -2.0, y = 0.5"),
-        (Value(-2.0, "a") ** Value(0.5, "a"), "z = x^y is nan at x = -2.0, y = 0.5"),
+        (
+            Value(-2.0, "a") ** Value(0.5, "a"),
+            "z = x^y is nan at x = -2.0, y = 0.5",
+        ),
         (log(Value(-1.0, "z")), "z = log(x) is nan at x = -1.0"),
-        (Value(-2.0, "a") ** Value(0.5, "b"), "z = a^b is nan at a = -2.0, b = 0.5"),
+        (
+            Value(-2.0, "a") ** Value(0.5, "b"),
+            "z = a^b is nan at a = -2.0, b = 0.5",
+        ),
     ],
 )
 def test_operands_of_one_name_are_told_by_letters(y: Value, text: str) -> None:
@@ -406,7 +534,8 @@ def test_a_named_node_is_told_by_its_name_also_where_nothing_is_recorded() -> No
     assert str(locate_nonfinite(clash)) == "z = log(x) is nan at x = -1.0"
     saturated = 1 / (1 + exp(-Value(-1000.0)))
     assert (
-        str(locate_nonfinite(saturated)) == "z = exp(x) is inf at x = 1000.0, harmless to y and its gradient"
+        str(locate_nonfinite(saturated))
+        == "z = exp(x) is inf at x = 1000.0, harmless to y and its gradient"
     )
 
 
@@ -443,7 +572,9 @@ def test_lines_are_those_of_the_caller() -> None:
         z = bell(2 * y)
     assert vars(y)["line"] == line
     assert str(locate_nonfinite(z)) == f"z = log(x) is nan at x = -1.0, {line}"
-    assert vars(z)["line"].startswith(f"{__file__}, line ") and "line" not in vars(x)
+    assert vars(z)["line"].startswith(f"{__file__}, line ") and "line" not in vars(
+        x
+    )
     assert all("line" in vars(v) for v in (z, *z.inner, *z.inner[0].inner))
 
 
@@ -491,14 +622,23 @@ def test_a_node_that_exists_keeps_its_line() -> None:
     with record_lines():
         first = Value(2.0) * 3
         line = vars(first)["line"]
-        assert max([old, first], key=lambda v: v.data) is first and (lambda v: v)(old) is old
+        assert (
+            max([old, first], key=lambda v: v.data) is first
+            and (lambda v: v)(old) is old
+        )
         again = +first
         assert (lambda z: z)(old) is old
-        assert sum([old]) is old and old.forward() is old and where(True, old, first) is old
+        assert (
+            sum([old]) is old
+            and old.forward() is old
+            and where(True, old, first) is old
+        )
     assert "line" not in vars(old) and vars(again)["line"] == line
 
 
-@pytest.mark.parametrize("copier", [deepcopy, lambda y: pickle.loads(pickle.dumps(y))])
+@pytest.mark.parametrize(
+    "copier", [deepcopy, lambda y: pickle.loads(pickle.dumps(y))]
+)
 def test_copies_keep_their_lines(copier: Callable[[Value], Value]) -> None:
     with record_lines():
         y, line = log(Value(-1.0)) + 1, here()
@@ -517,11 +657,15 @@ def test_lines_are_of_one_thread() -> None:
 def test_without_a_history_there_is_nothing_to_tell() -> None:
     with record_lines(), no_grad():
         y = log(Value(-1.0))
-    assert str(locate_nonfinite(y)) == "the leaf without a name is nan" and "line" not in vars(y)
+    assert str(
+        locate_nonfinite(y)
+    ) == "the leaf without a name is nan" and "line" not in vars(y)
 
 
 @pytest.mark.parametrize("outer", [False, True])
-def test_an_interrupt_before_any_line_leaves_the_profiler_as_it_was(outer: bool) -> None:
+def test_an_interrupt_before_any_line_leaves_the_profiler_as_it_was(
+    outer: bool,
+) -> None:
     """Neither is it left on, which costs thrice the time, nor can it not be put on again."""
     before = (lambda *_: None) if outer else None
 

@@ -43,7 +43,9 @@ WORDS: dict[str, Any] = {
     "where": lambda x, y, w: y if x != 0 else w, "inf": np.inf, "nan": np.nan,
     "defined": lambda x, y: y if x == x else np.nan,
 }  # fmt: skip
-for op in OPS.values():  # of the others, NumPy's function of that name, or else the op's own number
+for op in (
+    OPS.values()
+):  # of the others, NumPy's function of that name, or else the op's own number
     WORDS.setdefault(op.symbol, getattr(np, op.name, op.evaluate))
 LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 HIGH = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
@@ -54,10 +56,18 @@ UNARY = [op for op in OPS.values() if len(op.operands) == 1]
 
 def read(text: str, **names: float) -> float:
     """The number that a formula stands for, by NumPy's arithmetic alone."""
-    text = re.sub("[⁻⁰¹²³⁴-⁹]+", lambda high: f"**({high[0].translate(HIGH)})", text)
-    text = text.translate(LOW).replace("·", "*").replace("^", "**").replace("∞", "inf")
+    text = re.sub(
+        "[⁻⁰¹²³⁴-⁹]+", lambda high: f"**({high[0].translate(HIGH)})", text
+    )
+    text = (
+        text.translate(LOW).replace("·", "*").replace("^", "**").replace("∞", "inf")
+    )
     text = re.sub(r"\b(x|y|w|v\d+|\d+)\(", r"\1*(", text)
-    text = re.sub(r"(?<![\w.])\d+(\.\d+)?(e-?\d+)?", lambda digits: f"np.float64({digits[0]})", text)
+    text = re.sub(
+        r"(?<![\w.])\d+(\.\d+)?(e-?\d+)?",
+        lambda digits: f"np.float64({digits[0]})",
+        text,
+    )
     numbers = {name: np.float64(x) for name, x in names.items()}
     with np.errstate(all="ignore"):
         return float(eval(text, {"np": np, **WORDS, **numbers}))  # noqa: S307  our own text
@@ -69,12 +79,17 @@ def same(x: float, y: float) -> bool:
 
 def rows(y: Value) -> list[list[str]]:
     """The cells of the table."""
-    return [re.split(r"\s{2,}", line.strip()) for line in table(toposort(y)).splitlines()[1:]]
+    return [
+        re.split(r"\s{2,}", line.strip())
+        for line in table(toposort(y)).splitlines()[1:]
+    ]
 
 
 def check(z: Value, **names: float) -> None:
     text = told(z)
-    assert same(read(text.removeprefix("z = ").split(" at ")[0], **names), z.data), text
+    assert same(
+        read(text.removeprefix("z = ").split(" at ")[0], **names), z.data
+    ), text
 
 
 @pytest.mark.parametrize("op", UNARY, ids=str)
@@ -152,9 +167,14 @@ def test_an_op_whose_own_formula_names_an_operand_twice() -> None:
 def test_where_a_nan_came_from() -> None:
     x = Value(0.0, "x")
     assert str(locate_nonfinite(x / x)) == "z = x/x is nan at x = 0.0"
-    assert str(locate_nonfinite(log(x + 1) / x * 2)).startswith("z = x/y is nan at x = 0.0, y = 0.0")
+    assert str(locate_nonfinite(log(x + 1) / x * 2)).startswith(
+        "z = x/y is nan at x = 0.0, y = 0.0"
+    )
     assert str(locate_nonfinite(0 / x)) == "z = 0/x is nan at x = 0.0"
-    assert str(locate_nonfinite((x + 0) / (x * 1))) == "z = x/y is nan at x = 0.0, y = 0.0"
+    assert (
+        str(locate_nonfinite((x + 0) / (x * 1)))
+        == "z = x/y is nan at x = 0.0, y = 0.0"
+    )
     nameless = Value(0.0)
     assert str(locate_nonfinite(nameless / nameless)) == "z = x/x is nan at x = 0.0"
     root = Value(0.0, "x") ** 0.5
@@ -164,7 +184,9 @@ def test_where_a_nan_came_from() -> None:
 def test_a_wrong_partial_of_an_operand_that_is_read_twice() -> None:
     wrong = Op("wrong", "⊖", "x - y", (lambda z, x, y: 1.0, lambda z, x, y: -2.0))
     del OPS["wrong"]
-    with pytest.raises(GradcheckError, match=r"look at z = x - x at x = 0.5: its partial 2 is -2.0"):
+    with pytest.raises(
+        GradcheckError, match=r"look at z = x - x at x = 0.5: its partial 2 is -2.0"
+    ):
         gradcheck(lambda x: wrong(x, x), 0.5)
 
 
@@ -177,7 +199,13 @@ def test_names_that_look_alike_are_told_by_letters() -> None:
 @pytest.mark.parametrize("x", NUMBERS)
 def test_every_row_gives_its_number(x: float) -> None:
     v = Value(x, "x")
-    u = v * 0 + v / v - (v - v) + maximum(v, v) * v**0 + exp(0 * v) * (1 * v) * v * v
+    u = (
+        v * 0
+        + v / v
+        - (v - v)
+        + maximum(v, v) * v**0
+        + exp(0 * v) * (1 * v) * v * v
+    )
     numbers: dict[str, float] = {}
     for name, text, number, *_ in rows(u + u):
         found = read(text, **numbers)
@@ -186,7 +214,10 @@ def test_every_row_gives_its_number(x: float) -> None:
 
 
 def test_partials_of_an_operand_that_is_read_twice() -> None:
-    assert notation.partials(maximum(x := Value(0.0, "x"), x)) == ["0.5(1+sign(x-x))", "0.5(1-sign(x-x))"]
+    assert notation.partials(maximum(x := Value(0.0, "x"), x)) == [
+        "0.5(1+sign(x-x))",
+        "0.5(1-sign(x-x))",
+    ]
     assert notation.partials(x / x) == ["1/x", "-y/x"]
     assert notation.partials(2 * x) == ["2"]
     assert notation.partials(relu(x)) == ["step(x)"]
@@ -198,7 +229,9 @@ def test_whole_formulas_gather_as_before() -> None:
     assert texts == ["y = 1", "y = 0", "y = x²", "y = 2·x", "y = 0", "y = 1"]
 
 
-def test_the_command_line_shows_what_was_computed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_shows_what_was_computed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     main(["x/x", "x=0"])
     assert "x/x" in capsys.readouterr().out
 
@@ -227,7 +260,10 @@ def told_steps(y: Value) -> list[str]:
 def test_a_step_that_is_not_finite_is_told_as_it_was_computed(
     build: Callable[[Value], Value], x: float, step: str
 ) -> None:
-    assert step in [told.replace("added to grad of", "added to") for told in told_steps(build(Value(x, "x")))]
+    assert step in [
+        told.replace("added to grad of", "added to")
+        for told in told_steps(build(Value(x, "x")))
+    ]
 
 
 def test_composites_stand_in_steps_by_their_own_ops() -> None:

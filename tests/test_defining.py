@@ -18,7 +18,11 @@ def test_the_heart_is_lit() -> None:
     """The lines that carry a gradient to the operands."""
     lines = [line.strip() for line in inspect.getsource(mul.pull).splitlines()]
     assert lines[0] == "def pull(z):"
-    assert {"dx, dy, = y._data, x._data,", "x.grad += upstream * dx", "y.grad += upstream * dy"} <= {*lines}
+    assert {
+        "dx, dy, = y._data, x._data,",
+        "x.grad += upstream * dx",
+        "y.grad += upstream * dy",
+    } <= {*lines}
 
 
 @pytest.mark.parametrize("name", [*OPS])
@@ -27,12 +31,16 @@ def test_what_an_op_does_can_be_read(name: str) -> None:
     for function in (op.call, op.evaluate, op.pull):
         assert inspect.getsource(function).lstrip().startswith("def ")
     assert [*inspect.signature(op).parameters] == [*op.operands]
-    assert op.formula in str(op.__doc__) and op.formula in pydoc.plain(pydoc.render_doc(op))
+    assert op.formula in str(op.__doc__) and op.formula in pydoc.plain(
+        pydoc.render_doc(op)
+    )
     assert op.domain in str(op.__doc__)
 
 
 def test_methods_are_documented() -> None:
-    assert Value.sigmoid.__doc__ == sigmoid.__doc__ and "sigmoid(x)" in str(sigmoid.__doc__)
+    assert Value.sigmoid.__doc__ == sigmoid.__doc__ and "sigmoid(x)" in str(
+        sigmoid.__doc__
+    )
     assert "ValueError" not in pydoc.plain(pydoc.render_doc(where))
 
 

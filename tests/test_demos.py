@@ -16,7 +16,11 @@ from demos import benchmark, gallery, perceptron, rivals, sigmoid_graph, workloa
 from demos.__main__ import DEMOS
 from demos.gallery import Demo
 
-QUICK = {demo.__name__.rpartition(".")[2]: demo.main for demo in DEMOS if demo is not perceptron}
+QUICK = {
+    demo.__name__.rpartition(".")[2]: demo.main
+    for demo in DEMOS
+    if demo is not perceptron
+}
 ROOT = Path(__file__).parents[1]
 
 
@@ -39,7 +43,11 @@ def test_without_patience_only_the_deep_net_is_wrong(out: Path) -> None:
     """The gallery trains it to the end, which takes minutes."""
     demo = perceptron.main(epochs=5)
     wrong = [what for what, *_, good in demo.rows if not good]
-    assert len(demo.rows) == 9 and all("deep" in what for what in wrong) and len(wrong) == 3
+    assert (
+        len(demo.rows) == 9
+        and all("deep" in what for what in wrong)
+        and len(wrong) == 3
+    )
     check_pictures(demo, out)
 
 
@@ -52,10 +60,14 @@ def check_pictures(demo: Demo, out: Path) -> None:
 
 @pytest.mark.parametrize("demo", DEMOS, ids=lambda demo: demo.__name__)
 def test_a_demo_is_at_most_80_lines(demo: ModuleType) -> None:
-    assert len(Path(str(demo.__file__)).read_text(encoding="utf-8").splitlines()) <= 80
+    assert (
+        len(Path(str(demo.__file__)).read_text(encoding="utf-8").splitlines()) <= 80
+    )
 
 
-def test_the_gallery_is_one_offline_page(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_gallery_is_one_offline_page(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gallery.run(sigmoid_graph.main, sigmoid_graph.main) == 0
     page = (out / "index.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "")
@@ -73,7 +85,9 @@ class Sources(HTMLParser):
         super().__init__()
         self.found: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
         self.found += [value or "" for name, value in attrs if name == "src"]
 
 
@@ -88,7 +102,9 @@ class Sources(HTMLParser):
         (1.0, float("nan"), 0.1, False),
     ],
 )
-def test_a_wrong_figure_is_seen(expected: object, got: object, tolerance: float, right: bool) -> None:
+def test_a_wrong_figure_is_seen(
+    expected: object, got: object, tolerance: float, right: bool
+) -> None:
     demo = Demo("title", "story")
     demo.check("what", expected, got, "source", tolerance)
     assert demo.right() is right
@@ -103,8 +119,14 @@ def test_a_demo_with_a_wrong_figure_exits_with_1() -> None:
 
 
 def test_the_readmes_pictures_have_the_textbooks_labels() -> None:
-    text = (ROOT / "demos" / "pictures" / "figure-5-20.svg").read_text(encoding="utf-8")
-    words = [element.text for element in ET.fromstring(text).iter() if element.tag.endswith("text")]
+    text = (ROOT / "demos" / "pictures" / "figure-5-20.svg").read_text(
+        encoding="utf-8"
+    )
+    words = [
+        element.text
+        for element in ET.fromstring(text).iter()
+        if element.tag.endswith("text")
+    ]
     for label in " | ".join(sigmoid_graph.ARROWS).split(" | "):
         assert label in words
 
@@ -139,15 +161,28 @@ def test_the_benchmarks_engines_agree_and_have_rows(
 def test_the_benchmark_has_no_ratio_for_a_wrong_gradient() -> None:
     right = rivals.Way(lambda: None, lambda: (1.0, np.array([1.0, 2.0])))
     wrong = rivals.Way(lambda: None, lambda: (1.0, np.array([1.0, 2.00001])))
-    goals = [benchmark.Goal("wrong", "right", 1), benchmark.Goal("right", "again", 1)]
+    goals = [
+        benchmark.Goal("wrong", "right", 1),
+        benchmark.Goal("right", "again", 1),
+    ]
     ways = {"right": right, "again": right, "wrong": wrong}
-    rows = list(benchmark.compared(benchmark.Workload("title", ways, goals), benchmark.QUICK))
+    rows = list(
+        benchmark.compared(
+            benchmark.Workload("title", ways, goals), benchmark.QUICK
+        )
+    )
     assert [row.verdict == "WRONG" for row in rows] == [True, False]
     assert "off by 5e-06" in rows[0].ours and rows[0].cells()[3] == "nan"
 
 
 @pytest.mark.parametrize(
-    ("ratio", "part", "verdict"), [(0.6, True, "reached"), (0.7, True, "missed"), (0.6, False, "missed")]
+    ("ratio", "part", "verdict"),
+    [(0.6, True, "reached"), (0.7, True, "missed"), (0.6, False, "missed")],
 )
-def test_the_benchmark_says_whether_a_ratio_is_reached(ratio: float, part: bool, verdict: str) -> None:
-    assert benchmark.Row("what", "ours", "theirs", ratio, 0.65, part).verdict == verdict
+def test_the_benchmark_says_whether_a_ratio_is_reached(
+    ratio: float, part: bool, verdict: str
+) -> None:
+    assert (
+        benchmark.Row("what", "ours", "theirs", ratio, 0.65, part).verdict
+        == verdict
+    )

@@ -73,17 +73,34 @@ def random_graph(seed: int) -> tuple[list[Value], Value]:
     for _ in range(rng.randint(3, 15)):
         x, y = rng.choice(nodes[-6:]), rng.choice([*nodes, rng.uniform(0.5, 2)])
         name = rng.choice(
-            ["add", "sub", "mul", "mul", "maximum", "sin", "tanh", "sigmoid", "softplus", "where"]
+            [
+                "add",
+                "sub",
+                "mul",
+                "mul",
+                "maximum",
+                "sin",
+                "tanh",
+                "sigmoid",
+                "softplus",
+                "where",
+            ]
         )
-        operands = {"maximum": (x, y), "where": (x, y, x)}.get(name, rng.choice([(x, y), (y, x), (x, x)]))
-        nodes.append(OPS[name](*operands) if len(OPS[name].operands) > 1 else OPS[name](x))
+        operands = {"maximum": (x, y), "where": (x, y, x)}.get(
+            name, rng.choice([(x, y), (y, x), (x, x)])
+        )
+        nodes.append(
+            OPS[name](*operands) if len(OPS[name].operands) > 1 else OPS[name](x)
+        )
     return leaves, tanh(nodes[-1]) * leaves[0] + nodes[-2] * leaves[1]
 
 
 def close(found: float, terms: Iterable[float]) -> bool:
     """Equal to the sum of the terms, to the rounding of the largest."""
     terms = list(terms)
-    return abs(found - math.fsum(terms)) <= 1e-12 * math.fsum(map(abs, terms)) + 1e-14
+    return (
+        abs(found - math.fsum(terms)) <= 1e-12 * math.fsum(map(abs, terms)) + 1e-14
+    )
 
 
 # What grad takes and gives
@@ -126,7 +143,11 @@ def test_by_inner_nodes() -> None:
     h = x * w
     k = h * h
     y = k * x + h
-    assert numbers(grad(y, [k, h, x])) == [3.0, 2 * 6.0 * 3.0 + 1, 36.0 + 37.0 * 2.0]
+    assert numbers(grad(y, [k, h, x])) == [
+        3.0,
+        2 * 6.0 * 3.0 + 1,
+        36.0 + 37.0 * 2.0,
+    ]
     assert grad(k, h).args == (h, h)
 
 
@@ -155,7 +176,9 @@ def test_grad_agrees_with_backward() -> None:
         found = grad(y, leaves)
         y.backward()
         for x, g in zip(leaves, found, strict=True):
-            assert close(g.data, [s.contribution for s in ledger(y) if s.operand is x])
+            assert close(
+                g.data, [s.contribution for s in ledger(y) if s.operand is x]
+            )
             assert g.data == pytest.approx(x.grad, rel=1e-13, abs=1e-13)
 
 
@@ -175,7 +198,9 @@ def test_edges_that_saturate_stay_in_the_graph() -> None:
     y.backward()
     assert x.grad == 0.0
     x.data = 0.5
-    assert g.forward().data == pytest.approx(sigmoid(0.5) * sigmoid(-0.5), rel=1e-14)
+    assert g.forward().data == pytest.approx(
+        sigmoid(0.5) * sigmoid(-0.5), rel=1e-14
+    )
 
 
 # Gradient graphs say nothing that goes without saying
@@ -198,7 +223,10 @@ def test_linear_graphs_have_constant_gradients() -> None:
     assert grad(x * w, x) is w
     assert grad(x * w + 5, x) is w
     assert sorted(map(str, grad(x * w + x, x).args)) == sorted(["1.0", str(w)])
-    assert [v.op and v.op.name for v in toposort(grad(w - x * w, x))] == [None, "neg"]
+    assert [v.op and v.op.name for v in toposort(grad(w - x * w, x))] == [
+        None,
+        "neg",
+    ]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -208,7 +236,9 @@ def test_no_product_with_one_and_no_sum_with_zero(seed: int) -> None:
     for v in toposort(*grad(y, leaves)):
         if v.op and v not in known:
             idle = {"mul": (0.0, 1.0, -1.0), "add": (0.0,)}.get(v.op.name, ())
-            assert not any(x in idle for x in v.args if isinstance(x, float)), formula(v)
+            assert not any(x in idle for x in v.args if isinstance(x, float)), (
+                formula(v)
+            )
 
 
 def test_only_what_leads_to_the_xs_is_differentiated() -> None:
@@ -227,12 +257,22 @@ def test_only_what_leads_to_the_xs_is_differentiated() -> None:
         del OPS["faulty"]
 
 
-@pytest.mark.parametrize(("function", "x"), [(log, -1.0), (OPS["sqrt"], -1.0), (OPS["log1p"], -2.0)])
-def test_where_there_is_no_value_there_is_no_derivative(function: Callable[[Value], Value], x: float) -> None:
+@pytest.mark.parametrize(
+    ("function", "x"), [(log, -1.0), (OPS["sqrt"], -1.0), (OPS["log1p"], -2.0)]
+)
+def test_where_there_is_no_value_there_is_no_derivative(
+    function: Callable[[Value], Value], x: float
+) -> None:
     v = Value(x)
     y = function(v) + 2 * v
     y.backward()
-    found = [grad(y, v).data, jvp(y, {v: 1.0}).data, v.grad, y.data, *(s.local for s in ledger(function(v)))]
+    found = [
+        grad(y, v).data,
+        jvp(y, {v: 1.0}).data,
+        v.grad,
+        y.data,
+        *(s.local for s in ledger(function(v))),
+    ]
     assert all(map(math.isnan, found))
 
 
@@ -253,7 +293,9 @@ def horner(x: Value) -> Value:
 
 @pytest.mark.parametrize("function", [power, product, horner])
 @pytest.mark.parametrize("x", [2.0, -3.0, 1.0])
-def test_polynomials_to_the_sixth_order(function: Callable[[Value], Value], x: float) -> None:
+def test_polynomials_to_the_sixth_order(
+    function: Callable[[Value], Value], x: float
+) -> None:
     v = Value(x)
     expected = [5 * x**4, 20 * x**3, 60 * x**2, 120 * x, 120.0, 0.0]
     assert derivatives(function(v), v, 6) == expected
@@ -293,7 +335,10 @@ def test_a_polynomial_with_sharing() -> None:
         (lambda x: (x + 8) ** 2.5, lambda x: (x + 8) ** mp.mpf(2.5)),
         (lambda x: 2**x, lambda x: mp.mpf(2) ** x),
         (lambda x: OPS["softplus"](x), lambda x: mp.log(1 + mp.exp(x))),
-        (lambda x: tanh(3 * x) / (2 + tanh(x)), lambda x: mp.tanh(3 * x) / (2 + mp.tanh(x))),
+        (
+            lambda x: tanh(3 * x) / (2 + tanh(x)),
+            lambda x: mp.tanh(3 * x) / (2 + mp.tanh(x)),
+        ),
     ],
     ids=[
         "exp",
@@ -380,7 +425,11 @@ def test_jvp_is_the_inner_product_with_the_gradient(seed: int) -> None:
     leaves, y = random_graph(seed)
     tangents = dict(zip(leaves, (0.7, -1.3, 2.1), strict=True))
     assert close(
-        jvp(y, tangents).data, [g.data * t for g, t in zip(grad(y, leaves), tangents.values(), strict=True)]
+        jvp(y, tangents).data,
+        [
+            g.data * t
+            for g, t in zip(grad(y, leaves), tangents.values(), strict=True)
+        ],
     )
 
 
@@ -392,9 +441,13 @@ def test_vjp_is_the_seed_times_the_gradient(seed: int) -> None:
     assert numbers(vjp(y, leaves, 2.0)) == [2 * g for g in gradient]
     assert numbers(vjp(y, leaves, 0)) == [0.0, 0.0, 0.0]
     assert numbers(vjp(y, leaves, -1)) == [-g for g in gradient]
-    assert numbers(vjp(y, leaves, 0.3)) == pytest.approx([0.3 * g for g in gradient], rel=1e-12, abs=1e-14)
+    assert numbers(vjp(y, leaves, 0.3)) == pytest.approx(
+        [0.3 * g for g in gradient], rel=1e-12, abs=1e-14
+    )
     y.backward(0.3)
-    assert [x.grad for x in leaves] == pytest.approx(numbers(vjp(y, leaves, 0.3)), rel=1e-12, abs=1e-14)
+    assert [x.grad for x in leaves] == pytest.approx(
+        numbers(vjp(y, leaves, 0.3)), rel=1e-12, abs=1e-14
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -403,7 +456,9 @@ def test_the_hessian_is_symmetric(seed: int) -> None:
     matrix = [numbers(row) for row in hessian(y, leaves)]
     scale = max(abs(h) for row in matrix for h in row)
     for i in range(3):
-        assert matrix[i] == pytest.approx([row[i] for row in matrix], rel=1e-11, abs=1e-13 * scale)
+        assert matrix[i] == pytest.approx(
+            [row[i] for row in matrix], rel=1e-11, abs=1e-13 * scale
+        )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -412,8 +467,12 @@ def test_hvp_is_the_hessian_times_the_vector(seed: int) -> None:
     vector = [0.7, -1.3, 2.1]
     rows = [numbers(row) for row in hessian(y, leaves)]
     scale = max(abs(h) for row in rows for h in row)
-    products = [math.fsum(h * t for h, t in zip(row, vector, strict=True)) for row in rows]
-    assert numbers(hvp(y, leaves, vector)) == pytest.approx(products, rel=1e-11, abs=1e-12 * scale)
+    products = [
+        math.fsum(h * t for h, t in zip(row, vector, strict=True)) for row in rows
+    ]
+    assert numbers(hvp(y, leaves, vector)) == pytest.approx(
+        products, rel=1e-11, abs=1e-12 * scale
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -434,9 +493,21 @@ def test_the_hessian_against_differences_of_gradients(seed: int) -> None:
 def test_jacobian_and_hessian_by_hand() -> None:
     a, b = Value(2.0), Value(3.0)
     rows = jacobian([a * b, a - b, a, b * b * 2, Value(7.0)], [a, b])
-    assert [numbers(row) for row in rows] == [[3.0, 2.0], [1.0, -1.0], [1.0, 0.0], [0.0, 12.0], [0.0, 0.0]]
-    assert [numbers(row) for row in hessian(a * a * b + b**3, [a, b])] == [[6.0, 4.0], [4.0, 18.0]]
-    assert [numbers(row) for row in hessian(a + 2 * b, [a, b])] == [[0.0, 0.0], [0.0, 0.0]]
+    assert [numbers(row) for row in rows] == [
+        [3.0, 2.0],
+        [1.0, -1.0],
+        [1.0, 0.0],
+        [0.0, 12.0],
+        [0.0, 0.0],
+    ]
+    assert [numbers(row) for row in hessian(a * a * b + b**3, [a, b])] == [
+        [6.0, 4.0],
+        [4.0, 18.0],
+    ]
+    assert [numbers(row) for row in hessian(a + 2 * b, [a, b])] == [
+        [0.0, 0.0],
+        [0.0, 0.0],
+    ]
     assert (jacobian([], [a]), hessian(a, [])) == ([], [])
 
 
@@ -447,16 +518,26 @@ def test_jvp_by_hand() -> None:
     assert jvp(y, {a: 1.0}).data == 12.0
     assert jvp(y, {a: 1, b: 10.0}).data == 12.0 + 40.0
     assert jvp(y, {h: 1.0}).data == 2.0
-    assert jvp(y, {h: 1.0, a: 1.0}).data == 2.0 + 6.0  # a tangent given for h replaces the one that flows in
+    assert (
+        jvp(y, {h: 1.0, a: 1.0}).data == 2.0 + 6.0
+    )  # a tangent given for h replaces the one that flows in
     assert jvp(y, {y: 5.0}).data == 5.0
-    assert (jvp(y, {other: 1.0}).data, jvp(y, {}).data, jvp(y, {a: 0.0}).data) == (0.0, 0.0, 0.0)
+    assert (jvp(y, {other: 1.0}).data, jvp(y, {}).data, jvp(y, {a: 0.0}).data) == (
+        0.0,
+        0.0,
+        0.0,
+    )
     assert jvp(a * a, {a: 1.0}).data == 4.0
 
 
 def test_tangents_and_seeds_may_be_graphs() -> None:
     x, t = Value(3.0), Value(1.0)
     slope = jvp(x * x * x, {x: t})
-    assert (slope.data, grad(slope, t).data, grad(slope, x).data) == (27.0, 27.0, 18.0)
+    assert (slope.data, grad(slope, t).data, grad(slope, x).data) == (
+        27.0,
+        27.0,
+        18.0,
+    )
     (g,) = vjp(x * x * x, [x], t)
     assert (g.data, grad(g, t).data) == (27.0, 27.0)
 
@@ -468,10 +549,16 @@ def test_hvp_needs_a_number_for_every_x() -> None:
             hvp(x * x, [x], v)
 
 
-@pytest.mark.parametrize("bad", ["1", None, 1j, [1.0], object()], ids=lambda bad: type(bad).__name__)
+@pytest.mark.parametrize(
+    "bad", ["1", None, 1j, [1.0], object()], ids=lambda bad: type(bad).__name__
+)
 def test_tangents_and_seeds_are_real_numbers(bad: Any) -> None:
     x = Value(3.0)
-    for call in (lambda: vjp(x * x, [x], bad), lambda: vjp(x + 1, [x], bad), lambda: jvp(x * x, {x: bad})):
+    for call in (
+        lambda: vjp(x * x, [x], bad),
+        lambda: vjp(x + 1, [x], bad),
+        lambda: jvp(x * x, {x: bad}),
+    ):
         with pytest.raises(TypeError, match=type(bad).__name__):
             call()
 
@@ -481,12 +568,20 @@ def test_tangents_and_seeds_are_real_numbers(bad: Any) -> None:
     [
         (lambda y, xs: numbers(vjp(y, xs)), [4.0, 9.0]),
         (lambda y, xs: numbers(hvp(y, xs, [1.0, 0.0])), [0.0, 3.0]),
-        (lambda y, xs: [numbers(row) for row in jacobian([y, y], xs)], [[4.0, 9.0], [4.0, 9.0]]),
-        (lambda y, xs: [numbers(row) for row in hessian(y, xs)], [[0.0, 3.0], [3.0, 2.0]]),
+        (
+            lambda y, xs: [numbers(row) for row in jacobian([y, y], xs)],
+            [[4.0, 9.0], [4.0, 9.0]],
+        ),
+        (
+            lambda y, xs: [numbers(row) for row in hessian(y, xs)],
+            [[0.0, 3.0], [3.0, 2.0]],
+        ),
     ],
     ids=["vjp", "hvp", "jacobian", "hessian"],
 )
-def test_the_xs_may_come_from_a_generator(call: Callable[..., Any], expected: Any) -> None:
+def test_the_xs_may_come_from_a_generator(
+    call: Callable[..., Any], expected: Any
+) -> None:
     a, b = Value(1.0), Value(1.0)
     y = 3 * a * b + b * b + a + 4 * b
     assert call(y, iter([a, b])) == expected
@@ -524,7 +619,11 @@ def test_deep_graphs() -> None:
     for _ in range(20_000):
         y = y * 1.0 + 0.0
     sequence: Sequence[Value] = [x]
-    assert (grad(y, x).data, jvp(y, {x: 1.0}).data, hvp(y, sequence, [1.0])[0].data) == (1.0, 1.0, 0.0)
+    assert (
+        grad(y, x).data,
+        jvp(y, {x: 1.0}).data,
+        hvp(y, sequence, [1.0])[0].data,
+    ) == (1.0, 1.0, 0.0)
 
 
 # What is refused, and what is infinite
@@ -549,7 +648,11 @@ def test_hvp_takes_every_x_once() -> None:
 def test_a_constant_zero_below_the_bar() -> None:
     x = Value(1.0)
     y = x / 0
-    assert (y.data, grad(y, x).data, jvp(y, {x: 1.0}).data) == (math.inf, math.inf, math.inf)
+    assert (y.data, grad(y, x).data, jvp(y, {x: 1.0}).data) == (
+        math.inf,
+        math.inf,
+        math.inf,
+    )
 
 
 @pytest.mark.parametrize("bad", ["a", True, None])
@@ -561,14 +664,18 @@ def test_seeds_and_tangents_are_numbers_or_values(bad: object) -> None:
         jvp(x * x, {x: bad})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("function", [log, lambda x: x * sqrt(x), lambda x: tanh(log(x) * x)])
+@pytest.mark.parametrize(
+    "function", [log, lambda x: x * sqrt(x), lambda x: tanh(log(x) * x)]
+)
 def test_where_there_is_no_value_there_is_no_derivative_of_any_order(
     function: Callable[[Value], Value],
 ) -> None:
     x = Value(-1.0)
     assert all(map(math.isnan, derivatives(function(x), x, 3)))
     tangent = jvp(function(x), {x: 1.0})
-    assert math.isnan(jvp(tangent, {x: 1.0}).data) and math.isnan(grad(tangent, x).data)
+    assert math.isnan(jvp(tangent, {x: 1.0}).data) and math.isnan(
+        grad(tangent, x).data
+    )
 
 
 def orders(y: Value, x: Value, count: int) -> list[int]:
@@ -593,7 +700,12 @@ def test_nothing_is_computed_twice(seed: int) -> None:
     """No two nodes of a Hessian have the same op and operands, but for those of the graph itself."""
     xs, y = random_graph(seed)
     given = set(toposort(y))
-    made = [v for row in hessian(y, xs) for v in toposort(*row) if v not in given and v.op]
+    made = [
+        v
+        for row in hessian(y, xs)
+        for v in toposort(*row)
+        if v not in given and v.op
+    ]
     spelled = {v: (v.op, *map(repr_or_node, v.args)) for v in made}
     assert len(set(spelled.values())) == len(spelled)
 
@@ -603,7 +715,11 @@ def test_the_derivative_of_a_square_is_a_product_alone() -> None:
     slope = grad(x**2, x)
     assert (slope.op, slope.args) == (OPS["mul"], (2.0, x))
     assert repr(slope.data) == "-0.0" and grad(slope, x).data == 2.0
-    assert [v.op and v.op.name for v in toposort(grad(x**3, x))] == [None, "power", "mul"]
+    assert [v.op and v.op.name for v in toposort(grad(x**3, x))] == [
+        None,
+        "power",
+        "mul",
+    ]
 
 
 def repr_or_node(x: Value | float) -> object:
@@ -615,7 +731,9 @@ def test_zeros_of_both_signs_are_not_confused() -> None:
     signed = Op("signed", "signed", "x", (lambda z, x: x * -0.0,))
     x = Value(3.0)
     slope = grad(maximum(signed(x), x * 0.0), x)
-    assert any(v.op is OPS["mul"] and repr(v.args[1]) == "-0.0" for v in toposort(slope))
+    assert any(
+        v.op is OPS["mul"] and repr(v.args[1]) == "-0.0" for v in toposort(slope)
+    )
 
 
 def test_an_inner_x_is_read_by_nothing_that_did_not_read_it() -> None:
@@ -634,31 +752,68 @@ def test_an_inner_x_that_is_a_negative_stays() -> None:
     x = Value(0.7)
     minus = -x
     p = sigmoid(minus).data
-    assert hessian(sigmoid(minus), [minus])[0][0].data == pytest.approx(p * (1 - p) * (1 - 2 * p), rel=1e-14)
+    assert hessian(sigmoid(minus), [minus])[0][0].data == pytest.approx(
+        p * (1 - p) * (1 - 2 * p), rel=1e-14
+    )
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: vjp(x * x, 3), "differentiate by Values in a list, not by int; write"),
-        (lambda x: vjp(x * x, x), "differentiate by Values in a list, not by Value; write"),
-        (lambda x: jacobian([x, 3.0], [x]), "differentiate Values in a list, not float; give y itself"),
-        (lambda x: jacobian(x * x, [x]), r"differentiate Values in a list, not Value; write \[y\]"),
-        (lambda x: jacobian([x * x], x), r"differentiate by Values in a list, not by Value; write \[x\]"),
-        (lambda x: hessian(x * x, x), r"differentiate by Values in a list, not by Value; write \[x\]"),
+        (
+            lambda x: vjp(x * x, 3),
+            "differentiate by Values in a list, not by int; write",
+        ),
+        (
+            lambda x: vjp(x * x, x),
+            "differentiate by Values in a list, not by Value; write",
+        ),
+        (
+            lambda x: jacobian([x, 3.0], [x]),
+            "differentiate Values in a list, not float; give y itself",
+        ),
+        (
+            lambda x: jacobian(x * x, [x]),
+            r"differentiate Values in a list, not Value; write \[y\]",
+        ),
+        (
+            lambda x: jacobian([x * x], x),
+            r"differentiate by Values in a list, not by Value; write \[x\]",
+        ),
+        (
+            lambda x: hessian(x * x, x),
+            r"differentiate by Values in a list, not by Value; write \[x\]",
+        ),
         (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),
         (
             lambda x: hvp(x * x, [x], 1.0),
             r"a list with a number for every x, not float; write hvp\(y, \[x\], ",
         ),
-        (lambda x: hvp(x * x, [x], x), "a list with a number for every x, not Value"),
-        (lambda x: hvp(x * x, [x], {x: 1.0}), "a list with a number for every x, not dict"),
-        (lambda x: vjp(x * x, [x], [1.0]), "vjp's seed is one number, as y is one Value, not list"),
-        (lambda x: vjp(x * x, [x], np.array([1.0])), "vjp's seed is one number, .* not ndarray"),
-        (lambda x: jvp(x * x, [x], [1.0]), r"jvp: too many .* then jvp\(y, \{x: 1.0\}\)$"),
+        (
+            lambda x: hvp(x * x, [x], x),
+            "a list with a number for every x, not Value",
+        ),
+        (
+            lambda x: hvp(x * x, [x], {x: 1.0}),
+            "a list with a number for every x, not dict",
+        ),
+        (
+            lambda x: vjp(x * x, [x], [1.0]),
+            "vjp's seed is one number, as y is one Value, not list",
+        ),
+        (
+            lambda x: vjp(x * x, [x], np.array([1.0])),
+            "vjp's seed is one number, .* not ndarray",
+        ),
+        (
+            lambda x: jvp(x * x, [x], [1.0]),
+            r"jvp: too many .* then jvp\(y, \{x: 1.0\}\)$",
+        ),
     ],
 )
-def test_what_is_differentiated_comes_in_lists(call: Callable[[Value], object], message: str) -> None:
+def test_what_is_differentiated_comes_in_lists(
+    call: Callable[[Value], object], message: str
+) -> None:
     with pytest.raises(TypeError, match=message):
         call(Value(2.0))
 
@@ -681,7 +836,9 @@ def test_what_is_differentiated_is_one_value(name: str) -> None:
         (4.0, "float; give y itself, not y.data"),
         (None, "NoneType; give y itself"),
     ):
-        with pytest.raises(TypeError, match=f"^{name} differentiates one Value y, not {said}"):
+        with pytest.raises(
+            TypeError, match=f"^{name} differentiates one Value y, not {said}"
+        ):
             ONE_Y[name](y, x)
     with pytest.raises(TypeError, match=r"with a Value x, then"):
         grad(lambda x: x, [x])
@@ -700,7 +857,11 @@ def test_a_partial_that_reads_its_own_nodes_often_is_gone_through_once() -> None
     tall = Op("tall", "tall", "exp(x) * 1099511627776", (doubled,))
     x = Value(0.5)
     slope = grad(tall(x) + exp(x), x)
-    assert slope.data == (2.0**40 + 1) * math.exp(0.5) and len(toposort(slope)) == 43 and len(calls) < 200
+    assert (
+        slope.data == (2.0**40 + 1) * math.exp(0.5)
+        and len(toposort(slope)) == 43
+        and len(calls) < 200
+    )
 
 
 def test_a_composite_in_a_partial_stays_one() -> None:
@@ -717,7 +878,11 @@ def test_a_composite_in_a_partial_stays_one() -> None:
 def test_a_seed_is_not_taken_for_a_number() -> None:
     """A leaf that a partial makes is a constant; a leaf that came in as a seed or a tangent is not."""
     x, seed = Value(2.0), Value(3.0)
-    assert grad(vjp(x * x, [x], seed)[0], seed).data == grad(jvp(x * x, {x: seed}), seed).data == 4.0
+    assert (
+        grad(vjp(x * x, [x], seed)[0], seed).data
+        == grad(jvp(x * x, {x: seed}), seed).data
+        == 4.0
+    )
     assert grad(hvp(x**3, [x], [seed])[0], seed).data == 12.0
 
 
@@ -737,7 +902,9 @@ def test_the_package_has_the_derivatives_and_not_what_they_are_made_of() -> None
 
 
 # ------------------------------------------------------------------------ decided again where it is evaluated
-DOMAINS: list[tuple[Callable[[Value], Value], float, float]] = [  # a function, and points inside and outside
+DOMAINS: list[
+    tuple[Callable[[Value], Value], float, float]
+] = [  # a function, and points inside and outside
     (log, 2.0, -1.0),
     (log1p, 2.0, -3.0),
     (sqrt, 2.0, -1.0),
@@ -755,18 +922,33 @@ def test_a_domain_is_decided_where_the_graph_is_evaluated(index: int) -> None:
     for recorded, at in ((inside, outside), (outside, inside)):
         x, again = Value(recorded), Value(at)
         y, wanted = f(x), f(again)
-        graphs = [grad(y, x), jvp(y, {x: 1.0}), grad(grad(y, x), x), jvp(grad(y, x), {x: 1.0})]
-        truth = [grad(wanted, again).data] * 2 + [grad(grad(wanted, again), again).data] * 2
+        graphs = [
+            grad(y, x),
+            jvp(y, {x: 1.0}),
+            grad(grad(y, x), x),
+            jvp(grad(y, x), {x: 1.0}),
+        ]
+        truth = [grad(wanted, again).data] * 2 + [
+            grad(grad(wanted, again), again).data
+        ] * 2
         assert all(map(math.isnan, truth)) == (at == outside)
         program = compile(graphs, [x])
         for rows in (1, 9):
-            assert np.allclose(program([[at]] * rows), [truth] * rows, rtol=1e-12, equal_nan=True)
+            assert np.allclose(
+                program([[at]] * rows), [truth] * rows, rtol=1e-12, equal_nan=True
+            )
         x.data = at
-        assert np.allclose([g.forward().data for g in graphs], truth, rtol=1e-12, equal_nan=True)
+        assert np.allclose(
+            [g.forward().data for g in graphs], truth, rtol=1e-12, equal_nan=True
+        )
 
 
-def test_an_ops_domain_that_a_user_adds_is_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    atanh = Op("atanh_", "atanh", "atanh(x)", (lambda z, x: 1 / (1 - x * x),), "-1 < x < 1")
+def test_an_ops_domain_that_a_user_adds_is_decided_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    atanh = Op(
+        "atanh_", "atanh", "atanh(x)", (lambda z, x: 1 / (1 - x * x),), "-1 < x < 1"
+    )
     monkeypatch.delitem(OPS, "atanh_")
     x = Value(0.5)
     slope = grad(atanh(x), x)
@@ -812,9 +994,13 @@ def test_what_is_not_chosen_contributes_nothing() -> None:
         truth = [x.grad for x in xs]
         if math.isfinite(y.data) and all(map(math.isfinite, truth)):
             by_jvp = [jvp(y, {x: 1.0}).data for x in xs]
-            assert np.allclose([g.data for g in grad(y, xs)], truth, rtol=1e-9), seed
+            assert np.allclose([g.data for g in grad(y, xs)], truth, rtol=1e-9), (
+                seed
+            )
             assert np.allclose(by_jvp, truth, rtol=1e-9), seed
-            compared += any(math.isnan(v.data) or math.isinf(v.data) for v in toposort(y))
+            compared += any(
+                math.isnan(v.data) or math.isinf(v.data) for v in toposort(y)
+            )
     assert compared > 20
 
 
@@ -827,40 +1013,79 @@ def test_what_is_not_chosen_contributes_nothing() -> None:
         lambda x: where(step(x), where(step(x - 1), sqrt(x - 1), 1 / x), x * x),
     ],
 )
-def test_every_order_and_mode_of_what_is_chosen(f: Callable[[Value], Value]) -> None:
+def test_every_order_and_mode_of_what_is_chosen(
+    f: Callable[[Value], Value],
+) -> None:
     x = Value(-1.0)
     y = f(x)
     first = [grad(y, x), vjp(y, [x])[0], jvp(y, {x: 1.0})]
-    second = [hvp(y, [x], [1.0])[0], hessian(y, [x])[0][0], jvp(first[0], {x: 1.0}), grad(first[2], x)]
+    second = [
+        hvp(y, [x], [1.0])[0],
+        hessian(y, [x])[0][0],
+        jvp(first[0], {x: 1.0}),
+        grad(first[2], x),
+    ]
     third = [grad(second[1], x), jvp(second[0], {x: 1.0})]
-    assert [[v.data for v in order] for order in (first, second, third)] == [[-2.0] * 3, [2.0] * 4, [0.0] * 2]
+    assert [[v.data for v in order] for order in (first, second, third)] == [
+        [-2.0] * 3,
+        [2.0] * 4,
+        [0.0] * 2,
+    ]
     for rows in ([-1.0], [-1.0, 4.0, -1.0, 0.5, -1.0, 9.0, -1.0, 2.0]):
         program = compile([*first, *second, *third], [x])
-        for at, numbers in zip(rows, program([[at] for at in rows]).tolist(), strict=True):
+        for at, numbers in zip(
+            rows, program([[at] for at in rows]).tolist(), strict=True
+        ):
             again = Value(at)
             z = f(again)
             slope = grad(z, again)
-            orders = slope.data, grad(slope, again).data, grad(grad(slope, again), again).data
+            orders = (
+                slope.data,
+                grad(slope, again).data,
+                grad(grad(slope, again), again).data,
+            )
             assert np.allclose(numbers, np.repeat(orders, [3, 4, 2]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("p", [-2.0, -1.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 7.0])
+@pytest.mark.parametrize(
+    "p", [-2.0, -1.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 7.0]
+)
 @pytest.mark.parametrize("x", [0.0, -0.0, 0.5, 2.0])
-def test_the_hessian_of_a_power_is_symmetric_and_has_its_limits(x: float, p: float) -> None:
+def test_the_hessian_of_a_power_is_symmetric_and_has_its_limits(
+    x: float, p: float
+) -> None:
     base, exponent = Value(x), Value(p)
-    (xx, xp), (px, pp) = [[v.data for v in row] for row in hessian(base**exponent, [base, exponent])]
+    (xx, xp), (px, pp) = [
+        [v.data for v in row] for row in hessian(base**exponent, [base, exponent])
+    ]
     assert xp == px or xp == pytest.approx(px, rel=1e-13)
     if abs(x) > 0.1:
-        wanted = x ** (p - 1) * (1 + p * math.log(x)), x**p * math.log(x) ** 2, p * (p - 1) * x ** (p - 2)
+        wanted = (
+            x ** (p - 1) * (1 + p * math.log(x)),
+            x**p * math.log(x) ** 2,
+            p * (p - 1) * x ** (p - 2),
+        )
         assert (xp, pp, xx) == pytest.approx(wanted, rel=1e-13)
     elif x == 0:
-        assert xp == (0.0 if p > 1 or p == 0 else -math.inf if p > 0 else math.copysign(math.inf, xp))
-        assert pp == (0.0 if p >= 0 else math.inf if math.copysign(1, x) > 0 else pp)
+        assert xp == (
+            0.0
+            if p > 1 or p == 0
+            else -math.inf
+            if p > 0
+            else math.copysign(math.inf, xp)
+        )
+        assert pp == (
+            0.0 if p >= 0 else math.inf if math.copysign(1, x) > 0 else pp
+        )
 
 
 @pytest.mark.parametrize("order", [2, 3])
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "bell", "sin", "cos", "expm1", "log1p"])
-def test_higher_derivatives_are_accurate_near_their_zeros(name: str, order: int) -> None:
+@pytest.mark.parametrize(
+    "name", ["tanh", "sigmoid", "softplus", "bell", "sin", "cos", "expm1", "log1p"]
+)
+def test_higher_derivatives_are_accurate_near_their_zeros(
+    name: str, order: int
+) -> None:
     for size in (1e-17, 1e-12, 1e-9, 1e-5, 0.3, 5.0):
         for at in (size, -size) if name != "log1p" or size < 1 else (size,):
             x = Value(at)
@@ -869,13 +1094,19 @@ def test_higher_derivatives_are_accurate_near_their_zeros(name: str, order: int)
                 y = grad(y, x)
             with oracle.workdps(150):
                 truth = oracle.diff(ORACLES[name].value, oracle.mpf(at), order)
-            assert abs(oracle.mpf(y.data) - truth) <= 8 * ulp(truth), (at, y.data, truth)
+            assert abs(oracle.mpf(y.data) - truth) <= 8 * ulp(truth), (
+                at,
+                y.data,
+                truth,
+            )
 
 
 # Calls that are written for JAX's or HIPS's functions of the same names
 
 FUNCTIONS: list[Callable[..., Any]] = [grad, vjp, jvp, hvp, jacobian, hessian]
-each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+each_function = pytest.mark.parametrize(
+    "function", FUNCTIONS, ids=lambda f: f.__name__
+)
 
 
 def square(x: Any) -> Any:
@@ -897,15 +1128,30 @@ def refusal(call: Callable[[], Any]) -> str:
 
 @each_function
 @pytest.mark.parametrize(
-    "f", [square, lambda x: x, exp, math.sin, Model()], ids=["def", "λ", "Op", "C", "object"]
+    "f",
+    [square, lambda x: x, exp, math.sin, Model()],
+    ids=["def", "λ", "Op", "C", "object"],
 )
 def test_a_function_instead_of_a_graph(function: Any, f: Any) -> None:
     x = Value(3.0)
     y, calls = x * x, list[tuple[Any, ...]]()
-    calls += [(f,), (f, x), (f, [x]), (f, 3.0), (f, (x,), (1.0,)), (f, x, y), (f, 0), (x, f), (y, f)]
+    calls += [
+        (f,),
+        (f, x),
+        (f, [x]),
+        (f, 3.0),
+        (f, (x,), (1.0,)),
+        (f, x, y),
+        (f, 0),
+        (x, f),
+        (y, f),
+    ]
     for args in calls:
         said = refusal(lambda args=args: function(*args))
-        assert f"{function.__name__} takes the Values of a graph, not {type(f).__name__}; " in said
+        assert (
+            f"{function.__name__} takes the Values of a graph, not {type(f).__name__}; "
+            in said
+        )
         assert f"write y = f(x) with a Value x, then {function.__name__}(" in said
     assert "takes the Values of a graph, not" in refusal(lambda: function(fun=f))
 
@@ -924,9 +1170,17 @@ def test_the_call_that_is_advised(function: Any) -> None:
 @each_function
 def test_a_number_of_arguments_that_does_not_fit(function: Any) -> None:
     x = Value(3.0)
-    for args, kwargs in (((), {}), ((x * x,), {}), ((x * x, [x], 1.0, 1.0, 1.0), {}), ((x * x,), {"wrt": x})):
+    for args, kwargs in (
+        ((), {}),
+        ((x * x,), {}),
+        ((x * x, [x], 1.0, 1.0, 1.0), {}),
+        ((x * x,), {"wrt": x}),
+    ):
         said = refusal(lambda args=args, kwargs=kwargs: function(*args, **kwargs))
-        assert said.startswith(f"{function.__name__}: ") and f", then {function.__name__}(" in said
+        assert (
+            said.startswith(f"{function.__name__}: ")
+            and f", then {function.__name__}(" in said
+        )
     assert "missing a required argument: 'xs'" in refusal(lambda: grad(x * x))  # type: ignore[call-overload]
 
 
@@ -967,7 +1221,9 @@ def test_where_there_is_no_wrong_way() -> None:
     assert [numbers(row) for row in jacobian([x, y], [inner])] == [[0.0], [12.0]]
     assert grad(x, []) == []
     twice = w * 2
-    assert [numbers(row) for row in hessian(twice * w, [twice])] == [[0.0]]  # of the gradient w, a leaf
+    assert [numbers(row) for row in hessian(twice * w, [twice])] == [
+        [0.0]
+    ]  # of the gradient w, a leaf
 
 
 @needs_docstrings
@@ -982,7 +1238,10 @@ def test_choices_do_not_multiply() -> None:
     x, y = Value(0.3), Value(-0.2)
     u, v = x * y, x + y
     for i in range(60):
-        u, v = where(step(u - 0.01 * i), sqrt(u * v), v), where(step(v + 0.01 * i), u + v, log(u) * v)
+        u, v = (
+            where(step(u - 0.01 * i), sqrt(u * v), v),
+            where(step(v + 0.01 * i), u + v, log(u) * v),
+        )
     size = len(toposort(u + v))
     assert len(toposort(grad(u + v, x))) < 20 * size
     assert len(toposort(jvp(u + v, {x: 1.0}))) < 20 * size

@@ -76,18 +76,29 @@ def texts(*roots: Value, **options: Any) -> list[str]:
 
 def groups(svg: ElementTree.Element, word: str) -> list[ElementTree.Element]:
     """The parts of a picture with the given class."""
-    return [element for element in svg.iter(f"{SVG}g") if word in element.get("class", "").split()]
+    return [
+        element
+        for element in svg.iter(f"{SVG}g")
+        if word in element.get("class", "").split()
+    ]
 
 
 def nodes(svg: ElementTree.Element) -> list[ElementTree.Element]:
     """The parts of a picture that are nodes of the graph, and no constants or loose ends."""
-    return [element for element in groups(svg, "node") if re.fullmatch(r"n\d+", element.get("id", ""))]
+    return [
+        element
+        for element in groups(svg, "node")
+        if re.fullmatch(r"n\d+", element.get("id", ""))
+    ]
 
 
 def arrows(source: str, kind: str) -> list[str]:
     """The labels of all arrows ahead, or back, as DOT writes them, without quotation marks."""
     label = r'"(?:[^"\\]|\\.)*"|[^\s\]]+'
-    return [text.strip('"') for text in re.findall(rf"-> \w+ \[label=({label}) class={kind}\b", source)]
+    return [
+        text.strip('"')
+        for text in re.findall(rf"-> \w+ \[label=({label}) class={kind}\b", source)
+    ]
 
 
 def caption(source: str) -> str:
@@ -125,13 +136,20 @@ def shared() -> Value:
 
 
 def apple() -> Value:
-    return Value(100.0, name="price") * Value(2.0, name="count") * Value(1.1, name="tax")
+    return (
+        Value(100.0, name="price")
+        * Value(2.0, name="count")
+        * Value(1.1, name="tax")
+    )
 
 
 def network() -> Value:
     xs = [Value(0.1 * i - 0.3, name=f"x{i}") for i in range(3)]
     weights = [[Value(0.3 * i - 0.2 * j) for j in range(3)] for i in range(3)]
-    hidden = [tanh(sum((w * x for w, x in zip(row, xs, strict=True)), start=xs[0])) for row in weights]
+    hidden = [
+        tanh(sum((w * x for w, x in zip(row, xs, strict=True)), start=xs[0]))
+        for row in weights
+    ]
     return relu(sum(hidden[1:], start=hidden[0]) + 3)
 
 
@@ -148,7 +166,11 @@ def stale() -> Value:
 
 
 def special() -> Value:
-    return Value(math.inf, name="p") * Value(math.nan, name="q") + Value(-math.inf, name="r") + math.inf
+    return (
+        Value(math.inf, name="p") * Value(math.nan, name="q")
+        + Value(-math.inf, name="r")
+        + math.inf
+    )
 
 
 GRAPHS: dict[str, Callable[[], Value]] = {
@@ -167,9 +189,13 @@ GRAPHS: dict[str, Callable[[], Value]] = {
 
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize(
-    "options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str
+    "options",
+    [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}],
+    ids=str,
 )
-def test_every_graph_renders(graph: Callable[[], Value], options: dict[str, Any]) -> None:
+def test_every_graph_renders(
+    graph: Callable[[], Value], options: dict[str, Any]
+) -> None:
     svg = picture(graph(), **options)
     assert svg.tag == f"{SVG}svg"
     style = options.get("style", "value")
@@ -210,7 +236,14 @@ def test_figure_5_20() -> None:
         "∂L/∂y·y²·exp(-x)", "-∂L/∂y·y²·exp(-x)", "-∂L/∂y·y²", "-∂L/∂y·y²", "∂L/∂y",
     ]  # fmt: skip
     assert Counter(texts(y, style="textbook")) == Counter(
-        [*"×+/", "exp", "-1", "1", *arrows(source, "ahead"), *arrows(source, "back")]
+        [
+            *"×+/",
+            "exp",
+            "-1",
+            "1",
+            *arrows(source, "ahead"),
+            *arrows(source, "back"),
+        ]
     )
 
 
@@ -228,14 +261,21 @@ def test_arrows_are_thin_ahead_and_thick_back() -> None:
 def test_the_svg_has_an_arrow_for_every_label() -> None:
     svg = picture(sigmoid(Value(0.5, name="x")), style="textbook")
     assert len(groups(svg, "ahead")) == len(groups(svg, "back")) == 5
-    widths = {path.get("stroke-width") for g in groups(svg, "back") for path in g.iter(f"{SVG}path")}
+    widths = {
+        path.get("stroke-width")
+        for g in groups(svg, "back")
+        for path in g.iter(f"{SVG}path")
+    }
     assert widths == {"3"}
     assert [node.get("id") for node in nodes(svg)] == ["n1", "n2", "n3", "n4"]
 
 
 def test_minus_is_drawn_as_times_minus_one() -> None:
     x = Value(0.5, name="x")
-    negated, multiplied = to_dot(-x, style="textbook"), to_dot(x * -1, style="textbook")
+    negated, multiplied = (
+        to_dot(-x, style="textbook"),
+        to_dot(x * -1, style="textbook"),
+    )
     assert "× -1" not in negated
     for source in (negated, multiplied):
         assert re.search(r'n1 \[label="×"', source)
@@ -275,18 +315,28 @@ def test_two_apples_and_the_tax() -> None:
     source = to_dot(y, style="textbook", labels="number")
     assert arrows(source, "ahead") == ["100", "2", "200", "1.1", "220"]
     assert arrows(source, "back") == ["2.2", "110", "1.1", "200", "1"]
-    assert {"price", "count", "tax"} <= {*texts(y, style="textbook", labels="number")}
+    assert {"price", "count", "tax"} <= {
+        *texts(y, style="textbook", labels="number")
+    }
 
 
 def test_sums_that_meet_in_shared_nodes_stand_below() -> None:
     assert caption(to_dot(square(), style="textbook")) == "∂L/∂x = ∂L/∂y·2·x"
-    assert caption(to_dot(square(), style="textbook", labels="number")) == "x: 3 + 3 = 6"
+    assert (
+        caption(to_dot(square(), style="textbook", labels="number"))
+        == "x: 3 + 3 = 6"
+    )
     assert "∂L/∂x = ∂L/∂y·2·x" in texts(square(), style="textbook")
 
 
 def test_leaves_that_several_read_are_words() -> None:
-    assert re.search(r"n0 \[label=x .*shape=plaintext", to_dot(square(), style="textbook"))
-    assert re.search(r"n0 \[shape=point style=invis", to_dot(exp(Value(2.0, name="x")), style="textbook"))
+    assert re.search(
+        r"n0 \[label=x .*shape=plaintext", to_dot(square(), style="textbook")
+    )
+    assert re.search(
+        r"n0 \[shape=point style=invis",
+        to_dot(exp(Value(2.0, name="x")), style="textbook"),
+    )
 
 
 def test_the_loss_by_its_name() -> None:
@@ -299,10 +349,14 @@ def test_the_loss_by_its_name() -> None:
 # ---------------------------------------------------------------------------------------------------- numbers
 def flowing(y: Value, seed: float = 1.0) -> list[str]:
     """All that flows back by the ledger, as pictures write it."""
-    return [f"{step.contribution + 0.0:.6g}" for step in ledger(y, seed)] + [f"{seed:.6g}"]
+    return [f"{step.contribution + 0.0:.6g}" for step in ledger(y, seed)] + [
+        f"{seed:.6g}"
+    ]
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "square", "shared", "constants", "network", "inf and nan"])
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "square", "shared", "constants", "network", "inf and nan"]
+)
 def test_numbers_are_the_ledgers(name: str) -> None:
     y = GRAPHS[name]()
     back = arrows(to_dot(y, style="textbook", labels="number"), "back")
@@ -322,7 +376,9 @@ def test_a_composites_numbers_are_sums_over_its_inside() -> None:
         return x * x + x * w
 
     x, w = Value(3.0, name="x"), Value(5.0, name="w")
-    source = to_dot(inner(x, w) * 10, style="textbook", labels="number", collapse="inner")
+    source = to_dot(
+        inner(x, w) * 10, style="textbook", labels="number", collapse="inner"
+    )
     assert arrows(source, "ahead") == ["3", "5", "24", "240"]
     assert arrows(source, "back") == ["110", "30", "10", "1"]
 
@@ -332,21 +388,28 @@ def test_a_root_inside_of_another_is_not_counted_twice() -> None:
     u = x * x
     y = u * 3
     y.backward()
-    assert caption(to_dot(u, y, style="textbook", labels="number")) == "x: 1.5 + 1.5 = 3"
+    assert (
+        caption(to_dot(u, y, style="textbook", labels="number"))
+        == "x: 1.5 + 1.5 = 3"
+    )
     assert x.grad == 3
 
 
 def test_several_roots_before_any_pass_all_start_with_one() -> None:
     a, b = Value(2.0, name="a"), Value(3.0, name="b")
     source = to_dot(a * b, a + b, style="textbook", labels="number")
-    assert Counter(arrows(source, "back")) == Counter(["3", "2", "1", "1", "1", "1"])
+    assert Counter(arrows(source, "back")) == Counter(
+        ["3", "2", "1", "1", "1", "1"]
+    )
 
 
 # ------------------------------------------------------------------------------------------------ value style
 def rows(*roots: Value, **options: Any) -> list[list[str]]:
     """The words in every box."""
     boxes = nodes(picture(*roots, **options))
-    return [" ".join(box.itertext()).replace("\xa0", " ").split()[1:] for box in boxes]  # a title comes first
+    return [
+        " ".join(box.itertext()).replace("\xa0", " ").split()[1:] for box in boxes
+    ]  # a title comes first
 
 
 def test_boxes_before_and_after_a_pass() -> None:
@@ -380,13 +443,26 @@ def test_boxes_tell_leaves_ops_and_composites_apart() -> None:
     assert len(groups(svg, "leaf")) == 1
     assert len(groups(svg, "op")) == 5
     svg = picture(composed(Value(0.5, name="x")) * 2, collapse="sigmoid")
-    assert len(groups(svg, "composite")) == len(groups(svg, "leaf")) == len(groups(svg, "op")) == 1
+    assert (
+        len(groups(svg, "composite"))
+        == len(groups(svg, "leaf"))
+        == len(groups(svg, "op"))
+        == 1
+    )
 
 
 def test_a_collapsed_box_says_how_much_is_in_it() -> None:
     y = composed(Value(0.5, name="x"))
     y.backward()
-    assert rows(y, collapse="sigmoid")[1] == ["sigmoid", "4", "nodes", "data", "0.6225", "grad", "1"]
+    assert rows(y, collapse="sigmoid")[1] == [
+        "sigmoid",
+        "4",
+        "nodes",
+        "data",
+        "0.6225",
+        "grad",
+        "1",
+    ]
 
 
 def test_every_operand_is_an_arrow() -> None:
@@ -399,7 +475,9 @@ def test_every_operand_is_an_arrow() -> None:
 
 # ---------------------------------------------------------------------------------------------- strange names
 LONG = "a very long name that goes on and on, " * 10 + "to its end"
-SEEN: dict[str, tuple[list[str], list[str]]] = {  # a name, and the lines that are seen in the two styles
+SEEN: dict[
+    str, tuple[list[str], list[str]]
+] = {  # a name, and the lines that are seen in the two styles
     "<b>": (["<b>"], ["<b>"]),
     "a|b": (["a|b"], ["a|b"]),
     "{a}": (["{a}"], ["{a}"]),
@@ -427,9 +505,13 @@ SEEN: dict[str, tuple[list[str], list[str]]] = {  # a name, and the lines that a
 }
 
 
-@pytest.mark.parametrize("name, seen", SEEN.items(), ids=[ascii(name)[:20] for name in SEEN])
+@pytest.mark.parametrize(
+    "name, seen", SEEN.items(), ids=[ascii(name)[:20] for name in SEEN]
+)
 @pytest.mark.parametrize("style", STYLES)
-def test_names_are_seen_as_they_are(name: str, seen: tuple[list[str], list[str]], style: str) -> None:
+def test_names_are_seen_as_they_are(
+    name: str, seen: tuple[list[str], list[str]], style: str
+) -> None:
     y = Value(2.0, name=name) * 7
     y.name = "result"
     found = texts(y, style=style)
@@ -447,7 +529,9 @@ def test_entities_are_seen_as_they_are(name: str, style: str) -> None:
 def test_an_ops_name_is_seen_as_it_is(style: str) -> None:
     y = Value(2.0, name="x") * 7
     y.name = "<b>|\\N"
-    assert ("<b>|\\N" if style == "textbook" else "<b>|\\N [×]") in texts(y, style=style)
+    assert ("<b>|\\N" if style == "textbook" else "<b>|\\N [×]") in texts(
+        y, style=style
+    )
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -466,7 +550,9 @@ def test_characters_that_xml_has_not_are_left_out(name: str, style: str) -> None
 # ------------------------------------------------------------------------------------------ size and collapse
 def test_a_long_graph_is_refused_with_the_way_out() -> None:
     y = chain(2000)
-    with pytest.raises(ValueError, match=r"2,001 nodes.*max_nodes.*collapse=") as refusal:
+    with pytest.raises(
+        ValueError, match=r"2,001 nodes.*max_nodes.*collapse="
+    ) as refusal:
         draw(y)
     assert "\n" not in str(refusal.value)
     assert len(arrows(to_dot(chain(1999), style="textbook"), "ahead")) == 2000
@@ -478,7 +564,9 @@ def test_a_limit_that_is_no_number(limit: Any) -> None:
     """Nothing is more than nan, and so nothing would be too much."""
     y = exp(Value(1.0))
     for use in (draw, to_dot, to_html):
-        with pytest.raises(ValueError, match="max_nodes=nan is no limit; give a number of nodes"):
+        with pytest.raises(
+            ValueError, match="max_nodes=nan is no limit; give a number of nodes"
+        ):
             use(y, max_nodes=limit)
         with pytest.raises(TypeError, match="max_nodes takes real numbers"):
             use(y, max_nodes="2000")
@@ -558,7 +646,9 @@ def test_the_same_graph_built_twice_has_the_same_bytes(style: str) -> None:
 
 # ----------------------------------------------------------------------------------------------- stale graphs
 @pytest.mark.parametrize(
-    "options", [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}], ids=str
+    "options",
+    [{}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}],
+    ids=str,
 )
 def test_a_stale_graph_says_so(options: dict[str, Any]) -> None:
     y = stale()
@@ -575,14 +665,18 @@ def test_a_stale_graph_has_no_numbers_to_send_back() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- engines
-def test_graphviz_pure_renders_where_there_is_nothing_else(empty_path: Path) -> None:
+def test_graphviz_pure_renders_where_there_is_nothing_else(
+    empty_path: Path,
+) -> None:
     found = find_dot()
     assert found is not None
     assert found.stem == "graphviz-pure"
     assert "<svg" in draw(square()).pipe(format="svg", encoding="utf-8")
 
 
-def test_rendering_is_quiet(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_rendering_is_quiet(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     y = Value(2.0, name="가격") * 3  # of whose width graphviz-pure knows nothing
     draw(y).pipe(format="svg")
     draw(y).render(tmp_path / "y", format="svg")
@@ -601,7 +695,10 @@ def test_a_dot_on_the_path_comes_first(empty_path: Path) -> None:
 def test_graphviz_dot_overrides_the_path(
     empty_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, own = program(empty_path / "dot"), program(tmp_path / "my-dot", "<svg>mine</svg>")
+    usual, own = (
+        program(empty_path / "dot"),
+        program(tmp_path / "my-dot", "<svg>mine</svg>"),
+    )
     monkeypatch.setenv("GRAPHVIZ_DOT", str(own))
     assert find_dot() == own
     assert draw(square()).pipe(format="svg") == b"<svg>mine</svg>"
@@ -610,7 +707,9 @@ def test_graphviz_dot_overrides_the_path(
 
 
 @pytest.mark.skipif(SYSTEM_DOT is None, reason="there is no dot on this machine")
-def test_the_systems_own_dot(empty_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_systems_own_dot(
+    empty_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(Path(str(SYSTEM_DOT)).parent))
     assert find_dot() == Path(str(SYSTEM_DOT))
     assert "∂L/∂y·x" in texts(square(), style="textbook")
@@ -628,19 +727,30 @@ def test_without_any_engine_three_lines_say_what_to_do(no_engine: None) -> None:
     assert ".source" in lines[2]
 
 
-def test_without_any_engine_nothing_is_written_but_dot(no_engine: None, tmp_path: Path) -> None:
+def test_without_any_engine_nothing_is_written_but_dot(
+    no_engine: None, tmp_path: Path
+) -> None:
     drawing = draw(square())
     with pytest.raises(GraphvizMissingError):
         drawing.save_picture(tmp_path / "y.svg")
     with pytest.raises(GraphvizMissingError):
         drawing.render(tmp_path / "y", format="svg")
     assert not (tmp_path / "y.svg").exists()
-    assert drawing.save_picture(tmp_path / "y.dot").read_text(encoding="utf-8") == drawing.source
+    assert (
+        drawing.save_picture(tmp_path / "y.dot").read_text(encoding="utf-8")
+        == drawing.source
+    )
 
 
-def test_no_wheel_and_an_empty_path_is_no_engine(monkeypatch: pytest.MonkeyPatch, empty_path: Path) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.metadata.distributions", lambda **_: [])
-    monkeypatch.setattr("autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(empty_path))
+def test_no_wheel_and_an_empty_path_is_no_engine(
+    monkeypatch: pytest.MonkeyPatch, empty_path: Path
+) -> None:
+    monkeypatch.setattr(
+        "autograd.pictures.drawing.metadata.distributions", lambda **_: []
+    )
+    monkeypatch.setattr(
+        "autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(empty_path)
+    )
     assert find_dot() is None
 
 
@@ -648,8 +758,12 @@ def test_no_wheel_and_an_empty_path_is_no_engine(monkeypatch: pytest.MonkeyPatch
 def test_a_wheel_without_a_record_is_found_among_the_scripts(
     monkeypatch: pytest.MonkeyPatch, empty_path: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.metadata.distributions", lambda **_: [])
-    monkeypatch.setattr("autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(tmp_path))
+    monkeypatch.setattr(
+        "autograd.pictures.drawing.metadata.distributions", lambda **_: []
+    )
+    monkeypatch.setattr(
+        "autograd.pictures.drawing.sysconfig.get_path", lambda *_: str(tmp_path)
+    )
     script = program(tmp_path / "graphviz-pure")
     assert find_dot() == script
     script.unlink()
@@ -692,10 +806,17 @@ def test_pipe_and_render_give_svg_unless_told(tmp_path: Path) -> None:
     assert draw(square()).render(tmp_path / "y").endswith(".svg")
 
 
-@pytest.mark.parametrize("options", [{"format": "svg"}, {"outfile": "y.svg"}, {"format": "png"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"format": "svg"}, {"outfile": "y.svg"}, {"format": "png"}], ids=str
+)
 def test_render_writes_files(options: dict[str, str], tmp_path: Path) -> None:
-    options = {key: str(tmp_path / value) if key == "outfile" else value for key, value in options.items()}
-    written = Path(draw(square()).render(**{"filename": str(tmp_path / "y.gv")} | options))
+    options = {
+        key: str(tmp_path / value) if key == "outfile" else value
+        for key, value in options.items()
+    }
+    written = Path(
+        draw(square()).render(**{"filename": str(tmp_path / "y.gv")} | options)
+    )
     assert written.stat().st_size > 100
 
 
@@ -708,7 +829,12 @@ def test_save_picture_writes_what_the_suffix_says(tmp_path: Path) -> None:
     png = drawing.save_picture(str(tmp_path / "y.png"))
     assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     for suffix in ("dot", "gv"):
-        assert drawing.save_picture(tmp_path / f"y.{suffix}").read_text(encoding="utf-8") == drawing.source
+        assert (
+            drawing.save_picture(tmp_path / f"y.{suffix}").read_text(
+                encoding="utf-8"
+            )
+            == drawing.source
+        )
 
 
 @pytest.mark.parametrize("name", ["y.txt", "y", "y.svg.", ".svg", "y.jpg"])
@@ -721,9 +847,13 @@ def test_save_picture_refuses_other_suffixes(name: str, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ what draw refuses
 def test_draw_refuses_what_it_cannot_draw() -> None:
     y = square()
-    with pytest.raises(ValueError, match="style='book': choose 'value' or 'textbook'"):
+    with pytest.raises(
+        ValueError, match="style='book': choose 'value' or 'textbook'"
+    ):
         draw(y, style="book")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="labels='words': choose 'formula' or 'number'"):
+    with pytest.raises(
+        ValueError, match="labels='words': choose 'formula' or 'number'"
+    ):
         draw(y, labels="words")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"takes Values.*nothing"):
         draw()
@@ -762,7 +892,9 @@ def test_a_notebook_without_an_engine_shows_a_table(no_engine: None) -> None:
 
 
 def test_a_notebook_shows_an_op_without_a_gradient(no_engine: None) -> None:
-    halved = Op("halved", "halved", "x / 2", (lambda z, x: 0.5 if x > 0 else math.nan,))
+    halved = Op(
+        "halved", "halved", "x / 2", (lambda z, x: 0.5 if x > 0 else math.nan,)
+    )
     del OPS["halved"]
     last = bundle(halved(Value(2.0, name="x")))["text/plain"].splitlines()[-1]
     assert last.split() == ["v₁", "halved(x)", "1", "–"]
@@ -771,7 +903,9 @@ def test_a_notebook_shows_an_op_without_a_gradient(no_engine: None) -> None:
 def test_a_table_shows_the_last_forty_rows(no_engine: None) -> None:
     lines = bundle(chain(99))["text/plain"].splitlines()
     assert "… and 60 more above" in lines
-    shown = [line.split()[0] for line in lines[lines.index("… and 60 more above") + 1 :]]
+    shown = [
+        line.split()[0] for line in lines[lines.index("… and 60 more above") + 1 :]
+    ]
     assert shown == [f"v{i}".translate(LOW) for i in range(60, 100)]
 
 
@@ -781,7 +915,9 @@ def test_a_notebook_shows_why_a_long_graph_is_not_drawn() -> None:
     assert "10,001 nodes" in shown["text/plain"]
 
 
-@pytest.mark.parametrize("name", ["stale", "inf and nan", "leaf", "leaf without a name"])
+@pytest.mark.parametrize(
+    "name", ["stale", "inf and nan", "leaf", "leaf without a name"]
+)
 def test_a_notebook_shows_every_graph(name: str) -> None:
     assert "image/svg+xml" in bundle(GRAPHS[name]())
 

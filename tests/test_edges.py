@@ -19,7 +19,9 @@ from tests.edges import ARITY, SECONDS, TABLE, Array, Point, Truth, edge_points
 from tests.oracle import BY_HAND, EDGES, INF, NAN, ORACLES, mp
 
 Mask: TypeAlias = NDArray[np.bool_]
-Backend: TypeAlias = Callable[[str, Sequence[Point]], Array]  # numbers by points and by the table's columns
+Backend: TypeAlias = Callable[
+    [str, Sequence[Point]], Array
+]  # numbers by points and by the table's columns
 
 
 # ------------------------------------------------------------------------------------------- the back ends
@@ -34,7 +36,9 @@ def eager(op: Op, point: Point) -> list[float]:
     """The value, backward's gradient, and grad of grad."""
     leaves = [Value(x) for x in point]
     slopes = grad(op(*leaves), leaves)
-    return value_and_slopes(op, point) + [d.data for g in slopes for d in grad(g, leaves)]
+    return value_and_slopes(op, point) + [
+        d.data for g in slopes for d in grad(g, leaves)
+    ]
 
 
 def forward(op: Op, point: Point) -> list[float]:
@@ -42,7 +46,11 @@ def forward(op: Op, point: Point) -> list[float]:
     leaves = [Value(x) for x in point]
     z = op(*leaves)
     tangents = [jvp(z, {x: 1.0}) for x in leaves]
-    return [z.data, *[t.data for t in tangents], *[jvp(t, {x: 1.0}).data for t in tangents for x in leaves]]
+    return [
+        z.data,
+        *[t.data for t in tangents],
+        *[jvp(t, {x: 1.0}).data for t in tangents for x in leaves],
+    ]
 
 
 def pickled(op: Op, point: Point) -> list[float]:
@@ -59,10 +67,14 @@ def pickled(op: Op, point: Point) -> list[float]:
 
 
 def point_by_point(way: Callable[[Op, Point], list[float]]) -> Backend:
-    return lambda name, points: np.array([way(OPS[name], point) for point in points])
+    return lambda name, points: np.array(
+        [way(OPS[name], point) for point in points]
+    )
 
 
-def compiled(carry: Callable[[Any], Any] = lambda program: program, rows: int = 10**6) -> Backend:
+def compiled(
+    carry: Callable[[Any], Any] = lambda program: program, rows: int = 10**6
+) -> Backend:
     """Programs of the value and of its gradient's graphs, for so many points at once, in mixed order."""
 
     def run(name: str, points: Sequence[Point]) -> Array:
@@ -80,7 +92,10 @@ def replayed(op: Op, table: Array, carry: Callable[[Any], Any], rows: int) -> Ar
     z = op(*leaves)
     value, *slopes = [carry(compile(y, leaves)) for y in (z, *grad(z, leaves))]
     parts = [table[at : at + rows] for at in range(0, len(table), rows)]
-    found = [[value(part), *[program.vjp(part)[1] for program in (value, *slopes)]] for part in parts]
+    found = [
+        [value(part), *[program.vjp(part)[1] for program in (value, *slopes)]]
+        for part in parts
+    ]
     return np.vstack([np.column_stack(columns) for columns in found])
 
 
@@ -136,16 +151,25 @@ def compare(truth: Truth, got: Array, compiled: bool = False) -> Comparison:
         f"{names[j]} of {truth.name}{truth.points[i]} is {got[i, j]}, not {truth.number(i, j)}"
         for i, j in np.argwhere(bad & ~spared)
     ]
-    return Comparison(int((~spared).sum()), wrong, worst(truth, np.where(spared, 0.0, units)))
+    return Comparison(
+        int((~spared).sum()), wrong, worst(truth, np.where(spared, 0.0, units))
+    )
 
 
 def worst(truth: Truth, units: Array) -> list[tuple[float, str]]:
     """Of the values, of the first derivatives, and of the second ones."""
-    orders, found = [len(name.strip("z")) for name in columns(truth.name)], list[tuple[float, str]]()
+    orders, found = (
+        [len(name.strip("z")) for name in columns(truth.name)],
+        list[tuple[float, str]](),
+    )
     for order in sorted({*orders[: units.shape[1]]}):
-        part = np.where(np.array(orders[: units.shape[1]]) == order, units, 0.0).max(axis=1)
+        part = np.where(
+            np.array(orders[: units.shape[1]]) == order, units, 0.0
+        ).max(axis=1)
         point = truth.points[int(np.argmax(part))]
-        found.append((float(part.max()), f"{truth.name} at {', '.join(map(repr, point))}"))
+        found.append(
+            (float(part.max()), f"{truth.name} at {', '.join(map(repr, point))}")
+        )
     return found
 
 
@@ -167,7 +191,9 @@ def at_all_edges(backend: str) -> list[Comparison]:
 
 # ----------------------------------------------------------------------------------------------- the tests
 POINTS = {1: 76, 2: 76**2, 3: 76**2 * 2}  # by the number of operands
-NUMBERS = sum(POINTS[n] * (1 + n + n**2) for n in ARITY.values())  # that the comparison is to compare
+NUMBERS = sum(
+    POINTS[n] * (1 + n + n**2) for n in ARITY.values()
+)  # that the comparison is to compare
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -190,13 +216,19 @@ def test_table_has_every_op_and_every_edge() -> None:
         name: tuple("xyw"[:n]) for name, n in ARITY.items()
     }
     assert len({*map(repr, EDGES)}) == 76
-    assert sum(len(edge_points(name)) * len(columns(name)) for name in TABLE) == NUMBERS >= 627_684
+    assert (
+        sum(len(edge_points(name)) * len(columns(name)) for name in TABLE)
+        == NUMBERS
+        >= 627_684
+    )
 
 
 def conventions() -> tuple[int, int]:
     """The table's rows, and its entries that are written by hand, where mpmath has no word."""
     rows = [row for rows in TABLE.values() for row in rows]
-    return len(rows), sum(entry not in ("=", "±=") for row in rows for entry in row.entries)
+    return len(rows), sum(
+        entry not in ("=", "±=") for row in rows for entry in row.entries
+    )
 
 
 @pytest.mark.parametrize(("name", "i", "j"), SECONDS)
@@ -205,7 +237,11 @@ def test_second_derivatives_against_numerical_differentiation(
     name: str, i: int, j: int, point: tuple[float, float]
 ) -> None:
     at = [mp.mpf(x) for x in point][: ARITY[name]]
-    measured = mp.diff(ORACLES[name].partials[i], tuple(at), tuple(int(j == k) for k in range(len(at))))
+    measured = mp.diff(
+        ORACLES[name].partials[i],
+        tuple(at),
+        tuple(int(j == k) for k in range(len(at))),
+    )
     assert abs(measured - mp.fsum(map(mp.fprod, SECONDS[name, i, j](*at)))) < 1e-20
 
 
@@ -216,14 +252,17 @@ def test_other_second_derivatives_are_zero(name: str) -> None:
         if (name, i, j) not in SECONDS and not ORACLES[name].by_differences:
             order = tuple(int(j == k) for k in range(len(at)))
             wanted = 1 if name == "mul" and i != j else 0
-            assert abs(mp.diff(ORACLES[name].partials[i], at, order) - wanted) < 1e-20
+            assert (
+                abs(mp.diff(ORACLES[name].partials[i], at, order) - wanted) < 1e-20
+            )
 
 
 # --------------------------------------------------------------------------------- the test of the comparison
 def spoiled(got: Array) -> dict[str, Array]:
     """Results with one kind of error each."""
     return {
-        "scaled": np.where(np.abs(got) < 1e300, got, 1.0) * np.where(np.abs(got) < 1e300, 1 + 1e-10, got),
+        "scaled": np.where(np.abs(got) < 1e300, got, 1.0)
+        * np.where(np.abs(got) < 1e300, 1 + 1e-10, got),
         "nan made 0": np.nan_to_num(got, nan=0.0, posinf=INF, neginf=-INF),
         "inf made the largest": np.nan_to_num(got, nan=NAN),
         "inf made nan": np.where(np.isinf(got), NAN, got),
@@ -256,14 +295,22 @@ def random_number(source: random.Random) -> float:
     reach = source.choice([3.0, 50.0, 800.0, INF])
     if reach < INF:
         return source.uniform(-reach, reach)
-    return math.ldexp(source.choice([-1, 1]) * source.uniform(1, 2), source.randint(-1074, 1022))
+    return math.ldexp(
+        source.choice([-1, 1]) * source.uniform(1, 2), source.randint(-1074, 1022)
+    )
 
 
 def random_points(name: str, count: int) -> list[Point]:
     """Points of the op's domain, if changing signs gets them there."""
     source = random.Random(name)
-    points = [tuple(random_number(source) for _ in range(ARITY[name])) for _ in range(count)]
-    return [point if OPS[name].defined(*point) else tuple(map(abs, point)) for point in points]
+    points = [
+        tuple(random_number(source) for _ in range(ARITY[name]))
+        for _ in range(count)
+    ]
+    return [
+        point if OPS[name].defined(*point) else tuple(map(abs, point))
+        for point in points
+    ]
 
 
 def at_random(name: str, count: int) -> Comparison:
@@ -289,9 +336,12 @@ def of_backend(backend: str) -> tuple[str, str, str]:
     """How many numbers of the table agree, and the worst of the ULPs."""
     found = at_all_edges(backend)
     count, wrong = sum(c.count for c in found), sum(len(c.wrong) for c in found)
-    worst_of_all = [max(c.worst[order] for c in found) for order in range(len(KINDS))]
+    worst_of_all = [
+        max(c.worst[order] for c in found) for order in range(len(KINDS))
+    ]
     texts = [
-        f"{kind} {units:.2f} ULP, {where}" for kind, (units, where) in zip(KINDS, worst_of_all, strict=True)
+        f"{kind} {units:.2f} ULP, {where}"
+        for kind, (units, where) in zip(KINDS, worst_of_all, strict=True)
     ]
     return f"edges, {backend}", f"{count:,}", "; ".join([f"{wrong} wrong", *texts])
 
@@ -302,16 +352,26 @@ def of_op(name: str, points: int) -> tuple[str, str, str]:
     promises = oracle.value_ulps, oracle.partial_ulps
     texts = [
         f"{kind} {units:.2f} of {promise} ULP" + f", {where}" * (units > 0)
-        for kind, promise, (units, where) in zip(KINDS, promises, found.worst, strict=False)
+        for kind, promise, (units, where) in zip(
+            KINDS, promises, found.worst, strict=False
+        )
     ]
-    return f"{name} at random points", f"{found.count:,}", "; ".join([f"{len(found.wrong)} wrong", *texts])
+    return (
+        f"{name} at random points",
+        f"{found.count:,}",
+        "; ".join([f"{len(found.wrong)} wrong", *texts]),
+    )
 
 
 def figures(points: int = 100_000) -> list[tuple[str, str, str]]:
     """What was tried, how many numbers were compared, and the worst that was found."""
     rows, entries = conventions()
     return [
-        ("the table of edges", f"{entries:,} entries by hand", f"in {rows} rows; all others are mpmath's"),
+        (
+            "the table of edges",
+            f"{entries:,} entries by hand",
+            f"in {rows} rows; all others are mpmath's",
+        ),
         *map(of_backend, BACKENDS),
         *[of_op(name, points) for name in TABLE],
     ]

@@ -21,11 +21,19 @@ SIDES = np.where(POINTS[:, 0] * POINTS[:, 1] > 0, 1.0, -1.0)
 CLASSES = (POINTS[:, 0] > 0).astype(int) + (POINTS[:, 1] > 0)
 
 
-def history(engine: str, make: Callable[[], Any], y: Any, **options: Any) -> tuple[History, list[float]]:
+def history(
+    engine: str, make: Callable[[], Any], y: Any, **options: Any
+) -> tuple[History, list[float]]:
     """A seeded training, and the parameters that it ends with."""
     random.seed(3)
     model = make()
-    how = {"optimizer": SGD(0.1), "epochs": 20, "engine": engine, "progress": False, **options}
+    how = {
+        "optimizer": SGD(0.1),
+        "epochs": 20,
+        "engine": engine,
+        "progress": False,
+        **options,
+    }
     X = how.pop("X", POINTS)
     return fit(model, X, y, **how), [p.data for p in model.parameters()]
 
@@ -48,9 +56,15 @@ TASKS: list[tuple[Callable[[], Any], Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "y", "options"), TASKS, ids=[str(i) for i in range(len(TASKS))])
-def test_compiled_is_eager(make: Callable[[], Any], y: Any, options: dict[str, Any]) -> None:
-    (ours, theta), (true, wanted) = (history(engine, make, y, **options) for engine in ("compiled", "eager"))
+@pytest.mark.parametrize(
+    ("make", "y", "options"), TASKS, ids=[str(i) for i in range(len(TASKS))]
+)
+def test_compiled_is_eager(
+    make: Callable[[], Any], y: Any, options: dict[str, Any]
+) -> None:
+    (ours, theta), (true, wanted) = (
+        history(engine, make, y, **options) for engine in ("compiled", "eager")
+    )
     assert ours.loss == pytest.approx(true.loss, rel=1e-9)
     assert theta == pytest.approx(wanted, rel=1e-8, abs=1e-12)
     assert ours.metrics.keys() == true.metrics.keys()
@@ -72,7 +86,9 @@ def test_compiled_records_one_row_and_does_not_run_the_model_again() -> None:
 
     model = Counting()
     fit(model, POINTS, SIDES, loss="mse", optimizer=SGD(0.1), epochs=200)
-    assert model.calls < 70  # two looks at the first row, and 16 rows twice to compare, before and after
+    assert (
+        model.calls < 70
+    )  # two looks at the first row, and 16 rows twice to compare, before and after
 
 
 class Kinked(Module):
@@ -83,11 +99,18 @@ class Kinked(Module):
 
     def forward(self, x: Any) -> Value:
         z = self.w * x[0]
-        return (z if z > 0 else 0.1 * z) if self.frozen else where(z.step(), z, 0.1 * z)
+        return (
+            (z if z > 0 else 0.1 * z)
+            if self.frozen
+            else where(z.step(), z, 0.1 * z)
+        )
 
 
 def test_a_frozen_if_is_seen_and_trained_eagerly() -> None:
-    with pytest.warns(RuntimeWarning, match=r"scalar by scalar: row \d+ has the loss .*, recorded .*where"):
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"scalar by scalar: row \d+ has the loss .*, recorded .*where",
+    ):
         ours = history("compiled", lambda: Kinked(True), SIDES, loss="mse")
     assert ours == history("eager", lambda: Kinked(True), SIDES, loss="mse")
 
@@ -96,12 +119,19 @@ def test_a_frozen_if_is_seen_at_the_other_end_of_a_sorted_table() -> None:
     order = np.argsort(POINTS[:, 0])
     rows = np.concatenate([np.abs(POINTS)] * 5 + [-np.abs(POINTS)])
     with pytest.warns(RuntimeWarning, match="scalar by scalar"):
-        history("compiled", lambda: Kinked(True), np.resize(SIDES[order], len(rows)), loss="mse", X=rows)
+        history(
+            "compiled",
+            lambda: Kinked(True),
+            np.resize(SIDES[order], len(rows)),
+            loss="mse",
+            X=rows,
+        )
 
 
 def test_where_stays_open() -> None:
     ours, true = (
-        history(engine, lambda: Kinked(False), SIDES, loss="mse") for engine in ("compiled", "eager")
+        history(engine, lambda: Kinked(False), SIDES, loss="mse")
+        for engine in ("compiled", "eager")
     )
     assert ours[0].loss == pytest.approx(true[0].loss, rel=1e-9)
 
@@ -132,9 +162,13 @@ def test_a_model_with_chance_in_it_is_trained_eagerly() -> None:
 @pytest.mark.parametrize("engine", ["compiled", "eager"])
 def test_a_loss_that_blows_up_stops_both_at_the_same_place(engine: str) -> None:
     with pytest.warns(RuntimeWarning, match="training stopped: in epoch"):
-        stopped, theta = history(engine, mlp(3, 1), SIDES, loss="mse", optimizer=SGD(50.0), epochs=100)
+        stopped, theta = history(
+            engine, mlp(3, 1), SIDES, loss="mse", optimizer=SGD(50.0), epochs=100
+        )
     with pytest.warns(RuntimeWarning, match="training stopped: in epoch"):
-        other, wanted = history("eager", mlp(3, 1), SIDES, loss="mse", optimizer=SGD(50.0), epochs=100)
+        other, wanted = history(
+            "eager", mlp(3, 1), SIDES, loss="mse", optimizer=SGD(50.0), epochs=100
+        )
     assert len(stopped.loss) == len(other.loss) and np.isfinite(theta).all()
     assert theta == pytest.approx(wanted, rel=1e-6)
 
@@ -161,7 +195,14 @@ def test_outputs_that_leave_the_losss_domain_are_told_in_the_end() -> None:
     model = Neuron(1, False)
     model.w[0].data, model.b.data = 0.0, 0.5  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ValueError, match="predictions are probabilities"):
-        fit(model, [-3.0, 3.0], [0.0, 1.0], loss="bce", optimizer=SGD(0.1), epochs=30)
+        fit(
+            model,
+            [-3.0, 3.0],
+            [0.0, 1.0],
+            loss="bce",
+            optimizer=SGD(0.1),
+            epochs=30,
+        )
 
 
 def test_the_penalty_of_weights_is_in_the_program() -> None:
@@ -178,10 +219,15 @@ def test_the_penalty_of_weights_is_in_the_program() -> None:
 
 def test_labels_in_turn_do_not_hide_a_frozen_choice() -> None:
     """Without a look at every label, sixteen evenly spaced rows of 31 would all have the same one."""
-    rows, labels = np.random.default_rng(0).normal(size=(31, 2)), [i % 2 for i in range(31)]
+    rows, labels = (
+        np.random.default_rng(0).normal(size=(31, 2)),
+        [i % 2 for i in range(31)],
+    )
 
     def loss(p: Any, t: Any) -> Value:
-        return nn.cross_entropy_with_logits(p, t)  # an index here, which a recording cannot keep open
+        return nn.cross_entropy_with_logits(
+            p, t
+        )  # an index here, which a recording cannot keep open
 
     with pytest.warns(RuntimeWarning, match="scalar by scalar"):
         ours = history("compiled", mlp(2), labels, loss=loss, X=rows)
@@ -197,7 +243,9 @@ def test_a_choice_that_only_training_brings_about_is_told_in_the_end() -> None:
             z = self.w * x[0] + self.b
             return z if z >= 0 else 0.1 * z
 
-    with pytest.warns(RuntimeWarning, match=r"no longer what was recorded.*engine='eager'"):
+    with pytest.warns(
+        RuntimeWarning, match=r"no longer what was recorded.*engine='eager'"
+    ):
         history("compiled", Leaky, np.sign(POINTS[:, 0]), loss="mse")
 
 
@@ -246,7 +294,9 @@ def rounding(model: Any, x: Any) -> Value:
     ws = [model.w * k + model.b for k in range(8)]
     xs = [x[0] * k + x[1] * (8 - k) for k in range(8)]
     terms = [w * v for w, v in zip(ws, xs, strict=True)]
-    return sum(terms) + 1e12 * (sum(terms[1:], terms[0]) - sum(terms[-2::-1], terms[-1]))
+    return sum(terms) + 1e12 * (
+        sum(terms[1:], terms[0]) - sum(terms[-2::-1], terms[-1])
+    )
 
 
 IF, READ, AGAIN = (
@@ -254,7 +304,10 @@ IF, READ, AGAIN = (
     "and not with .data, round() or int()",
     "called again, the model gives other",
 )
-CHANCE, CHANGED = "the model draws random numbers", "the model has changed since it was recorded"
+CHANCE, CHANGED = (
+    "the model draws random numbers",
+    "the model has changed since it was recorded",
+)
 CAUSES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "if": (of_sign, IF),
     "max": (lambda m, x: max(m.w * x[0], m.b * x[1]), IF),
@@ -264,14 +317,22 @@ CAUSES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "round": (lambda m, x: m.w * round(number(x[0])), READ),
     "data": (lambda m, x: m.w * number(x[0]) + m.b * x[1], READ),
     "a new Value": (lambda m, x: m.w * Value(number(x[0]) ** 2), READ),
-    "dropout": (lambda m, x: m.w * x[0] * (2.0 if random.random() < 0.5 else 0.0), AGAIN),
-    "dropout by if": (lambda m, x: m.w * x[0] if m.rng.random() < 0.5 else m.b, AGAIN),
+    "dropout": (
+        lambda m, x: m.w * x[0] * (2.0 if random.random() < 0.5 else 0.0),
+        AGAIN,
+    ),
+    "dropout by if": (
+        lambda m, x: m.w * x[0] if m.rng.random() < 0.5 else m.b,
+        AGAIN,
+    ),
     "a counter": (lambda m, x: m.w * x[0] * m.calls, AGAIN),
     "a counter by if": (by_turns, "as with"),
     "rounding": (rounding, "the graphs are the same"),
 }
 SIDED: dict[float, float] = {1.0: 2.0, -1.0: 3.0}
-UNEQUAL: dict[str, Callable[[Any, Any], Any]] = {  # of the same loss with p and a target, 1 or -1
+UNEQUAL: dict[
+    str, Callable[[Any, Any], Any]
+] = {  # of the same loss with p and a target, 1 or -1
     "==": lambda p, t: p * (2.0 if t == 1 else 3.0),
     "!=": lambda p, t: p * (3.0 if t != 1 else 2.0),
     "np.equal": lambda p, t: p * (2.0 if np.equal(t, 1.0) else 3.0),
@@ -300,7 +361,13 @@ def complaint(model: Any, rows: int = 30, X: Any = None, **options: Any) -> str:
     random.seed(2)
     X = np.random.default_rng(3).normal(size=(rows, 2)) if X is None else X
     with pytest.warns(RuntimeWarning) as caught:
-        how = {"loss": "mse", "optimizer": SGD(1e-3), "epochs": 3, "progress": False, **options}
+        how = {
+            "loss": "mse",
+            "optimizer": SGD(1e-3),
+            "epochs": 3,
+            "progress": False,
+            **options,
+        }
         fit(model, X, np.sign(X[:, 0]), **how)
     assert len(caught) == 1 and caught[0].filename == __file__
     return str(caught[0].message)
@@ -309,7 +376,9 @@ def complaint(model: Any, rows: int = 30, X: Any = None, **options: Any) -> str:
 @pytest.mark.parametrize("cause", CAUSES)
 def test_advice_fits_its_cause(cause: str) -> None:
     forward, words = CAUSES[cause]
-    said = complaint(Weighted(forward), optimizer=SGD(1e-30 if cause == "rounding" else 1e-3))
+    said = complaint(
+        Weighted(forward), optimizer=SGD(1e-30 if cause == "rounding" else 1e-3)
+    )
     assert said.startswith("fit trains scalar by scalar: ") and words in said
     assert ("instead of if" in said) == (words == IF)
     assert (".data" in said) == (words == READ)
@@ -318,7 +387,9 @@ def test_advice_fits_its_cause(cause: str) -> None:
 
 @pytest.mark.parametrize("how", UNEQUAL)
 @pytest.mark.parametrize("place", ["loss", "model"])
-def test_what_tells_a_value_from_a_number_is_the_cause(how: str, place: str) -> None:
+def test_what_tells_a_value_from_a_number_is_the_cause(
+    how: str, place: str
+) -> None:
     """Both are right, the row's number and the Value that a recording gives; only == and types tell them."""
     weighed, options = UNEQUAL[how], {}
     model: Any = Weighted(lambda m, x: m.w * x[0] + m.b)
@@ -330,7 +401,9 @@ def test_what_tells_a_value_from_a_number_is_the_cause(how: str, place: str) -> 
     said = complaint(model, X=X, **options)
     assert said.startswith("fit trains scalar by scalar: ")
     assert "a Value equals only itself (==" in said and "where(x - 1, a, b)" in said
-    assert "rounds" not in said and "instead of if" not in said and ".data" not in said
+    assert (
+        "rounds" not in said and "instead of if" not in said and ".data" not in said
+    )
 
 
 def test_the_advice_of_unequal_values_works() -> None:
@@ -339,8 +412,21 @@ def test_the_advice_of_unequal_values_works() -> None:
     options: dict[str, Any] = {"optimizer": SGD(1e-3), "epochs": 3}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit(model, X, np.sign(X[:, 0]), loss=lambda p, t: where(t - 1, 3 * p, 2 * p), **options)
-        fit(model, X, np.sign(X[:, 0]), loss=UNEQUAL["=="], engine="eager", **options)
+        fit(
+            model,
+            X,
+            np.sign(X[:, 0]),
+            loss=lambda p, t: where(t - 1, 3 * p, 2 * p),
+            **options,
+        )
+        fit(
+            model,
+            X,
+            np.sign(X[:, 0]),
+            loss=UNEQUAL["=="],
+            engine="eager",
+            **options,
+        )
 
 
 def test_what_the_model_raises_with_numbers_too_is_said_once() -> None:
@@ -349,13 +435,24 @@ def test_what_the_model_raises_with_numbers_too_is_said_once() -> None:
     model.w[0].data, model.b.data = 1.0, 0.5  # pyright: ignore[reportAttributeAccessIssue]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(ValueError, match=r"^bce's predictions are probabilities") as caught:
-            fit(model, [0.1, 3.0], [0.0, 1.0], loss="bce", optimizer=SGD(0.1), epochs=3)
+        with pytest.raises(
+            ValueError, match=r"^bce's predictions are probabilities"
+        ) as caught:
+            fit(
+                model,
+                [0.1, 3.0],
+                [0.0, 1.0],
+                loss="bce",
+                optimizer=SGD(0.1),
+                epochs=3,
+            )
     assert not isinstance(caught.value.__context__, (ValueError, RuntimeWarning))
 
 
 def test_what_only_a_recording_raises_is_named() -> None:
-    said = complaint(Weighted(lambda m, x: m.w * x[0]), loss=lambda p, t: p * SIDED[t])
+    said = complaint(
+        Weighted(lambda m, x: m.w * x[0]), loss=lambda p, t: p * SIDED[t]
+    )
     assert "with Values for a row's numbers (KeyError: Value(data=" in said
 
 
@@ -373,7 +470,11 @@ def test_the_row_that_is_otherwise_is_named_with_both_numbers() -> None:
 
 
 def test_a_gradient_that_is_there_or_not() -> None:
-    said = complaint(Weighted(lambda m, x: (m.w if random.random() < 0.5 else Value(m.w.data)) * x[0]))
+    said = complaint(
+        Weighted(
+            lambda m, x: (m.w if random.random() < 0.5 else Value(m.w.data)) * x[0]
+        )
+    )
     assert f"{AGAIN} numbers (another gradient), as with dropout" in said
 
 
@@ -387,7 +488,11 @@ def test_chance_that_does_not_matter_here_is_no_if() -> None:
 
 
 @pytest.mark.parametrize(
-    "schedule", [lambda m: setattr(m.heat, "data", m.heat.data / 2), lambda m: setattr(m, "way", by_b)]
+    "schedule",
+    [
+        lambda m: setattr(m.heat, "data", m.heat.data / 2),
+        lambda m: setattr(m, "way", by_b),
+    ],
 )
 def test_a_schedule_is_told_at_the_end(schedule: Callable[[Any], None]) -> None:
     """The model is changed between the epochs: that is neither chance nor an if."""
@@ -398,7 +503,9 @@ def test_a_schedule_is_told_at_the_end(schedule: Callable[[Any], None]) -> None:
         return 0.0
 
     said = complaint(model, metrics=[metric])
-    assert said.startswith("the model is no longer what was recorded; train it with engine='eager': ")
+    assert said.startswith(
+        "the model is no longer what was recorded; train it with engine='eager': "
+    )
     assert said.endswith(f"{CHANGED}, as with a counter or a schedule")
 
 
@@ -412,16 +519,31 @@ def test_what_training_itself_brings_about_is_no_schedule(kind: str) -> None:
 
     def forward(model: Any, x: Any) -> Value:
         z = model.b * 1.0 if isinstance(x[0], float) else model.b + 0.0 * x[0]
-        return (z if number(z) < 0 else 3.0 * z) if kind == "if" else z + 0.5 * number(model.b)
+        return (
+            (z if number(z) < 0 else 3.0 * z)
+            if kind == "if"
+            else z + 0.5 * number(model.b)
+        )
 
     random.seed(2)
-    with pytest.warns(RuntimeWarning, match="no longer what was recorded") as caught:
-        fit(Weighted(forward), [[1.0, 1.0]] * 3, [2.0, 2.0, 1.0], loss="mse", optimizer=SGD(0.2), epochs=9)
+    with pytest.warns(
+        RuntimeWarning, match="no longer what was recorded"
+    ) as caught:
+        fit(
+            Weighted(forward),
+            [[1.0, 1.0]] * 3,
+            [2.0, 2.0, 1.0],
+            loss="mse",
+            optimizer=SGD(0.2),
+            epochs=9,
+        )
     said = str(caught[0].message)
     assert (IF in said, READ in said) == (kind == "if", kind == "data")
 
 
-def test_a_gradient_alone_that_is_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gradient_alone_that_is_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Not "row 0 has the loss 1.0, recorded 1.0"."""
     real = Program.value_and_grad
 
@@ -431,19 +553,29 @@ def test_a_gradient_alone_that_is_otherwise(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Program, "value_and_grad", off)
     said = complaint(Weighted(lambda m, x: m.w * x[0] + m.b))
-    assert re.search(r": the gradient of row 0 by b is (\S+), recorded (\S+); the graphs are the same", said)
+    assert re.search(
+        r": the gradient of row 0 by b is (\S+), recorded (\S+); the graphs are the same",
+        said,
+    )
 
 
 @pytest.mark.parametrize(
-    ("bad", "worst"), [([math.nan, 2.0], "w"), ([1.0, math.inf], "b"), ([2.0, 3.0], "b")]
+    ("bad", "worst"),
+    [([math.nan, 2.0], "w"), ([1.0, math.inf], "b"), ([2.0, 3.0], "b")],
 )
-def test_the_worst_parameter_is_named(bad: Any, worst: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worst_parameter_is_named(
+    bad: Any, worst: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = Program.value_and_grad
-    monkeypatch.setattr(Program, "value_and_grad", lambda *args: (real(*args)[0], np.array(bad) * 7))
+    monkeypatch.setattr(
+        Program, "value_and_grad", lambda *args: (real(*args)[0], np.array(bad) * 7)
+    )
     assert f"by {worst} is" in complaint(Weighted(lambda m, x: m.w + m.b), 1)
 
 
-def test_several_rows_that_only_together_are_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_rows_that_only_together_are_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     real = Program.value_and_grad
 
     def off(program: Any, rows: Any, theta: Any) -> Any:
@@ -452,7 +584,10 @@ def test_several_rows_that_only_together_are_otherwise(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Program, "value_and_grad", off)
     said = complaint(Weighted(lambda m, x: m.w * x[0] + m.b), 3)
-    assert re.search(r": rows 0, 1, 2 have the loss \S+, recorded \S+; the graphs are the same", said)
+    assert re.search(
+        r": rows 0, 1, 2 have the loss \S+, recorded \S+; the graphs are the same",
+        said,
+    )
 
 
 def test_parameters_are_the_trainings_own_after_a_look_at_the_recording() -> None:
@@ -482,5 +617,8 @@ def test_targets_in_a_column_reach_a_loss_of_ones_own_as_rows() -> None:
     def loss(p: Value, t: list[Any]) -> Value:
         return (p - t[0]) ** 2
 
-    ours, true = (history(engine, mlp(1), SIDES[:, None], loss=loss) for engine in ("compiled", "eager"))
+    ours, true = (
+        history(engine, mlp(1), SIDES[:, None], loss=loss)
+        for engine in ("compiled", "eager")
+    )
     assert ours[0].loss == pytest.approx(true[0].loss, rel=1e-9)

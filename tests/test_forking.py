@@ -14,7 +14,9 @@ from autograd import forking
 from autograd.forking import Kept
 from tests.scripts import ROOT, run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="this system does not fork"
+)
 
 SCRIPT = """
 import gc, os, signal, threading, warnings
@@ -67,7 +69,11 @@ HOLDS = {
 def test_a_child_does_not_wait_for_a_thread_that_it_has_not(hold: str) -> None:
     script = SCRIPT.format(hold=HOLDS[hold])
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (done.stdout.strip(), done.stderr) == ("7", "")
 
@@ -76,12 +82,18 @@ def test_the_collector_stays_off_where_the_user_had_it_off() -> None:
     script = "import gc, os; import autograd; gc.disable(); pid = os.fork(); "
     script += "pid or os._exit(gc.isenabled()); print(os.waitpid(pid, 0)[1])"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "0"
 
 
-def test_where_there_is_no_fork_nothing_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_fork_nothing_is_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delattr(os, "register_at_fork")
     forking.after_fork(lambda: None)
 
@@ -216,16 +228,24 @@ POOL = """import multiprocessing
     signal.alarm(60)
     with multiprocessing.get_context("fork").Pool(2) as pool:
         print({*pool.map_async(fitted, range(4)).get(30)})"""
-WORKS = {"programs": "node_by_node()", "fits": "fitted(0)", "matrices": "large_matrices()"}
+WORKS = {
+    "programs": "node_by_node()",
+    "fits": "fitted(0)",
+    "matrices": "large_matrices()",
+}
 
 
-@pytest.mark.parametrize("first", ["backward()", "form.pull", "form.local(1.0, 1.0)"])
+@pytest.mark.parametrize(
+    "first", ["backward()", "form.pull", "form.local(1.0, 1.0)"]
+)
 def test_a_child_differentiates_by_ops_whose_first_time_it_is(first: str) -> None:
     assert run(BEGIN + FIRST_TIME.format(first=first)) == b"7\n"
 
 
 @pytest.mark.parametrize("owner", ["Form", "Rowwise", "Program"])
-def test_a_child_computes_what_a_thread_that_it_has_not_was_computing(owner: str) -> None:
+def test_a_child_computes_what_a_thread_that_it_has_not_was_computing(
+    owner: str,
+) -> None:
     """Prints the properties that it does not."""
     assert run(BEGIN + INSIDE.format(owner=owner)) == b"\n"
 
@@ -242,16 +262,32 @@ def test_a_pool_trains_while_its_parent_does(work: str) -> None:
 
 def test_nothing_is_imported_later() -> None:
     """A thread in an import holds its lock; a child would wait for it."""
-    script = "import sys; before = {*sys.modules}\n" + BESIDE.partition("thread =")[0].format(work="pass")
+    script = "import sys; before = {*sys.modules}\n" + BESIDE.partition("thread =")[
+        0
+    ].format(work="pass")
     script += "node_by_node(); use(); print({*sys.modules} - before)"
     assert run(BEGIN + script) == b"set()\n"
 
 
 def test_properties_are_kept_without_locks() -> None:
-    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("autograd", "nn")]
-    owners = [x for module in modules for x in vars(module).values() if isinstance(x, type)]
+    modules = [
+        module
+        for name, module in sys.modules.items()
+        if name.split(".")[0] in ("autograd", "nn")
+    ]
+    owners = [
+        x
+        for module in modules
+        for x in vars(module).values()
+        if isinstance(x, type)
+    ]
     assert len(owners) > 20
-    assert not [(x, name) for x in owners for name, p in vars(x).items() if isinstance(p, cached_property)]
+    assert not [
+        (x, name)
+        for x in owners
+        for name, p in vars(x).items()
+        if isinstance(p, cached_property)
+    ]
 
 
 def test_a_property_is_computed_once_and_kept() -> None:
@@ -279,7 +315,9 @@ def test_two_threads_that_compute_a_property_agree_on_the_first_result() -> None
             return object()
 
     owner = Owner()
-    threads = [threading.Thread(target=lambda: found.append(owner.thing)) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: found.append(owner.thing)) for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

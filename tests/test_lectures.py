@@ -17,7 +17,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import OPS, Op, StaleGraphError, Value, draw, exp, formula, log, no_grad, relu, sin, where
+from autograd import (
+    OPS,
+    Op,
+    StaleGraphError,
+    Value,
+    draw,
+    exp,
+    formula,
+    log,
+    no_grad,
+    relu,
+    sin,
+    where,
+)
 from autograd.value import NO_GRAD
 from nn import MLP
 from tests.programs import Case, random_case
@@ -26,7 +39,13 @@ from tests.programs import Case, random_case
 def neuron() -> dict[str, Any]:
     """The lecture's neuron of two inputs, every number with its label."""
     v: dict[str, Any] = {}
-    for name, x in (("x1", 2.0), ("x2", 0.0), ("w1", -3.0), ("w2", 1.0), ("b", 6.8813735870195432)):
+    for name, x in (
+        ("x1", 2.0),
+        ("x2", 0.0),
+        ("w1", -3.0),
+        ("w2", 1.0),
+        ("b", 6.8813735870195432),
+    ):
         v[name] = Value(x, label=name)
     for i in "12":
         v[f"x{i}*w{i}"] = v[f"x{i}"] * v[f"w{i}"]
@@ -38,11 +57,22 @@ def neuron() -> dict[str, Any]:
     return v
 
 
-GRADIENTS = {"o": 1.0, "n": 0.5, "b": 0.5, "sum": 0.5, "x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0}
+GRADIENTS = {
+    "o": 1.0,
+    "n": 0.5,
+    "b": 0.5,
+    "sum": 0.5,
+    "x1": -1.5,
+    "w1": 1.0,
+    "x2": 0.5,
+    "w2": 0.0,
+}
 
 
 def check_gradients(v: dict[str, Any]) -> None:
-    assert {name: v[name].grad for name in GRADIENTS} == pytest.approx(GRADIENTS, rel=1e-12)
+    assert {name: v[name].grad for name in GRADIENTS} == pytest.approx(
+        GRADIENTS, rel=1e-12
+    )
 
 
 def in_topological_order(root: Any) -> list[Any]:
@@ -87,7 +117,9 @@ def test_labels_with_signs_in_them() -> None:
     assert formula(v["o"]).splitlines()[:2] == ["o = tanh(n)", "n = sum + b"]
 
 
-@pytest.mark.parametrize("bad", [3, None, 1.5, ["a"], b"a", np.array(["a", "b"])], ids=str)
+@pytest.mark.parametrize(
+    "bad", [3, None, 1.5, ["a"], b"a", np.array(["a", "b"])], ids=str
+)
 @pytest.mark.parametrize("attribute", ["name", "label"])
 def test_a_label_is_a_text(bad: Any, attribute: str) -> None:
     given: dict[str, Any] = {attribute: bad}
@@ -98,25 +130,37 @@ def test_a_label_is_a_text(bad: Any, attribute: str) -> None:
         lambda: setattr(v, attribute, bad),
         lambda: setattr(z, attribute, bad),
     ):
-        with pytest.raises(TypeError, match=rf"a Value's name is a str, not {type(bad).__name__}; write"):
+        with pytest.raises(
+            TypeError,
+            match=rf"a Value's name is a str, not {type(bad).__name__}; write",
+        ):
             call()
     assert (v.name, z.name) == ("old", "")
 
 
 def test_one_name_not_two() -> None:
     assert Value(1.0, "a", label="a").name == "a"
-    with pytest.raises(TypeError, match="one name, and label= is the same; not 'a' and 'b'"):
+    with pytest.raises(
+        TypeError, match="one name, and label= is the same; not 'a' and 'b'"
+    ):
         Value(1.0, "a", label="b")
 
 
-@pytest.mark.parametrize("remade", [pickle.dumps, copy.copy, copy.deepcopy], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "remade", [pickle.dumps, copy.copy, copy.deepcopy], ids=lambda f: f.__name__
+)
 def test_copies_keep_labels(remade: Callable[[Any], Any]) -> None:
     v = Value(2.0, label="a")
     z = v * v
     z.label, z.note = "square", [v]
     twin = remade(z)
     twin = pickle.loads(twin) if isinstance(twin, bytes) else twin
-    assert (twin.label, twin.name, twin.inner[0].label, twin.note[0].name) == ("square", "square", "a", "a")
+    assert (twin.label, twin.name, twin.inner[0].label, twin.note[0].name) == (
+        "square",
+        "square",
+        "a",
+        "a",
+    )
     twin.label = "other"
     assert z.name == "square"
 
@@ -144,7 +188,9 @@ def test_the_neuron_by_a_loop_and_by_backward() -> None:
     by_hand(v["o"])
     check_gradients(v)
     w["o"].backward()
-    assert {name: x.grad for name, x in v.items()} == {name: x.grad for name, x in w.items()}
+    assert {name: x.grad for name, x in v.items()} == {
+        name: x.grad for name, x in w.items()
+    }
 
 
 def test_gradients_written_down_by_hand_go_on_from_there() -> None:
@@ -203,7 +249,10 @@ def test_without_a_gradient_nothing_flows() -> None:
 
 def cases(some: int) -> Iterator[Case]:
     """Random programs; two of three of any numbers, with infinities, nan, poles and dead branches."""
-    return (random_case(random.Random(20 * some + i), 30, guarded=i % 3 == 0) for i in range(20))
+    return (
+        random_case(random.Random(20 * some + i), 30, guarded=i % 3 == 0)
+        for i in range(20)
+    )
 
 
 @pytest.mark.parametrize("some", range(40))
@@ -223,14 +272,18 @@ def test_the_random_loops_meet_what_they_should() -> None:
         nodes = case.build()
         nodes[-1].backward()
         grads = [v.grad for v in nodes[: len(case.leaves)]]
-        kinds |= {"nan" if x != x else "inf" if math.isinf(x) else "finite" for x in grads}
+        kinds |= {
+            "nan" if x != x else "inf" if math.isinf(x) else "finite" for x in grads
+        }
         for v in nodes:
             v.grad = 0.0
         nodes[-1].grad = 1.0
         for v in reversed(in_topological_order(nodes[-1])):
             if v.form:
                 v.form.pull(v)  # without the rule of dead edges
-        rescued += any(v.grad != v.grad and x == x for v, x in zip(nodes, grads, strict=False))
+        rescued += any(
+            v.grad != v.grad and x == x for v, x in zip(nodes, grads, strict=False)
+        )
     assert kinds == {"nan", "inf", "finite"}
     assert rescued > 0
 
@@ -289,7 +342,9 @@ def test_an_unrelated_assignment_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["1", [1.0], 1j, np.array([1.0, 2.0]), Value(1.0)], ids=lambda x: type(x).__name__
+    "bad",
+    ["1", [1.0], 1j, np.array([1.0, 2.0]), Value(1.0)],
+    ids=lambda x: type(x).__name__,
 )
 @pytest.mark.parametrize("where_it_is", ["result", "operand"])
 def test_a_grad_that_is_no_number(bad: Any, where_it_is: str) -> None:
@@ -298,7 +353,9 @@ def test_a_grad_that_is_no_number(bad: Any, where_it_is: str) -> None:
     z.name, z.grad = "z", 1.0
     node = z if where_it_is == "result" else w
     node.grad = bad
-    with pytest.raises(TypeError, match=rf"the grad of '{node.name}' takes real numbers"):
+    with pytest.raises(
+        TypeError, match=rf"the grad of '{node.name}' takes real numbers"
+    ):
         z._backward()
     assert x.grad is NO_GRAD
     assert node.grad is bad
@@ -363,7 +420,9 @@ def test_loops_in_threads_lose_no_update(hasty: None) -> None:
 def refused(error: type[Exception], call: Callable[[], Any]) -> str:
     with pytest.raises(error) as caught:
         call()
-    assert 'Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,))' in str(caught.value)
+    assert 'Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,))' in str(
+        caught.value
+    )
     return str(caught.value)
 
 
@@ -388,7 +447,10 @@ def test_a_class_cannot_bring_its_own() -> None:
         ((Mixed, Value), {}),
         ((Value,), {"_backward": None}),
     ):
-        assert "Mine: " in refused(TypeError, lambda bases=bases, body=body: type("Mine", bases, dict(body)))
+        assert "Mine: " in refused(
+            TypeError,
+            lambda bases=bases, body=body: type("Mine", bases, dict(body)),
+        )
 
     class Fine(Value):
         """A subclass without one."""
@@ -417,9 +479,14 @@ def test_operands_are_not_given_but_recorded(call: Callable[[Any], Any]) -> None
     assert "leaf" in refused(TypeError, lambda: call(Value(2.0)))
 
 
-@pytest.mark.parametrize("children", [(Value(1.0),), {Value(1.0)}, []], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "children", [(Value(1.0),), {Value(1.0)}, []], ids=lambda x: type(x).__name__
+)
 def test_operands_in_the_names_place(children: Any) -> None:
-    with pytest.raises(TypeError, match=r"name is a str, not .* operands are recorded by an op, such as"):
+    with pytest.raises(
+        TypeError,
+        match=r"name is a str, not .* operands are recorded by an op, such as",
+    ):
         Value(1.0, children)
 
 
@@ -457,9 +524,14 @@ def test_a_drawing_by_hand_of_nodes_and_edges() -> None:
     o.label = "out"
     o.backward()
     nodes, edges = trace(o)
-    boxes = {id(n): f"{n.label} | data {n.data:.4f} | grad {n.grad:.4f}" for n in nodes}
+    boxes = {
+        id(n): f"{n.label} | data {n.data:.4f} | grad {n.grad:.4f}" for n in nodes
+    }
     assert len(boxes) == len(nodes) == 17  # three of them constants
-    assert {"out | data 0.7071 | grad 1.0000", "x1 | data 2.0000 | grad -1.5000"} <= {*boxes.values()}
+    assert {
+        "out | data 0.7071 | grad 1.0000",
+        "x1 | data 2.0000 | grad -1.5000",
+    } <= {*boxes.values()}
     assert len(edges) == 16 + 1  # e has two uses
     assert all({id(x), id(z)} <= boxes.keys() and z._op for x, z in edges)
     assert sorted({n._op for n in nodes}) == ["", "+", "-", "/", "exp", "×"]
@@ -467,7 +539,11 @@ def test_a_drawing_by_hand_of_nodes_and_edges() -> None:
 
 def test_a_slope_by_two_builds() -> None:
     def build(nudge: float) -> float:
-        a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(10.0, label="c")
+        a, b, c = (
+            Value(2.0, label="a"),
+            Value(-3.0, label="b"),
+            Value(10.0, label="c"),
+        )
         b.data += nudge
         e = a * b
         e.label = "e"
@@ -478,7 +554,10 @@ def test_a_slope_by_two_builds() -> None:
 
 
 def test_a_step_up_the_gradient_and_a_new_graph() -> None:
-    a, b, c, f = (Value(x, label=name) for x, name in ((2.0, "a"), (-3.0, "b"), (10.0, "c"), (-2.0, "f")))
+    a, b, c, f = (
+        Value(x, label=name)
+        for x, name in ((2.0, "a"), (-3.0, "b"), (10.0, "c"), (-2.0, "f"))
+    )
     loss = (a * b + c) * f
     by_hand(loss)
     assert [v.grad for v in (a, b, c, f)] == [6.0, -4.0, -2.0, 4.0]
@@ -493,9 +572,14 @@ def test_training_with_a_pass_by_hand_is_training_with_backward() -> None:
     histories = list[list[float]]()
     for backward in (by_hand, Value.backward):
         random.seed(7)
-        model, losses = MLP(3, [4, 4, 1], activation="tanh", output="tanh"), list[float]()
+        model, losses = (
+            MLP(3, [4, 4, 1], activation="tanh", output="tanh"),
+            list[float](),
+        )
         for _ in range(20):
-            loss: Any = sum((model(x) - y) ** 2 for x, y in zip(xs, ys, strict=True))
+            loss: Any = sum(
+                (model(x) - y) ** 2 for x, y in zip(xs, ys, strict=True)
+            )
             for p in model.parameters():
                 p.grad = 0.0
             backward(loss)

@@ -70,7 +70,9 @@ READ: dict[str, Use] = {  # what works on a graph of any size
     "hessian": lambda y, x: autograd.hessian(y, [x]),
     "compile": computed,
     "locate_nonfinite": lambda y, x: autograd.locate_nonfinite(y),
-    "compile: pickle": lambda y, x: pickle.loads(pickle.dumps(autograd.compile(y, [x]))),
+    "compile: pickle": lambda y, x: pickle.loads(
+        pickle.dumps(autograd.compile(y, [x]))
+    ),
     "repr": lambda y, x: f"{y!r} {y} {y:.3f}",
     "hash": lambda y, x: (hash(y), y == x, y < x, y <= x, y > x, y >= x),
     "copy": lambda y, x: copy.copy(y),
@@ -81,15 +83,40 @@ READ: dict[str, Use] = {  # what works on a graph of any size
     "parts": lambda y, x: (y.op, y.args, y.inner, y._prev, y._op, y.data),
     "notebook": lambda y, x: (y._repr_mimebundle_(), y._mime_()),
     "ops": lambda y, x: [op(*[y] * len(op.operands)) for op in OPS.values()],
-    "operators": lambda y, x: (y + 1, 1 + y, 1 - y, 2 * y, 1 / y, 2**y, +y, -y, abs(y), sum([y, y])),
+    "operators": lambda y, x: (
+        y + 1,
+        1 + y,
+        1 - y,
+        2 * y,
+        1 / y,
+        2**y,
+        +y,
+        -y,
+        abs(y),
+        sum([y, y]),
+    ),
     "_backward": pulled,
     "name": lambda y, x: (setattr(y, "label", y.name), setattr(y, "name", y.label)),
-    "NumPy": lambda y, x: (np.exp(y), np.maximum(y, x), np.float64(2) * y, np.where(y, x, y)),
-    "losses": lambda y, x: [loss([rounded(y)] * 2, [0.0, 1.0]) for loss in (nn.mse, nn.bce)],
+    "NumPy": lambda y, x: (
+        np.exp(y),
+        np.maximum(y, x),
+        np.float64(2) * y,
+        np.where(y, x, y),
+    ),
+    "losses": lambda y, x: [
+        loss([rounded(y)] * 2, [0.0, 1.0]) for loss in (nn.mse, nn.bce)
+    ],
     "logits": lambda y, x: [nn.hinge(y, 1), nn.bce_with_logits(y, 1)],
-    "classes": lambda y, x: [nn.cross_entropy([rounded(y)] * 2, 1), nn.cross_entropy_with_logits([y, y], 1)],
+    "classes": lambda y, x: [
+        nn.cross_entropy([rounded(y)] * 2, 1),
+        nn.cross_entropy_with_logits([y, y], 1),
+    ],
     "softmax": lambda y, x: nn.softmax([y, x]),
-    "modules": lambda y, x: (nn.Neuron(1)(y), nn.Layer(1, 2)(y), nn.MLP(2, [2, 1])([y, x])),
+    "modules": lambda y, x: (
+        nn.Neuron(1)(y),
+        nn.Layer(1, 2)(y),
+        nn.MLP(2, [2, 1])([y, x]),
+    ),
     "SGD": trained,
 }
 DRAWN: dict[str, Use] = {  # what is refused where nobody could read it
@@ -113,15 +140,36 @@ ALIAS = {
     **dict.fromkeys(("__copy__", "__deepcopy__"), "copy"),
     **dict.fromkeys(("op", "args", "inner", "_prev", "_op"), "parts"),
     **dict.fromkeys(("__repr__", "__format__"), "repr"),
-    **{f"__{name}__": "operators" for name in ("radd", "rsub", "rmul", "rtruediv", "rpow", "pos")},
+    **{
+        f"__{name}__": "operators"
+        for name in ("radd", "rsub", "rmul", "rtruediv", "rpow", "pos")
+    },
     **dict.fromkeys(("__reduce__", "__setstate__"), "pickle"),
     **dict.fromkeys(("__array_ufunc__", "__array_function__"), "NumPy"),
     "label": "name",
     **dict.fromkeys(("_repr_mimebundle_", "_mime_"), "notebook"),
     "Program": "compile",
 }
-NO_GRAPH = {"Value", "Op", "Frame", "Page", "Drawing", "Step", "History", "Loss", "parameter", "fit"}
-NO_GRAPH |= {"composite", "scope", "no_grad", "StaleGraphError", "GraphvizMissingError", "LayoutTimeoutError"}
+NO_GRAPH = {
+    "Value",
+    "Op",
+    "Frame",
+    "Page",
+    "Drawing",
+    "Step",
+    "History",
+    "Loss",
+    "parameter",
+    "fit",
+}
+NO_GRAPH |= {
+    "composite",
+    "scope",
+    "no_grad",
+    "StaleGraphError",
+    "GraphvizMissingError",
+    "LayoutTimeoutError",
+}
 NO_GRAPH |= {
     "gradcheck",
     "record_lines",
@@ -129,14 +177,28 @@ NO_GRAPH |= {
     "GradcheckError",
     "Nonfinite",
 }  # for functions and blocks
-NO_GRAPH |= {"__init__", "__bool__", "__float__"}  # which refuse every Value, or make one
+NO_GRAPH |= {
+    "__init__",
+    "__bool__",
+    "__float__",
+}  # which refuse every Value, or make one
 
 
 def public() -> set[str]:
     """Every public function of the packages, and every method and property of a Value."""
-    packages = [(name, x) for package in (autograd, nn) for name, x in vars(package).items()]
-    members = [(name, x) for name, x in vars(Value).items() if isinstance(x, property) or callable(x)]
-    found = {name for name, x in packages if callable(x) and name[0] != "_" and not isinstance(x, Op)}
+    packages = [
+        (name, x) for package in (autograd, nn) for name, x in vars(package).items()
+    ]
+    members = [
+        (name, x)
+        for name, x in vars(Value).items()
+        if isinstance(x, property) or callable(x)
+    ]
+    found = {
+        name
+        for name, x in packages
+        if callable(x) and name[0] != "_" and not isinstance(x, Op)
+    }
     ops = [op.call for op in OPS.values()]
     return found | {name for name, x in members if x not in ops}
 
@@ -223,16 +285,21 @@ def outcomes(shape: str, n: int) -> dict[str, tuple[str, float]]:
 
 
 def check_outcomes(found: dict[str, tuple[str, float]], n: int) -> None:
-    assert {name: why for name, (why, _) in found.items() if name not in DRAWN and why} == {}
+    assert {
+        name: why for name, (why, _) in found.items() if name not in DRAWN and why
+    } == {}
     assert found.keys() == {*USES, "free"}
     for name in DRAWN:
         why = found[name][0]
         assert why.startswith("ValueError: ") and "Recursion" not in why
-        assert "nodes" in why and ("too many to draw" in why or "write smaller parts" in why)
+        assert "nodes" in why and (
+            "too many to draw" in why or "write smaller parts" in why
+        )
 
 
 @pytest.mark.parametrize(
-    ("shape", "n"), [("chain", 10**5), ("ladder", 10**4), ("fan_in", 10**4), ("fan_out", 10**4)]
+    ("shape", "n"),
+    [("chain", 10**5), ("ladder", 10**4), ("fan_in", 10**4), ("fan_out", 10**4)],
 )
 def test_every_public_function_on_a_large_graph(shape: str, n: int) -> None:
     check_outcomes(outcomes(shape, n), n)
@@ -243,29 +310,44 @@ def test_every_public_function_on_a_large_graph(shape: str, n: int) -> None:
 
 def small() -> tuple[Value, Value]:
     x, w = Value(0.3, "x"), Value(-2.0, "w")
-    return (x * w + 1 / x).tanh().exp() + autograd.maximum(x, w) ** 2 + autograd.log(
-        autograd.exp(x) * w * w
-    ), x
+    return (x * w + 1 / x).tanh().exp() + autograd.maximum(
+        x, w
+    ) ** 2 + autograd.log(autograd.exp(x) * w * w), x
 
 
 def trained_twice(y: Value, x: Value) -> None:
-    data: dict[str, Any] = {"X": [1.0, 2.0], "y": [1.0, 0.0], "loss": "mse", "optimizer": nn.SGD(0.1)}
+    data: dict[str, Any] = {
+        "X": [1.0, 2.0],
+        "y": [1.0, 0.0],
+        "loss": "mse",
+        "optimizer": nn.SGD(0.1),
+    }
     for engine in ("eager", "compiled"):
         nn.fit(nn.MLP(1, [2, 1]), **data, epochs=2, engine=engine)
 
 
-CYCLES: dict[str, Use] = {  # a Program and its buffers know each other, and so do a training and its way
+CYCLES: dict[
+    str, Use
+] = {  # a Program and its buffers know each other, and so do a training and its way
     "compile": lambda y, x: autograd.compile(y, [x]).value_and_grad([[1.0]] * 3),
     "compile: many rows": lambda y, x: autograd.compile(y, [x]).vjp([[1.0]] * 1000),
     "compile: pickle": USES["compile: pickle"],
     "fit": trained_twice,
 }
 SLOW = {"to_html", "explain", "notebook"}  # which run a program, dot
-TREES = {name: use for name, use in USES.items() if name not in CYCLES and name not in SLOW}
+TREES = {
+    name: use
+    for name, use in USES.items()
+    if name not in CYCLES and name not in SLOW
+}
 TREES |= {
-    "draw: numbers": lambda y, x: autograd.draw(y, style="textbook", labels="number"),
+    "draw: numbers": lambda y, x: autograd.draw(
+        y, style="textbook", labels="number"
+    ),
     "gradient of a gradient": lambda y, x: autograd.grad(autograd.grad(y, x), x),
-    "gradient of a gradient, drawn": lambda y, x: autograd.to_dot(autograd.grad(autograd.grad(y, x), x)),
+    "gradient of a gradient, drawn": lambda y, x: autograd.to_dot(
+        autograd.grad(autograd.grad(y, x), x)
+    ),
 }
 
 
@@ -287,8 +369,12 @@ def left_behind(use: Use, rounds: int, warm: int = 3) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_a_thousand_graphs_leave_nothing_for_the_garbage_collector(name: str, no_gc: None) -> None:
-    waiting, values, _ = left_behind(TREES[name], 50 if "draw" in name or name in DRAWN else 1000)
+def test_a_thousand_graphs_leave_nothing_for_the_garbage_collector(
+    name: str, no_gc: None
+) -> None:
+    waiting, values, _ = left_behind(
+        TREES[name], 50 if "draw" in name or name in DRAWN else 1000
+    )
     assert (waiting, values) == (0, 0)
 
 
@@ -324,7 +410,9 @@ LINEAR = sorted(READ.keys() - SLOW)
 
 def growth(shape: str, name: str) -> float:
     """How many times the calls per node from 100 to 200 nodes those to 400 take: 1 if they do not grow."""
-    _, few, some, many = (work(SHAPES[shape], READ[name], n) for n in (8, 100, 200, 400))
+    _, few, some, many = (
+        work(SHAPES[shape], READ[name], n) for n in (8, 100, 200, 400)
+    )
     return (many - some - 20) / (2 * max(some - few, 1))
 
 
@@ -345,7 +433,9 @@ def tangle(seed: int) -> tuple[Value, list[Value]]:
     for _ in range(16):
         op = OPS[rng.choice(sorted(OPS.keys() & BUILT_IN))]
         with autograd.scope(op.name):
-            nodes.append(op(*(rng.choice(nodes[-12:]).sigmoid() + 0.25 for _ in op.operands)))
+            nodes.append(
+                op(*(rng.choice(nodes[-12:]).sigmoid() + 0.25 for _ in op.operands))
+            )
     return sum(nodes[1:], start=nodes[0]), leaves
 
 
@@ -371,7 +461,10 @@ def fingerprint(seed: int) -> str:
         program(table).tobytes().hex(),
         *[x.tobytes().hex() for x in program.vjp(table)],
     ]
-    found += [pickle.loads(pickle.dumps(y)).forward().data.hex(), copy.deepcopy(y).data.hex()]
+    found += [
+        pickle.loads(pickle.dumps(y)).forward().data.hex(),
+        copy.deepcopy(y).data.hex(),
+    ]
     return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
@@ -393,7 +486,11 @@ def in_threads(count: int, graphs: int) -> tuple[list[str], list[str]]:
     """The fingerprints from so many threads at once, which take turns as fast as may be; and one by one."""
     found: dict[int, list[str]] = {}
     threads = [
-        threading.Thread(target=lambda i=i: found.update({i: [fingerprint(i + k) for k in range(graphs)]}))
+        threading.Thread(
+            target=lambda i=i: found.update(
+                {i: [fingerprint(i + k) for k in range(graphs)]}
+            )
+        )
         for i in range(count)
     ]
     interval = sys.getswitchinterval()
@@ -443,18 +540,30 @@ def large(shape: str, n: int) -> tuple[str, str, str]:
     name, (_, seconds) = max(found.items(), key=lambda item: item[1][1])
     politely = sum(bool(why) for why, _ in found.values())
     tried = f"{shape}, {n:,} nodes: every public function, recursion limit 200, stack of 256 KiB"
-    return tried, f"{len(USES)} uses, {politely} refused in a sentence", f"slowest: {name}, {seconds:.0f} s"
+    return (
+        tried,
+        f"{len(USES)} uses, {politely} refused in a sentence",
+        f"slowest: {name}, {seconds:.0f} s",
+    )
 
 
 def behind(rounds: int) -> tuple[str, str, str]:
     gc.disable()
     found = {name: left_behind(use, rounds) for name, use in TREES.items()}
-    cycles = {name: left_behind(use, rounds // 10, 20) for name, use in CYCLES.items()}
+    cycles = {
+        name: left_behind(use, rounds // 10, 20) for name, use in CYCLES.items()
+    }
     gc.enable()
-    left = [name for name, (waiting, values, _) in found.items() if waiting or values]
+    left = [
+        name for name, (waiting, values, _) in found.items() if waiting or values
+    ]
     stay = sum(values for _, values, _ in cycles.values())
     worst = f"left by {left or 'none'}; cycles in {', '.join(cycles)}, of which {stay} Values stay"
-    return "objects left without the garbage collector", f"{len(found)} uses × {rounds:,} graphs", worst
+    return (
+        "objects left without the garbage collector",
+        f"{len(found)} uses × {rounds:,} graphs",
+        worst,
+    )
 
 
 def figures(n: int = 10**6, rounds: int = 1000) -> list[tuple[str, str, str]]:
@@ -464,16 +573,48 @@ def figures(n: int = 10**6, rounds: int = 1000) -> list[tuple[str, str, str]]:
         *[large(shape, n // 10) for shape in ("ladder", "fan_in", "fan_out")],
         behind(rounds),
     ]
-    worst, name = max((growth(shape, name), f"{name}, {shape}") for shape in SHAPES for name in LINEAR)
+    worst, name = max(
+        (growth(shape, name), f"{name}, {shape}")
+        for shape in SHAPES
+        for name in LINEAR
+    )
     rows.append(
-        ("calls per node, of 200 and of 400 nodes", f"{len(LINEAR) * len(SHAPES)}", f"× {worst:.2f}: {name}")
+        (
+            "calls per node, of 200 and of 400 nodes",
+            f"{len(LINEAR) * len(SHAPES)}",
+            f"× {worst:.2f}: {name}",
+        )
     )
     sizes = [10**k for k in range(3, 1 + round(math.log10(n)))]
     times = ", ".join(f"{per_node(size):.2f}" for size in sizes)
-    rows.append(("µs per node, built, swept and freed", f"{sizes[0]:,} to {sizes[-1]:,} nodes", times))
+    rows.append(
+        (
+            "µs per node, built, swept and freed",
+            f"{sizes[0]:,} to {sizes[-1]:,} nodes",
+            times,
+        )
+    )
     together, alone = in_threads(8, rounds // 100)
     unequal = sum(x != y for x, y in zip(together, alone, strict=True))
-    rows.append(("eight threads, bit-equal to one", f"{len(alone)} graphs", f"{unequal} unlike"))
-    rows.append(("rebuilds of one graph", f"{rounds // 5}", f"{len(rebuilt(rounds // 5))} bit pattern"))
-    rows.append(("hash seeds", f"{rounds // 100}", f"{len(under_hash_seeds(rounds // 100))} bit pattern"))
+    rows.append(
+        (
+            "eight threads, bit-equal to one",
+            f"{len(alone)} graphs",
+            f"{unequal} unlike",
+        )
+    )
+    rows.append(
+        (
+            "rebuilds of one graph",
+            f"{rounds // 5}",
+            f"{len(rebuilt(rounds // 5))} bit pattern",
+        )
+    )
+    rows.append(
+        (
+            "hash seeds",
+            f"{rounds // 100}",
+            f"{len(under_hash_seeds(rounds // 100))} bit pattern",
+        )
+    )
     return rows

@@ -36,7 +36,14 @@ Exact = Any
 NAMES = [*LOSSES]
 OF_CLASSES = [name for name, loss in LOSSES.items() if isinstance(loss, ClassLoss)]
 OF_NUMBERS = [name for name in NAMES if name not in OF_CLASSES]
-KNOWN = {"mse", "bce", "bce_with_logits", "hinge", "cross_entropy", "cross_entropy_with_logits"}
+KNOWN = {
+    "mse",
+    "bce",
+    "bce_with_logits",
+    "hinge",
+    "cross_entropy",
+    "cross_entropy_with_logits",
+}
 CLAMP = mp.exp(-100)
 
 
@@ -56,10 +63,17 @@ def shares_of(row: list[Exact]) -> list[Exact]:
 
 # A loss of one pair as analysis knows it: value, ∂/∂prediction, ∂/∂target
 PAIRS: dict[str, tuple[Callable[[Exact, Exact], Exact], ...]] = {
-    "mse": (lambda p, t: (p - t) ** 2, lambda p, t: 2 * (p - t), lambda p, t: 2 * (t - p)),
+    "mse": (
+        lambda p, t: (p - t) ** 2,
+        lambda p, t: 2 * (p - t),
+        lambda p, t: 2 * (t - p),
+    ),
     "bce": (
         lambda p, t: -(t * clamped(p) + (1 - t) * clamped(1 - p)),
-        lambda p, t: (-t / p if p > CLAMP else 0) + ((1 - t) / (1 - p) if 1 - p > CLAMP else 0),
+        lambda p, t: (
+            (-t / p if p > CLAMP else 0)
+            + ((1 - t) / (1 - p) if 1 - p > CLAMP else 0)
+        ),
         lambda p, t: clamped(1 - p) - clamped(p),
     ),
     "bce_with_logits": (
@@ -82,7 +96,12 @@ PREDICTIONS: dict[str, list[float]] = {
 }
 # fmt: on
 TARGETS = {"mse": [0.0, 1.0, -2.25, 1e8], "hinge": [-1, 1]}
-CASES = [(n, p, t) for n in PAIRS for p in PREDICTIONS[n] for t in TARGETS.get(n, [0, 0.25, 0.5, 1])]
+CASES = [
+    (n, p, t)
+    for n in PAIRS
+    for p in PREDICTIONS[n]
+    for t in TARGETS.get(n, [0, 0.25, 0.5, 1])
+]
 
 
 def numbers(values: Any) -> list[float]:
@@ -101,7 +120,10 @@ def test_the_table_of_losses() -> None:
     assert [(loss.__name__, loss.name, repr(loss)) for loss in LOSSES.values()] == [
         (name, name, f"<loss {name}>") for name in NAMES
     ]
-    assert all(loss.__doc__ and "mean of a term" not in loss.__doc__ for loss in LOSSES.values())
+    assert all(
+        loss.__doc__ and "mean of a term" not in loss.__doc__
+        for loss in LOSSES.values()
+    )
 
 
 # -------------------------------------------------------------------------------------- elementwise by digits
@@ -131,17 +153,25 @@ def test_plain_numbers_give_the_same_number(name: str, p: float, t: float) -> No
 def test_hand_written_numbers() -> None:
     assert mse([Value(1.0), Value(2.0)], [3.0, 5.0]).data == 6.5
     assert bce(Value(0.25), 1).data == pytest.approx(1.3862943611198906)
-    assert bce(Value(0.0), 1).data == bce(Value(1.0), 0).data == pytest.approx(100, rel=1e-15)
+    assert (
+        bce(Value(0.0), 1).data
+        == bce(Value(1.0), 0).data
+        == pytest.approx(100, rel=1e-15)
+    )
     assert bce(Value(0.0), 0).data == bce(Value(1.0), 1).data == 0.0
     assert bce_with_logits(Value(0.0), 1).data == pytest.approx(0.6931471805599453)
     assert bce_with_logits(Value(1000.0), 0).data == 1000.0
     assert bce_with_logits(Value(1000.0), 1).data == 0.0
     assert hinge([Value(0.25), Value(-3.0), Value(2.0)], [1, 1, 1]).data == 4.75 / 3
-    assert cross_entropy([Value(0.0), Value(1.0)], 0).data == pytest.approx(100, rel=1e-15)
-    assert cross_entropy_with_logits([Value(1.0), Value(2.0), Value(3.0)], 0).data == pytest.approx(
-        2.4076059644443806
+    assert cross_entropy([Value(0.0), Value(1.0)], 0).data == pytest.approx(
+        100, rel=1e-15
     )
-    assert cross_entropy_with_logits([Value(1000.0), Value(-1000.0)], 1).data == 2000.0
+    assert cross_entropy_with_logits(
+        [Value(1.0), Value(2.0), Value(3.0)], 0
+    ).data == pytest.approx(2.4076059644443806)
+    assert (
+        cross_entropy_with_logits([Value(1000.0), Value(-1000.0)], 1).data == 2000.0
+    )
     assert cross_entropy_with_logits([Value(1000.0), Value(-1000.0)], 0).data == 0.0
 
 
@@ -153,7 +183,9 @@ def test_the_kink_of_the_hinge() -> None:
 
 @pytest.mark.parametrize("p", [0.0, 1.0, 1e-320, 5e-324])
 @pytest.mark.parametrize("t", [0, 1, 0.5])
-def test_gradients_are_finite_where_a_probability_is_0_or_1(p: float, t: float) -> None:
+def test_gradients_are_finite_where_a_probability_is_0_or_1(
+    p: float, t: float
+) -> None:
     for loss, prediction, target in (
         (bce, [Value(p)], [t]),
         (cross_entropy, [Value(p), Value(1 - p)], [t, 1 - t]),
@@ -184,7 +216,11 @@ def targets_for(n: int) -> list[Any]:
 
 
 def one_hot(target: Any, n: int) -> list[Exact]:
-    return [mp.mpf(i == target) for i in range(n)] if isinstance(target, int) else [mp.mpf(t) for t in target]
+    return (
+        [mp.mpf(i == target) for i in range(n)]
+        if isinstance(target, int)
+        else [mp.mpf(t) for t in target]
+    )
 
 
 @pytest.mark.parametrize("row", LOGITS, ids=repr)
@@ -195,14 +231,24 @@ def test_cross_entropy_with_logits(row: list[float]) -> None:
         values = [Value(z) for z in row]
         found = cross_entropy_with_logits(values, target)
         found.backward()
-        assert found.data == near(-sum(a * mp.log(s) for a, s in zip(t, shares, strict=True)))
+        assert found.data == near(
+            -sum(a * mp.log(s) for a, s in zip(t, shares, strict=True))
+        )
         expected = [near(s * sum(t) - a) for a, s in zip(t, shares, strict=True)]
         assert [v.grad for v in values] == expected
 
 
 @pytest.mark.parametrize(
     "row",
-    [[0.5, 0.5], [0.1, 0.3, 0.6], [0.0, 1.0], [1e-320, 0.25, 0.75], [1.0], [0.2, 0.3], [4e-44, 3e-44, 0.9]],
+    [
+        [0.5, 0.5],
+        [0.1, 0.3, 0.6],
+        [0.0, 1.0],
+        [1e-320, 0.25, 0.75],
+        [1.0],
+        [0.2, 0.3],
+        [4e-44, 3e-44, 0.9],
+    ],
 )
 def test_cross_entropy(row: list[float]) -> None:
     for target in targets_for(len(row)):
@@ -210,8 +256,13 @@ def test_cross_entropy(row: list[float]) -> None:
         values = [Value(p) for p in row]
         found = cross_entropy(values, target)
         found.backward()
-        assert found.data == near(-sum(a * clamped(mp.mpf(p)) for a, p in zip(t, row, strict=True)))
-        expected = [near(-a / mp.mpf(p) if p > CLAMP else 0) for a, p in zip(t, row, strict=True)]
+        assert found.data == near(
+            -sum(a * clamped(mp.mpf(p)) for a, p in zip(t, row, strict=True))
+        )
+        expected = [
+            near(-a / mp.mpf(p) if p > CLAMP else 0)
+            for a, p in zip(t, row, strict=True)
+        ]
         assert [v.grad for v in values] == expected
 
 
@@ -223,7 +274,9 @@ def test_softmax(row: list[float]) -> None:
     weights = [0.5 + i for i in range(len(row))]
     sum(w * s for w, s in zip(weights, found, strict=True)).backward()
     mean = sum(w * s for w, s in zip(weights, exact, strict=True))
-    assert [v.grad for v in values] == [near(s * (w - mean)) for w, s in zip(weights, exact, strict=True)]
+    assert [v.grad for v in values] == [
+        near(s * (w - mean)) for w, s in zip(weights, exact, strict=True)
+    ]
 
 
 ROW = st.lists(st.floats(-50, 50), min_size=1, max_size=5)
@@ -242,15 +295,26 @@ def test_softmax_adds_up_to_1_and_a_shift_or_an_order_changes_nothing(
         cross_entropy_with_logits(row, 0), rel=1e-12, abs=1e-12
     )
     order = rng.sample(range(len(row)), len(row))
-    assert softmax([row[i] for i in order]) == pytest.approx([found[i] for i in order], rel=1e-15)
-    assert [sorted(found).index(s) for s in found] == [sorted(found).index(found[row.index(z)]) for z in row]
+    assert softmax([row[i] for i in order]) == pytest.approx(
+        [found[i] for i in order], rel=1e-15
+    )
+    assert [sorted(found).index(s) for s in found] == [
+        sorted(found).index(found[row.index(z)]) for z in row
+    ]
 
 
 def test_targets_of_classes_that_are_values_get_gradients() -> None:
-    for loss, row in ((cross_entropy, [0.2, 0.3, 0.5]), (cross_entropy_with_logits, [-1.0, 0.5, 2.0])):
+    for loss, row in (
+        (cross_entropy, [0.2, 0.3, 0.5]),
+        (cross_entropy_with_logits, [-1.0, 0.5, 2.0]),
+    ):
         targets = [Value(0.25), Value(0.25), Value(0.5)]
         loss([Value(p) for p in row], targets).backward()
-        chances = row if loss is cross_entropy else [math.exp(z) / sum(map(math.exp, row)) for z in row]
+        chances = (
+            row
+            if loss is cross_entropy
+            else [math.exp(z) / sum(map(math.exp, row)) for z in row]
+        )
         expected = [-math.log(p) for p in chances]
         assert [t.grad for t in targets] == pytest.approx(expected, rel=1e-13)
 
@@ -271,13 +335,20 @@ def test_bce_with_logits_is_bce_after_a_sigmoid(z: float, t: float) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-20, 20), min_size=2, max_size=4), st.integers(0, 1))
-def test_cross_entropy_with_logits_is_cross_entropy_after_a_softmax(row: list[float], target: int) -> None:
+def test_cross_entropy_with_logits_is_cross_entropy_after_a_softmax(
+    row: list[float], target: int
+) -> None:
     xs, ys = [Value(z) for z in row], [Value(z) for z in row]
-    found, composed = cross_entropy_with_logits(xs, target), cross_entropy(softmax(ys), target)
+    found, composed = (
+        cross_entropy_with_logits(xs, target),
+        cross_entropy(softmax(ys), target),
+    )
     found.backward()
     composed.backward()
     assert found.data == pytest.approx(composed.data, rel=1e-12, abs=1e-12)
-    assert [x.grad for x in xs] == pytest.approx([y.grad for y in ys], rel=1e-9, abs=1e-12)
+    assert [x.grad for x in xs] == pytest.approx(
+        [y.grad for y in ys], rel=1e-9, abs=1e-12
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -296,7 +367,10 @@ BATCHES: dict[str, tuple[list[Any], list[Any]]] = {
     "bce_with_logits": ([1.0, -2.0, 0.5, 3.0], [0, 1, 1, 0.25]),
     "hinge": ([1.0, -2.0, 0.5, 3.0], [1, 1, -1, -1]),
     "cross_entropy": ([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]], [0, 1, [0.25, 0.75]]),
-    "cross_entropy_with_logits": ([[-1.0, 2.0], [0.5, 0.5], [0.9, 3.0]], [0, 1, [0.25, 0.75]]),
+    "cross_entropy_with_logits": (
+        [[-1.0, 2.0], [0.5, 0.5], [0.9, 3.0]],
+        [0, 1, [0.25, 0.75]],
+    ),
 }
 
 
@@ -327,24 +401,39 @@ def leaves(x: Any) -> list[Value]:
 def test_the_loss_of_a_batch_is_the_mean_of_its_rows(name: str) -> None:
     loss, (predictions, targets) = LOSSES[name], batch_of(name)
     batch, rows = valued(predictions), valued(predictions)
-    whole, parts = loss(batch, targets), [loss(p, t) for p, t in zip(rows, targets, strict=True)]
+    whole, parts = (
+        loss(batch, targets),
+        [loss(p, t) for p, t in zip(rows, targets, strict=True)],
+    )
     assert whole.data == pytest.approx(np.mean(numbers(parts)), rel=1e-14)
     whole.backward()
     for part in parts:
         part.backward()
     expected = [v.grad / len(parts) for v in leaves(rows)]
-    assert [v.grad for v in leaves(batch)] == pytest.approx(expected, rel=1e-13, abs=1e-16)
+    assert [v.grad for v in leaves(batch)] == pytest.approx(
+        expected, rel=1e-13, abs=1e-16
+    )
     for order in ([2, 0, 1], [1, 2, 0]):
-        shuffled = loss([predictions[i] for i in order], [targets[i] for i in order])
-        assert shuffled == pytest.approx(loss(predictions[:3], targets[:3]), rel=1e-14)
+        shuffled = loss(
+            [predictions[i] for i in order], [targets[i] for i in order]
+        )
+        assert shuffled == pytest.approx(
+            loss(predictions[:3], targets[:3]), rel=1e-14
+        )
     assert loss(predictions[:1], targets[:1]) == loss(predictions[0], targets[0])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_gradient_of_a_batch_is_that_of_the_formulas_of_its_ops(name: str) -> None:
+def test_the_gradient_of_a_batch_is_that_of_the_formulas_of_its_ops(
+    name: str,
+) -> None:
     """By complex steps, which trust no partial: so that a new loss is checked without a line about it."""
     predictions, targets = batch_of(name)
-    flat = [x for row in predictions for x in row] if name in OF_CLASSES else predictions
+    flat = (
+        [x for row in predictions for x in row]
+        if name in OF_CLASSES
+        else predictions
+    )
 
     def of(*numbers: Any) -> Any:
         width = len(flat) // len(predictions)
@@ -360,10 +449,16 @@ def test_elementwise_losses_are_means_over_all_numbers(name: str) -> None:
     loss = LOSSES[name]
     flat = loss([x for row in p for x in row], [x for row in t for x in row])
     assert loss(p, t) == pytest.approx(flat, rel=1e-15)
-    assert flat == pytest.approx(np.mean([loss(a, b) for a, b in zip(p[0] + p[1], t[0] + t[1], strict=True)]))
-    assert mse(p, t) == pytest.approx(np.mean((np.array(p) - np.array(t)) ** 2), rel=1e-14)
+    assert flat == pytest.approx(
+        np.mean([loss(a, b) for a, b in zip(p[0] + p[1], t[0] + t[1], strict=True)])
+    )
+    assert mse(p, t) == pytest.approx(
+        np.mean((np.array(p) - np.array(t)) ** 2), rel=1e-14
+    )
     uneven = loss([[0.1, 0.2, 0.3], [0.9]], [[0, 1, 1], [1]])
-    assert uneven == pytest.approx(loss([0.1, 0.2, 0.3, 0.9], [0, 1, 1, 1]), rel=1e-14)
+    assert uneven == pytest.approx(
+        loss([0.1, 0.2, 0.3, 0.9], [0, 1, 1, 1]), rel=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", OF_CLASSES)
@@ -371,9 +466,25 @@ def test_a_class_by_its_index_is_a_row_with_a_1(name: str) -> None:
     row, loss = [0.2, 0.3, 0.5], LOSSES[name]
     for i in range(3):
         hot = [float(i == k) for k in range(3)]
-        same = [i, float(i), np.int64(i), np.float64(i), [i], (i,), hot, tuple(hot), np.array(hot), iter(hot)]
+        same = [
+            i,
+            float(i),
+            np.int64(i),
+            np.float64(i),
+            [i],
+            (i,),
+            hot,
+            tuple(hot),
+            np.array(hot),
+            iter(hot),
+        ]
         assert [loss(row, t) for t in same] == [loss(row, hot)] * len(same)
-        assert loss([row], [i]) == loss([row], [hot]) == loss([row], np.array([hot])) == loss(row, hot)
+        assert (
+            loss([row], [i])
+            == loss([row], [hot])
+            == loss([row], np.array([hot]))
+            == loss(row, hot)
+        )
 
 
 def test_one_class_by_its_share() -> None:
@@ -386,24 +497,39 @@ def test_rows_may_be_any_iterables(name: str) -> None:
     p, t = batch_of(name)
     p, t = p[:2], t[:2]
     loss = LOSSES[name]
-    forms = [(tuple(p), tuple(t)), (np.array(p), np.array(t)), (iter(p), iter(t)), ((x for x in p), t)]
+    forms = [
+        (tuple(p), tuple(t)),
+        (np.array(p), np.array(t)),
+        (iter(p), iter(t)),
+        ((x for x in p), t),
+    ]
     assert [loss(a, b) for a, b in forms] == [loss(p, t)] * len(forms)
     if name in OF_NUMBERS:
-        columns = loss([[x] for x in p], t), loss(p, [[x] for x in t]), loss(p, np.array(t).reshape(-1, 1))
+        columns = (
+            loss([[x] for x in p], t),
+            loss(p, [[x] for x in t]),
+            loss(p, np.array(t).reshape(-1, 1)),
+        )
         assert list(columns) == [loss(p, t)] * 3
 
 
-@pytest.mark.parametrize("yes", [True, np.True_, 1, 1.0, np.int8(1), np.float32(1)], ids=repr)
+@pytest.mark.parametrize(
+    "yes", [True, np.True_, 1, 1.0, np.int8(1), np.float32(1)], ids=repr
+)
 def test_labels_may_be_bools(yes: Any) -> None:
     no = type(yes)(0)
     assert bce([0.2, 0.7], [no, yes]) == bce([0.2, 0.7], [0.0, 1.0])
-    assert bce_with_logits([0.2, 0.7], [yes, no]) == bce_with_logits([0.2, 0.7], [1.0, 0.0])
+    assert bce_with_logits([0.2, 0.7], [yes, no]) == bce_with_logits(
+        [0.2, 0.7], [1.0, 0.0]
+    )
     assert mse(0.25, yes) == 0.5625
     assert hinge(0.25, yes) == 0.75
     for loss in (cross_entropy, cross_entropy_with_logits):
         assert loss([0.2, 0.7], yes) == loss([0.2, 0.7], 1)
         assert loss([0.2, 0.7], [no, yes]) == loss([0.2, 0.7], 1)
-        assert loss([[0.2, 0.7]] * 2, np.array([yes, no])) == loss([[0.2, 0.7]] * 2, [1, 0])
+        assert loss([[0.2, 0.7]] * 2, np.array([yes, no])) == loss(
+            [[0.2, 0.7]] * 2, [1, 0]
+        )
 
 
 # ---------------------------------------------------------------------------------------------- as composites
@@ -417,8 +543,13 @@ def test_a_loss_is_drawn_as_one_box(name: str) -> None:
             *others, box = boxes([y], collapse)
             assert box.scope is not None
             assert (str(box.scope), box.values) == (name, [y])
-            assert {v for other in others for v in other.values} == {*leaves(inputs)} & {*toposort(y)}
-    assert boxes([sum(softmax(valued([1.0, 2.0])[:1]))], "softmax")[-1].scope is not None
+            assert {v for other in others for v in other.values} == {
+                *leaves(inputs)
+            } & {*toposort(y)}
+    assert (
+        boxes([sum(softmax(valued([1.0, 2.0])[:1]))], "softmax")[-1].scope
+        is not None
+    )
 
 
 # -------------------------------------------------------------------------------------------- what is refused
@@ -431,31 +562,78 @@ def test_a_loss_is_drawn_as_one_box(name: str) -> None:
             for t in (-0.1, 1.1, 2, math.nan)
         ],
         (bce, [0.5, 0.5], [0, -1], "bce's targets are between 0 and 1, not -1"),
-        *[(hinge, 0.5, t, f"hinge's targets are -1 or 1, not {t:g}") for t in (0, 0.5, 2, math.nan)],
+        *[
+            (hinge, 0.5, t, f"hinge's targets are -1 or 1, not {t:g}")
+            for t in (0, 0.5, 2, math.nan)
+        ],
         (hinge, [0.5, 0.5], [1, False], "-1 or 1"),
-        *[(cross_entropy, [0.5, 0.5], t, "from 0 to 1") for t in (2, -1, 0.5, math.nan, math.inf, [3])],
-        (cross_entropy_with_logits, [[1, 2, 3], [1, 2, 3]], [0, 3], "3 is no class; they go from 0 to 2"),
+        *[
+            (cross_entropy, [0.5, 0.5], t, "from 0 to 1")
+            for t in (2, -1, 0.5, math.nan, math.inf, [3])
+        ],
+        (
+            cross_entropy_with_logits,
+            [[1, 2, 3], [1, 2, 3]],
+            [0, 3],
+            "3 is no class; they go from 0 to 2",
+        ),
         (cross_entropy, [0.5, 0.5], [0.5, 0.6], "add up to 1, not 1.1"),
         (cross_entropy, [0.5, 0.5], [0.0, 0.0], "add up to 1, not 0"),
         (cross_entropy, [0.5, 0.5], [1.5, -0.5], "between 0 and 1"),
-        (cross_entropy, [0.5, 0.5], [1, 0, 0], "2 predictions do not match 3 target"),
-        (cross_entropy, [[0.5, 0.5]] * 3, [1, 0], "3 predictions do not match 2 target"),
+        (
+            cross_entropy,
+            [0.5, 0.5],
+            [1, 0, 0],
+            "2 predictions do not match 3 target",
+        ),
+        (
+            cross_entropy,
+            [[0.5, 0.5]] * 3,
+            [1, 0],
+            "3 predictions do not match 2 target",
+        ),
         (cross_entropy, [[0.5, 0.5]] * 2, 1, "2 predictions do not match 1 target"),
         (cross_entropy, 0.5, 0, "row of classes"),
         (cross_entropy_with_logits, Value(0.5), 0, "row of classes"),
-        *[(loss, [0.5, 0.5], [1], "2 predictions do not match 1 target") for loss in (mse, bce, hinge)],
-        *[(loss, [0.5, 0.5], 1, "2 predictions do not match 1 target") for loss in (mse, bce, hinge)],
-        *[(loss, 0.5, [1, 1], r"1 predictions? do not match 2 target") for loss in (mse, bce, hinge)],
+        *[
+            (loss, [0.5, 0.5], [1], "2 predictions do not match 1 target")
+            for loss in (mse, bce, hinge)
+        ],
+        *[
+            (loss, [0.5, 0.5], 1, "2 predictions do not match 1 target")
+            for loss in (mse, bce, hinge)
+        ],
+        *[
+            (loss, 0.5, [1, 1], r"1 predictions? do not match 2 target")
+            for loss in (mse, bce, hinge)
+        ],
         *[(LOSSES[name], [], [], "0 predictions") for name in NAMES],
         *[(LOSSES[name], [[]], [[]], "0 predictions") for name in OF_NUMBERS],
-        (mse, np.ones((2, 3)), np.ones((3, 2)), "2 predictions do not match 3 target"),
-        (mse, np.ones((2, 3)), np.ones((2, 2)), "3 predictions do not match 2 target"),
+        (
+            mse,
+            np.ones((2, 3)),
+            np.ones((3, 2)),
+            "2 predictions do not match 3 target",
+        ),
+        (
+            mse,
+            np.ones((2, 3)),
+            np.ones((2, 2)),
+            "3 predictions do not match 2 target",
+        ),
         (mse, np.ones((2, 3)), np.ones(6), "2 predictions do not match 6 target"),
         (mse, np.ones((2, 3)), np.ones(2), "3 predictions do not match 1 target"),
-        (cross_entropy, np.ones((2, 3)) / 3, np.eye(3)[:, :2], "2 predictions do not match 3 target"),
+        (
+            cross_entropy,
+            np.ones((2, 3)) / 3,
+            np.eye(3)[:, :2],
+            "2 predictions do not match 3 target",
+        ),
     ],
 )
-def test_targets_that_do_not_fit(loss: Any, prediction: Any, target: Any, words: str) -> None:
+def test_targets_that_do_not_fit(
+    loss: Any, prediction: Any, target: Any, words: str
+) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         loss(prediction, target)
     assert loss.name in str(caught.value)
@@ -465,12 +643,28 @@ def test_targets_that_do_not_fit(loss: Any, prediction: Any, target: Any, words:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     "thing",
-    ["a", "1", b"1", None, "ab", ["a", "b"], [None, None], pytest.param({}.get, id="a method"), 1j],
+    [
+        "a",
+        "1",
+        b"1",
+        None,
+        "ab",
+        ["a", "b"],
+        [None, None],
+        pytest.param({}.get, id="a method"),
+        1j,
+    ],
     ids=repr,
 )
 def test_no_numbers(name: str, thing: Any) -> None:
     good = [0.5, 0.5]
-    for p, t in ((thing, 1), (good, thing), (good, [thing, 1]), ([thing, 0.5], [1, 1]), (thing, thing)):
+    for p, t in (
+        (thing, 1),
+        (good, thing),
+        (good, [thing, 1]),
+        ([thing, 0.5], [1, 1]),
+        (thing, thing),
+    ):
         with pytest.raises((TypeError, ValueError)) as caught:
             LOSSES[name](p, t)
         assert "format" not in str(caught.value)
@@ -486,11 +680,26 @@ def test_softmax_takes_a_row(row: Any) -> None:
 @pytest.mark.parametrize(
     ("loss", "prediction", "target", "right"),
     [
-        *[(bce, p, t, (p > 0.5) == bool(t)) for p in (0.0, 0.5, 0.501, 1.0) for t in (0, 1)],
-        *[(bce_with_logits, z, t, (z > 0) == bool(t)) for z in (-2.0, 0.0, 0.3, 0.7, 5.0) for t in (0, 1)],
-        *[(hinge, z, t, (z > 0) == (t > 0)) for z in (-2.0, -0.1, 0.0, 0.1, 5.0) for t in (-1, 1)],
+        *[
+            (bce, p, t, (p > 0.5) == bool(t))
+            for p in (0.0, 0.5, 0.501, 1.0)
+            for t in (0, 1)
+        ],
+        *[
+            (bce_with_logits, z, t, (z > 0) == bool(t))
+            for z in (-2.0, 0.0, 0.3, 0.7, 5.0)
+            for t in (0, 1)
+        ],
+        *[
+            (hinge, z, t, (z > 0) == (t > 0))
+            for z in (-2.0, -0.1, 0.0, 0.1, 5.0)
+            for t in (-1, 1)
+        ],
         *[(cross_entropy, [0.2, 0.5, 0.3], t, t == 1) for t in (0, 1, 2)],
-        *[(cross_entropy_with_logits, [-3.0, -2.0, -1.0], t, t == 2) for t in (0, 1, 2)],
+        *[
+            (cross_entropy_with_logits, [-3.0, -2.0, -1.0], t, t == 2)
+            for t in (0, 1, 2)
+        ],
         (cross_entropy, [0.4, 0.4, 0.2], 0, True),
         (cross_entropy, [0.4, 0.4, 0.2], [0.0, 1.0, 0.0], False),
         (cross_entropy_with_logits, [1.0, 2.0], [0.3, 0.7], True),
@@ -500,7 +709,9 @@ def test_softmax_takes_a_row(row: Any) -> None:
         (cross_entropy, [Value(0.9), Value(0.1)], 0, True),
     ],
 )
-def test_what_is_correct(loss: Any, prediction: Any, target: Any, right: bool) -> None:
+def test_what_is_correct(
+    loss: Any, prediction: Any, target: Any, right: bool
+) -> None:
     assert loss.correct(prediction, target) is right
 
 
@@ -509,7 +720,9 @@ def test_mse_has_no_accuracy() -> None:
         mse.correct(1.0, 1.0)
 
 
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
 def test_a_loss_can_be_copied_and_pickled(again: Callable[[Any], Any]) -> None:
     for name in NAMES:
         p, t = batch_of(name)
@@ -518,8 +731,13 @@ def test_a_loss_can_be_copied_and_pickled(again: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.5, math.inf])
 def test_predictions_that_are_no_probabilities(p: float) -> None:
-    for call in (lambda: bce(Value(p), 1), lambda: cross_entropy([Value(p), Value(0.5)], 0)):
-        with pytest.raises(ValueError, match=r"predictions are probabilities.*not " + str(p)):
+    for call in (
+        lambda: bce(Value(p), 1),
+        lambda: cross_entropy([Value(p), Value(0.5)], 0),
+    ):
+        with pytest.raises(
+            ValueError, match=r"predictions are probabilities.*not " + str(p)
+        ):
             call()
 
 
@@ -529,10 +747,20 @@ def test_a_prediction_of_nan_is_a_loss_of_nan() -> None:
 
 @pytest.mark.parametrize(
     ("logits", "index"),
-    [([1e6, 1e6 - 20], 0), ([1e15, 1e15 + 1], 0), ([1e8, 1e8 - 3, 1e8 - 5], 0), ([0.0, 30.0], 1)],
+    [
+        ([1e6, 1e6 - 20], 0),
+        ([1e15, 1e15 + 1], 0),
+        ([1e8, 1e8 - 3, 1e8 - 5], 0),
+        ([0.0, 30.0], 1),
+    ],
 )
 def test_large_logits_keep_their_digits(logits: list[float], index: int) -> None:
     with mpmath.workdps(50):
-        true = mpmath.log(sum(mpmath.exp(mpmath.mpf(z) - mpmath.mpf(logits[index])) for z in logits))
+        true = mpmath.log(
+            sum(
+                mpmath.exp(mpmath.mpf(z) - mpmath.mpf(logits[index]))
+                for z in logits
+            )
+        )
         got = cross_entropy_with_logits([Value(z) for z in logits], index).data
         assert abs(got - true) <= 3e-16 * max(1, abs(true))

@@ -28,7 +28,9 @@ from autograd.reading import RULES, build
 from tests.scripts import ROOT, asked, at_most, posix, program
 
 SIGMOID = "1 / (1 + exp(-x))"
-needs_dot = pytest.mark.skipif(find_dot() is None, reason="there is no dot to draw with")
+needs_dot = pytest.mark.skipif(
+    find_dot() is None, reason="there is no dot to draw with"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +94,9 @@ def test_every_operand_has_its_local_derivative(shown: Any) -> None:
     assert cells(shown("x * x", "x=3"))[-1][3] == "∂y/∂x = x = 3, ∂y/∂x = x = 3"
 
 
-@pytest.mark.parametrize(("order", "name", "slope"), [(1, "y'", 0.2350037122), (2, "y''", -0.05755679)])
+@pytest.mark.parametrize(
+    ("order", "name", "slope"), [(1, "y'", 0.2350037122), (2, "y''", -0.05755679)]
+)
 def test_order(shown: Any, order: int, name: str, slope: float) -> None:
     last = cells(shown(SIGMOID, "x=0.5", "--order", str(order)))[-1]
     assert last[0] == name and float(last[2]) == pytest.approx(slope, rel=1e-5)
@@ -123,7 +127,13 @@ def test_nodes_have_names_that_no_variable_has(shown: Any) -> None:
 
 def test_names_in_hangul_and_greek_stand_in_columns(shown: Any) -> None:
     lines = shown("기울기 * α + 절편", "기울기=2", "α=3", "절편=1").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["기울기", "α", "v₁", "절편", "y"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        "기울기",
+        "α",
+        "v₁",
+        "절편",
+        "y",
+    ]
     assert len({columns(line[: line.rindex("  ")]) for line in lines}) == 1
     assert columns("기울기α") == 7
 
@@ -165,7 +175,11 @@ def test_formulas(text: str, expected: float) -> None:
 
 
 def test_what_is_not_a_number_is_nan() -> None:
-    assert math.isnan(value("log(-1)")) and math.isnan(value("(-8) ** (1/3)")) and math.isnan(value("0 / 0"))
+    assert (
+        math.isnan(value("log(-1)"))
+        and math.isnan(value("(-8) ** (1/3)"))
+        and math.isnan(value("0 / 0"))
+    )
 
 
 def test_a_variable_goes_before_a_constant() -> None:
@@ -174,7 +188,10 @@ def test_a_variable_goes_before_a_constant() -> None:
 
 def test_the_same_graph_as_python_makes() -> None:
     x = Value(0.5, "x")
-    typed, written = build(SIGMOID + " - x ** 2", {"x": x}), 1 / (1 + exp(-x)) - x**2
+    typed, written = (
+        build(SIGMOID + " - x ** 2", {"x": x}),
+        1 / (1 + exp(-x)) - x**2,
+    )
 
     def spelled(v: Any) -> Any:
         return (v.op, *map(spelled, v.args)) if isinstance(v, Value) and v.op else v
@@ -186,7 +203,9 @@ def test_the_same_graph_as_python_makes() -> None:
 def test_every_op_is_a_function(op: Any) -> None:
     numbers = [0.5, 0.25, 2.0][: len(op.operands)]
     for word in (op.name, op.symbol if op.symbol.isidentifier() else op.name):
-        assert value(f"{word}({', '.join(map(str, numbers))})") == op.evaluate(*numbers)
+        assert value(f"{word}({', '.join(map(str, numbers))})") == op.evaluate(
+            *numbers
+        )
 
 
 def test_nothing_else_is_known() -> None:
@@ -197,7 +216,12 @@ def test_nothing_else_is_known() -> None:
 
 def test_other_spellings_of_a_letter_are_the_same_name() -> None:
     composed, decomposed = "\uac00", "\u1100\u1161"  # one syllable of Hangul
-    for typed, given in ((composed, decomposed), (decomposed, composed), ("µ", "μ"), ("μ", "µ")):
+    for typed, given in (
+        (composed, decomposed),
+        (decomposed, composed),
+        ("µ", "μ"),
+        ("μ", "µ"),
+    ):
         main([f"{typed} * 2", f"{given}=3"])  # or it would have no value
 
 
@@ -240,7 +264,9 @@ def test_a_formula_may_begin_with_a_minus(shown: Any, text: str) -> None:
     expected = value(text, x=-0.5, hx=1.0, X=2.0)
     for words in ([text], ["--order=0", text], ["--style", "textbook", "--", text]):
         last = cells(shown(*words, "x=-0.5", "hx=1", "X=2"))[-1]
-        assert last[0] in ("y", "x") and float(last[2]) == pytest.approx(expected, rel=1e-5)
+        assert last[0] in ("y", "x") and float(last[2]) == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 def test_h_is_a_variable_if_it_is_given(shown: Any) -> None:
@@ -249,7 +275,10 @@ def test_h_is_a_variable_if_it_is_given(shown: Any) -> None:
 
 def test_options_stand_anywhere(shown: Any) -> None:
     words = ["--style", "textbook", "--order=1"]
-    texts = {shown(*words, "x*w*x", "x=1", "w=2"), shown("x*w*x", "x=1", *words, "w=2")}
+    texts = {
+        shown(*words, "x*w*x", "x=1", "w=2"),
+        shown("x*w*x", "x=1", *words, "w=2"),
+    }
     assert texts == {shown("x*w*x", "x=1", "w=2", *words)}
 
 
@@ -259,12 +288,26 @@ def test_standard_input(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert shown("-", "x=0.5") == shown(SIGMOID, "x=0.5")
 
 
-def test_help_names_every_function_and_suffix(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_function_and_suffix(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
-    for word in (*OPS, "abs", "max", "min", "pi", ".svg", ".png", ".html", ".dot", ".tex", "textbook"):
+    for word in (
+        *OPS,
+        "abs",
+        "max",
+        "min",
+        "pi",
+        ".svg",
+        ".png",
+        ".html",
+        ".dot",
+        ".tex",
+        "textbook",
+    ):
         assert word in text
 
 
@@ -330,22 +373,34 @@ def test_bad_formulas(refused: Any, text: str, at: int, why: str) -> None:
     assert shown.strip() == re.sub(r"[\x00\x1b\udcff]", "?", text).strip()
 
 
-@pytest.mark.parametrize("text", ["1or x", "x+.5if x else 1", "0xfor x", "1e5or x", "x if 1else x"])
-def test_a_keyword_glued_to_a_number_is_no_warning(refused: Any, recwarn: Any, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["1or x", "x+.5if x else 1", "0xfor x", "1e5or x", "x if 1else x"]
+)
+def test_a_keyword_glued_to_a_number_is_no_warning(
+    refused: Any, recwarn: Any, text: str
+) -> None:
     assert "has no place here; a formula has" in refused(text, "x=1")[0]
     assert not recwarn.list
 
 
 def test_a_name_may_end_as_a_keyword_does() -> None:
-    assert value("x1or + for1 * 2 + 0x1f - 1e1 + xin", x1or=1.0, for1=2.0, xin=3.0) == 29.0
+    assert (
+        value("x1or + for1 * 2 + 0x1f - 1e1 + xin", x1or=1.0, for1=2.0, xin=3.0)
+        == 29.0
+    )
 
 
 def test_the_caret_counts_columns(refused: Any) -> None:
-    assert refused("기울기 * α + w", "기울기=1", "α=2")[2] == "  " + " " * len("****** * * + ") + "^"
+    assert (
+        refused("기울기 * α + w", "기울기=1", "α=2")[2]
+        == "  " + " " * len("****** * * + ") + "^"
+    )
 
 
 def test_a_long_formula_is_shown_around_the_place(refused: Any) -> None:
-    said, shown, caret = refused("+".join(["x"] * 200) + "+zzz+" + "+".join(["x"] * 200), "x=1")
+    said, shown, caret = refused(
+        "+".join(["x"] * 200) + "+zzz+" + "+".join(["x"] * 200), "x=1"
+    )
     assert "zzz has no value" in said and len(shown) < 80
     assert shown[caret.index("^") :].startswith("zzz+x")
 
@@ -383,8 +438,12 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in LONG.items()])
-def test_long_formulas_are_refused_in_time(refused: Any, monkeypatch: Any, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=name) for name, text in LONG.items()]
+)
+def test_long_formulas_are_refused_in_time(
+    refused: Any, monkeypatch: Any, text: str
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     said, shown, caret = refused("-", "x=1")
     assert said and len(said) < 350 and len(shown) < 80 and caret.strip() == "^"
@@ -395,7 +454,9 @@ def test_a_long_sum_in_groups_works() -> None:
     assert value("+".join([group] * 100), x=1.0) == 10_000
 
 
-def test_endless_input_is_not_read_to_its_end(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_input_is_not_read_to_its_end(
+    refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Endless(io.StringIO):
         def read(self, size: int | None = -1) -> str:
             assert size is not None and 0 < size < 10**6
@@ -418,14 +479,23 @@ def test_values_that_are_no_numbers(refused: Any, word: str, at: int) -> None:
 
 @pytest.mark.parametrize(
     ("word", "written"),
-    [("x=1/2", "x=0.5"), ("x=π", "x=3.141592653589793"), ("x=√4", "x=2.0"), ("x=2²", "x=4.0")],
+    [
+        ("x=1/2", "x=0.5"),
+        ("x=π", "x=3.141592653589793"),
+        ("x=√4", "x=2.0"),
+        ("x=2²", "x=4.0"),
+    ],
 )
-def test_a_value_that_is_a_formula_is_reckoned(refused: Any, shown: Any, word: str, written: str) -> None:
+def test_a_value_that_is_a_formula_is_reckoned(
+    refused: Any, shown: Any, word: str, written: str
+) -> None:
     assert refused("x", word)[0].endswith(f"one number; write {written}")
     shown("x", written)
 
 
-@pytest.mark.parametrize("word", ["x=y", "x=", "x=1,5", "x y=1/2", "x.y=1/2", "=1/2", "2=1/2", "x=1=2"])
+@pytest.mark.parametrize(
+    "word", ["x=y", "x=", "x=1,5", "x y=1/2", "x.y=1/2", "=1/2", "2=1/2", "x=1=2"]
+)
 def test_a_value_that_is_no_formula_of_numbers(refused: Any, word: str) -> None:
     assert "write" not in refused("x", word)[0]
 
@@ -438,7 +508,12 @@ def test_out_has_a_short_name(shown: Any, refused: Any, tmp_path: Path) -> None:
 
 
 def test_e_raised_is_exp(shown: Any) -> None:
-    assert cells(shown("e^x", "x=1"))[-1][1:] == ["exp(x)", "2.71828", "∂y/∂x = y = 2.71828", "1"]
+    assert cells(shown("e^x", "x=1"))[-1][1:] == [
+        "exp(x)",
+        "2.71828",
+        "∂y/∂x = y = 2.71828",
+        "1",
+    ]
     assert cells(shown("e^x", "x=1", "e=2"))[-1][1:3] == ["e^x", "2"]
     assert "2.71828^" not in shown("2e⁻ˣ + e^(x+1)", "x=1")
 
@@ -461,13 +536,19 @@ def test_the_table_says_nothing_false_outside_of_a_domain(
 ) -> None:
     """A partial is shown with its formula only where that has the number beside it, as the reader has it."""
     table = shown(text, word, "--order", order)
-    names = {row[0].replace("'", ""): Value(float(row[2])) for row in cells(table)[1:]}
-    said = re.findall(r"∂\S+/∂\S+ = (?:([^,=\n]*) = )?([^,=\s]*)", table.replace("'", ""))
+    names = {
+        row[0].replace("'", ""): Value(float(row[2])) for row in cells(table)[1:]
+    }
+    said = re.findall(
+        r"∂\S+/∂\S+ = (?:([^,=\n]*) = )?([^,=\s]*)", table.replace("'", "")
+    )
     assert ("", "nan") in said
     for written, number in said:
         with contextlib.suppress(ValueError):
             truth = build(written or number, {**names, "nan": Value(math.nan)}).data
-            assert truth == pytest.approx(float(number), rel=1e-4, nan_ok=True), written
+            assert truth == pytest.approx(float(number), rel=1e-4, nan_ok=True), (
+                written
+            )
 
 
 def test_a_derivative_without_a_value(shown: Any) -> None:
@@ -477,7 +558,10 @@ def test_a_derivative_without_a_value(shown: Any) -> None:
     assert rows[3][3] == "∂v₂/∂x = -v₂² = -1"  # 1/x has a value
 
 
-@pytest.mark.parametrize("word", ["2x=1", "x y=1", "=1", "x.y=1", "x[0]=1", "-x=1", "x²=1", "xⁿ=1", "x^2=1"])
+@pytest.mark.parametrize(
+    "word",
+    ["2x=1", "x y=1", "=1", "x.y=1", "x[0]=1", "-x=1", "x²=1", "xⁿ=1", "x^2=1"],
+)
 def test_names_that_are_no_names(refused: Any, word: str) -> None:
     assert "a variable is given as in x=0.5" in refused("1", word)[0]
 
@@ -486,7 +570,10 @@ def test_names_that_are_no_names(refused: Any, word: str) -> None:
     ("words", "why"),
     [
         ([], "required: formula"),
-        (["x", "x=1", "--style", "comic"], "--style: invalid choice: 'comic' (choose from"),
+        (
+            ["x", "x=1", "--style", "comic"],
+            "--style: invalid choice: 'comic' (choose from",
+        ),
         (["x", "x=1", "--order", "-1"], "--order: invalid choice"),
         (["x", "x=1", "--order", "two"], "--order: invalid int value: 'two'"),
         (["x", "x=1", "--colour"], "unrecognized arguments: --colour"),
@@ -498,13 +585,24 @@ def test_names_that_are_no_names(refused: Any, word: str) -> None:
         (["x", "x=1", "--a\x00b"], "unrecognized arguments: --a\x00b"),
         (["1 + 2", "--order", "1"], "needs a variable"),
         (["x", "x=1", "--out"], "--out: expected one argument"),
-        (["x*x", "x=1", "--out", "y.bmp"], "y.bmp: a file ends in .svg .png .dot .tex .html"),
+        (
+            ["x*x", "x=1", "--out", "y.bmp"],
+            "y.bmp: a file ends in .svg .png .dot .tex .html",
+        ),
         (["x*x", "x=1", "--out", "y"], "y: a file ends in"),
-        (["x*x", "x=1", "--out", ".svg"], ".svg: a file ends in .svg .png .dot .tex .html, as in y.svg"),
-        (["x*x", "x=1", "--collapse", "f", "--order", "1", "--out", "y.dot"], "has no such composite"),
+        (
+            ["x*x", "x=1", "--out", ".svg"],
+            ".svg: a file ends in .svg .png .dot .tex .html, as in y.svg",
+        ),
+        (
+            ["x*x", "x=1", "--collapse", "f", "--order", "1", "--out", "y.dot"],
+            "has no such composite",
+        ),
     ],
 )
-def test_bad_options(refused: Any, monkeypatch: Any, tmp_path: Path, words: list[str], why: str) -> None:
+def test_bad_options(
+    refused: Any, monkeypatch: Any, tmp_path: Path, words: list[str], why: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["glassgrad"])
     (said,) = refused(*words)
@@ -514,7 +612,10 @@ def test_bad_options(refused: Any, monkeypatch: Any, tmp_path: Path, words: list
 
 def test_a_derivative_that_grows_too_large_is_refused(refused: Any) -> None:
     text = "*".join(["tanh(x*sin(x))"] * 100)
-    assert "at most 20,000 nodes; lower --order" in refused(text, "x=1", "--order=9")[0]
+    assert (
+        "at most 20,000 nodes; lower --order"
+        in refused(text, "x=1", "--order=9")[0]
+    )
 
 
 def test_a_graph_too_large_to_draw_is_refused(refused: Any, tmp_path: Path) -> None:
@@ -533,41 +634,71 @@ def test_folders_are_made(shown: Any, tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "b" / "y.TEX"),
     )
-    assert (tmp_path / "new" / "deep" / "y.dot").read_text(encoding="utf-8").startswith("digraph")
+    assert (
+        (tmp_path / "new" / "deep" / "y.dot")
+        .read_text(encoding="utf-8")
+        .startswith("digraph")
+    )
     assert (tmp_path / "b" / "y.TEX").read_text(encoding="utf-8").startswith(r"\[")
 
 
-def test_a_file_that_begins_with_a_minus(shown: Any, monkeypatch: Any, tmp_path: Path) -> None:
+def test_a_file_that_begins_with_a_minus(
+    shown: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     shown("x*x", "x=1", "--out", "-y.dot", "--out=--z.dot")
     assert {path.name for path in tmp_path.iterdir()} == {"-y.dot", "--z.dot"}
 
 
 @pytest.mark.parametrize("path", ["y.tex", "y.dot/z.tex", "y.dot/deep/z.tex"])
-def test_a_path_that_cannot_be_a_file(refused: Any, tmp_path: Path, path: str) -> None:
+def test_a_path_that_cannot_be_a_file(
+    refused: Any, tmp_path: Path, path: str
+) -> None:
     (tmp_path / "y.tex").mkdir()
     (tmp_path / "y.dot").write_text("kept")
-    (said,) = refused("x*x", "x=1", "--out", str(tmp_path / "y.dot"), "--out", str(tmp_path / path))
-    assert said == f"{tmp_path / path}: {'Is' if path == 'y.tex' else 'Not'} a directory"
+    (said,) = refused(
+        "x*x",
+        "x=1",
+        "--out",
+        str(tmp_path / "y.dot"),
+        "--out",
+        str(tmp_path / path),
+    )
+    assert (
+        said
+        == f"{tmp_path / path}: {'Is' if path == 'y.tex' else 'Not'} a directory"
+    )
     assert (tmp_path / "y.dot").read_text() == "kept"
     assert {path.name for path in tmp_path.iterdir()} == {"y.tex", "y.dot"}
 
 
-def test_a_file_that_may_not_be_written_stays(refused: Any, monkeypatch: Any, tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_written_stays(
+    refused: Any, monkeypatch: Any, tmp_path: Path
+) -> None:
     (tmp_path / "y.dot").write_text("kept")
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or Path(path).name != "y.dot")
+    monkeypatch.setattr(
+        os,
+        "access",
+        lambda path, mode: mode != os.W_OK or Path(path).name != "y.dot",
+    )
     (said,) = refused("x*x", "x=1", "--out", str(tmp_path / "y.dot"))
     assert said == f"{tmp_path / 'y.dot'}: Permission denied"
-    assert (tmp_path / "y.dot").read_text() == "kept" and len([*tmp_path.iterdir()]) == 1
+    assert (tmp_path / "y.dot").read_text() == "kept" and len(
+        [*tmp_path.iterdir()]
+    ) == 1
 
 
 def test_a_link_stays_a_link(shown: Any, tmp_path: Path) -> None:
     (tmp_path / "y.dot").symlink_to(tmp_path / "z.dot")
     shown("x*x", "x=1", "--out", str(tmp_path / "y.dot"))
-    assert (tmp_path / "y.dot").is_symlink() and (tmp_path / "z.dot").read_text(encoding="utf-8")
+    assert (tmp_path / "y.dot").is_symlink() and (tmp_path / "z.dot").read_text(
+        encoding="utf-8"
+    )
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), KeyboardInterrupt()]
+)
 def test_a_disk_that_is_full_has_no_half_file(
     monkeypatch: Any, capsys: Any, tmp_path: Path, error: BaseException
 ) -> None:
@@ -583,15 +714,32 @@ def test_a_disk_that_is_full_has_no_half_file(
 
     monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(SystemExit) as stop:
-        main(["x*x", "x=1", "--out", str(tmp_path / "y.dot"), "--out", str(tmp_path / "z.tex")])
+        main(
+            [
+                "x*x",
+                "x=1",
+                "--out",
+                str(tmp_path / "y.dot"),
+                "--out",
+                str(tmp_path / "z.tex"),
+            ]
+        )
     out, err = capsys.readouterr()
-    assert len(paths) == 2 and {path.name for path in tmp_path.iterdir()} == {"z.tex"} and not out
+    assert (
+        len(paths) == 2
+        and {path.name for path in tmp_path.iterdir()} == {"z.tex"}
+        and not out
+    )
     assert (tmp_path / "z.tex").read_text() == "kept"
     full = f"glassgrad: error: {tmp_path / 'z.tex'}: No space left on device\n"
-    assert (stop.value.code, err) == ((2, full) if isinstance(error, OSError) else (130, ""))
+    assert (stop.value.code, err) == (
+        (2, full) if isinstance(error, OSError) else (130, "")
+    )
 
 
-def test_nothing_is_written_if_anything_is_refused(refused: Any, tmp_path: Path) -> None:
+def test_nothing_is_written_if_anything_is_refused(
+    refused: Any, tmp_path: Path
+) -> None:
     words = ["--out", str(tmp_path / "y.dot"), "--out", str(tmp_path / "y.gif")]
     refused("x*x", "x=1", *words)
     refused("x*(", "x=1", *words[:2])
@@ -599,14 +747,21 @@ def test_nothing_is_written_if_anything_is_refused(refused: Any, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-FAILURES = {"exit 1": "returned non-zero exit status 1", "kill -9 $$": "died with <Signals.SIGKILL: 9>"}
+FAILURES = {
+    "exit 1": "returned non-zero exit status 1",
+    "kill -9 $$": "died with <Signals.SIGKILL: 9>",
+}
 
 
 @posix
 @pytest.mark.parametrize("end", FAILURES)
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".html"])
 def test_a_picture_that_dot_cannot_draw(
-    refused: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, end: str
+    refused: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    suffix: str,
+    end: str,
 ) -> None:
     dot = program(tmp_path / "dot", answer="", end=end)
     monkeypatch.setenv("GRAPHVIZ_DOT", str(dot))
@@ -617,8 +772,17 @@ def test_a_picture_that_dot_cannot_draw(
 
 @needs_dot
 def test_pictures(shown: Any, tmp_path: Path) -> None:
-    shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.svg"), "--out", str(tmp_path / "y.png"))
-    assert ElementTree.fromstring((tmp_path / "y.svg").read_bytes()).tag.endswith("svg")
+    shown(
+        SIGMOID,
+        "x=0.5",
+        "--out",
+        str(tmp_path / "y.svg"),
+        "--out",
+        str(tmp_path / "y.png"),
+    )
+    assert ElementTree.fromstring((tmp_path / "y.svg").read_bytes()).tag.endswith(
+        "svg"
+    )
     assert (tmp_path / "y.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
@@ -639,7 +803,17 @@ def test_collapse_is_the_books_sigmoid(shown: Any, tmp_path: Path) -> None:
     words = [SIGMOID, "x=0.5", "--style", "textbook", "--collapse", "sigmoid"]
     picture = dot(shown, tmp_path, *words)
     assert "∂L/∂y·y(1-y)" in picture and "label=exp" not in picture
-    slope = dot(shown, tmp_path, "exp(sin(x)) + w", "x=0.5", "w=1", "--collapse", "f", "--order", "1")
+    slope = dot(
+        shown,
+        tmp_path,
+        "exp(sin(x)) + w",
+        "x=0.5",
+        "w=1",
+        "--collapse",
+        "f",
+        "--order",
+        "1",
+    )
     assert 'label="f\\n' in slope and "y'" in slope
 
 
@@ -651,10 +825,24 @@ def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         return f"<p>{y.name} {y.grad} {[options[word] for word in words]}"
 
     monkeypatch.setattr("autograd.__main__.to_html", to_html)
-    shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--style", "textbook")
-    assert (tmp_path / "y.html").read_text(encoding="utf-8") == "<p>y 1.0 ['textbook', None, 'en']"
-    shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--out", str(tmp_path / "y.dot"), "--lang=ko")
-    assert (tmp_path / "y.html").read_text(encoding="utf-8") == "<p>y 1.0 ['value', None, 'ko']"
+    shown(
+        SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--style", "textbook"
+    )
+    assert (tmp_path / "y.html").read_text(
+        encoding="utf-8"
+    ) == "<p>y 1.0 ['textbook', None, 'en']"
+    shown(
+        SIGMOID,
+        "x=0.5",
+        "--out",
+        str(tmp_path / "y.html"),
+        "--out",
+        str(tmp_path / "y.dot"),
+        "--lang=ko",
+    )
+    assert (tmp_path / "y.html").read_text(
+        encoding="utf-8"
+    ) == "<p>y 1.0 ['value', None, 'ko']"
 
 
 @needs_dot
@@ -683,7 +871,9 @@ def test_latex_of_the_sigmoid(shown: Any, tmp_path: Path) -> None:
         f"{bar} &= 0.235004",
     ]
     text = tex(shown, tmp_path, SIGMOID, "x=0.5")
-    assert text == "".join(rf"\[\begin{{aligned}}{line}\end{{aligned}}\]" + "\n" for line in lines)
+    assert text == "".join(
+        rf"\[\begin{{aligned}}{line}\end{{aligned}}\]" + "\n" for line in lines
+    )
 
 
 FORMULAS = [
@@ -697,32 +887,52 @@ FORMULAS = [
     ("where(step(x), sqrt(x), 0) + max(x, w)", "x=2", "w=1"),
     ("log(x) / 0", "x=2", "z=1"),
     ("x ** w ** x", "x=2", "w=1e-9"),
-    ("sin(x*w*a) * cos(x+w+a) * exp(x*w*a) * (x+w+a+1) / tanh(x*w*a)", "x=1", "w=2", "a=3", "--order=1"),
+    (
+        "sin(x*w*a) * cos(x+w+a) * exp(x*w*a) * (x+w+a+1) / tanh(x*w*a)",
+        "x=1",
+        "w=2",
+        "a=3",
+        "--order=1",
+    ),
 ]
 
 
 @pytest.mark.parametrize("words", FORMULAS, ids=lambda words: words[0])
-def test_latex_is_read_by_matplotlib(shown: Any, tmp_path: Path, words: tuple[str, ...]) -> None:
-    mathtext = pytest.importorskip("matplotlib.mathtext", reason="no matplotlib to read LaTeX with")
+def test_latex_is_read_by_matplotlib(
+    shown: Any, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    mathtext = pytest.importorskip(
+        "matplotlib.mathtext", reason="no matplotlib to read LaTeX with"
+    )
     parser = mathtext.MathTextParser("path")
     for line in tex(shown, tmp_path, *words).splitlines():
-        inside = re.fullmatch(r"\\\[\\begin\{aligned\}(.*)\\end\{aligned\}\\\]", line)
+        inside = re.fullmatch(
+            r"\\\[\\begin\{aligned\}(.*)\\end\{aligned\}\\\]", line
+        )
         assert inside, line
         for row in inside[1].split(r" \\ "):
             assert row.count("&") == 1
             parser.parse(f"${row.replace('&', '')}$".replace("∞", r"\infty"))
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex to compile with")
+@pytest.mark.skipif(
+    not shutil.which("pdflatex"), reason="no pdflatex to compile with"
+)
 def test_latex_compiles(shown: Any, tmp_path: Path) -> None:
-    text = "".join(tex(shown, tmp_path, *words) for words in FORMULAS if "0" not in words[0])
+    text = "".join(
+        tex(shown, tmp_path, *words) for words in FORMULAS if "0" not in words[0]
+    )
     document = rf"\documentclass{{article}}\usepackage{{amsmath}}\begin{{document}}{text}\end{{document}}"
     (tmp_path / "all.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        command, cwd=tmp_path, check=True, capture_output=True, timeout=60
+    )
 
 
-def test_the_gradient_in_latex_is_by_every_variable(shown: Any, tmp_path: Path) -> None:
+def test_the_gradient_in_latex_is_by_every_variable(
+    shown: Any, tmp_path: Path
+) -> None:
     text = tex(shown, tmp_path, "x * w", "x=2", "w=3", "b=1")
     for x, slope, number in (("x", "w", "3"), ("w", "x", "2"), ("b", "0", "0")):
         bar = rf"\frac{{\partial y}}{{\partial {x}}} &= "
@@ -730,11 +940,16 @@ def test_the_gradient_in_latex_is_by_every_variable(shown: Any, tmp_path: Path) 
 
 
 # ------------------------------------------------------------------------------------------------ the options
-def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
     assert stop.value.code == 0
-    assert capsys.readouterr().out == f"glassgrad {importlib.metadata.version('glassgrad')}\n"
+    assert (
+        capsys.readouterr().out
+        == f"glassgrad {importlib.metadata.version('glassgrad')}\n"
+    )
 
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
@@ -748,7 +963,9 @@ def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     [(["x=1", "x=2"], "x"), (["x=1", "y=2", "x=1"], "x"), (["x1=1", "x₁=1"], "x1"), (["µ=1", "μ=2"], "μ"),
      (["\uac00=1", "\u1100\u1161=1"], "\uac00"), (["x=1", " x =1"], "x")],
 )  # fmt: skip
-def test_a_variable_is_given_once(refused: Any, words: list[str], name: str) -> None:
+def test_a_variable_is_given_once(
+    refused: Any, words: list[str], name: str
+) -> None:
     said, shown, caret = refused("x", *words)
     assert said == f"{name} is given twice; leave one of them out"
     assert shown.strip() == words[-1].strip() and caret == "  ^"
@@ -771,14 +988,19 @@ class Timer:
         Timer.running = 0
 
 
-def test_an_order_that_takes_long_says_so(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_takes_long_says_so(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("autograd.__main__.PATIENCE", 2.0)
     monkeypatch.setattr("autograd.__main__.Timer", Timer)
     main(["x**3", "x=2", "--order=2"])
     out, err = capsys.readouterr()
     assert cells(out)[-1][2] == "12" and Timer.seconds == 2.0 and not Timer.running
     advice = "Ctrl-C stops, a lower --order is faster"
-    assert err == f"glassgrad: order 2 takes more than 2 s (order 0 has 0 nodes); {advice}\n"
+    assert (
+        err
+        == f"glassgrad: order 2 takes more than 2 s (order 0 has 0 nodes); {advice}\n"
+    )
     main(["x**3", "x=2"])
     assert not capsys.readouterr().err
     with pytest.raises(SystemExit):
@@ -786,7 +1008,9 @@ def test_an_order_that_takes_long_says_so(capsys: Any, monkeypatch: pytest.Monke
     assert not Timer.running  # after an error neither
 
 
-def test_what_takes_long_is_the_order_that_is_derived(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_takes_long_is_the_order_that_is_derived(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The clock is up while the third order is derived."""
     clocks: list[Any] = []
     monkeypatch.setattr(Timer, "start", lambda clock: clocks.append(clock))
@@ -801,19 +1025,28 @@ def test_what_takes_long_is_the_order_that_is_derived(capsys: Any, monkeypatch: 
     monkeypatch.setattr("autograd.__main__.grad", slow)
     main(["sin(x)", "x=2", "--order=4"])
     nodes = len(toposort(grad(grad(sin(x := Value(2.0)), x), x)))
-    assert f"order 4 takes more than 1e+06 s (order 2 has {nodes} nodes)" in capsys.readouterr().err
+    assert (
+        f"order 4 takes more than 1e+06 s (order 2 has {nodes} nodes)"
+        in capsys.readouterr().err
+    )
 
 
-def test_patience_without_standard_error(shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_without_standard_error(
+    shown: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("autograd.__main__.Timer", Timer)
     monkeypatch.setattr("sys.stderr", None)
     assert "takes" not in shown("x**3", "x=2", "--order=2")
 
 
 # ------------------------------------------------------------------------------------------------ as programs
-def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_ctrl_c_ends_quietly(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """While it reads, derives, draws and prints."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background jobs ignore it
 
     class Interrupted(io.StringIO):
         def read(self, size: int | None = -1) -> str:
@@ -830,7 +1063,10 @@ def test_ctrl_c_ends_quietly(capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_p
     }.items():
         with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
             if step:
-                patch.setattr(f"autograd.__main__.{step}", lambda *_: signal.raise_signal(signal.SIGINT))
+                patch.setattr(
+                    f"autograd.__main__.{step}",
+                    lambda *_: signal.raise_signal(signal.SIGINT),
+                )
             main([*words, "x=1", "--out", str(tmp_path / "y.dot")])
         assert stop.value.code == 130 and capsys.readouterr() == ("", ""), step
     signal.signal(signal.SIGINT, before)
@@ -850,8 +1086,12 @@ sys.meta_path.insert(0, Finder())
 
 
 @posix
-@pytest.mark.parametrize("command", ["-m autograd", "-m nn", "glassgrad", "glassgrad.exe"])
-@pytest.mark.parametrize("when", ["numpy", "autograd.ops", "graphviz", "autograd.reading"])
+@pytest.mark.parametrize(
+    "command", ["-m autograd", "-m nn", "glassgrad", "glassgrad.exe"]
+)
+@pytest.mark.parametrize(
+    "when", ["numpy", "autograd.ops", "graphviz", "autograd.reading"]
+)
 def test_ctrl_c_while_it_imports(command: str, when: str, tmp_path: Path) -> None:
     """A process of its own that interrupts itself when it comes to a module."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
@@ -864,7 +1104,9 @@ def test_ctrl_c_while_it_imports(command: str, when: str, tmp_path: Path) -> Non
 
 
 @posix
-@pytest.mark.parametrize("command", ["-c import autograd", "-m demos", "glassgrad.py", "other"])
+@pytest.mark.parametrize(
+    "command", ["-c import autograd", "-m demos", "glassgrad.py", "other"]
+)
 def test_ctrl_c_in_other_programs_is_as_ever(command: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTING)
     script = tmp_path / command
@@ -872,15 +1114,27 @@ def test_ctrl_c_in_other_programs_is_as_ever(command: str, tmp_path: Path) -> No
         script.write_text("import nn\n")
     words = command.split(" ", 1) if command.startswith("-") else [str(script)]
     ended = importing(words, tmp_path, "autograd.ops")
-    assert ended.returncode in (-signal.SIGINT, 130) and b"KeyboardInterrupt" in ended.stderr
+    assert (
+        ended.returncode in (-signal.SIGINT, 130)
+        and b"KeyboardInterrupt" in ended.stderr
+    )
 
 
-def importing(words: list[str], folder: Path, when: str) -> subprocess.CompletedProcess[bytes]:
+def importing(
+    words: list[str], folder: Path, when: str
+) -> subprocess.CompletedProcess[bytes]:
     """A program whose sitecustomize.py stands in a folder, and which is interrupted at an import."""
     path = os.pathsep.join([str(folder), str(ROOT)])
     variables = {**os.environ, "PYTHONPATH": path, "WHEN": when}
     command = [sys.executable, *words, *["x", "x=1"] * (words[0] != "-c")]
-    return subprocess.run(command, env=variables, cwd=ROOT, timeout=60, check=False, capture_output=True)
+    return subprocess.run(
+        command,
+        env=variables,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
 
 
 def test_after_its_imports_a_command_can_be_interrupted_again() -> None:
@@ -890,10 +1144,17 @@ def test_after_its_imports_a_command_can_be_interrupted_again() -> None:
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def test_bytes_that_are_no_text(refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x + \xff"), encoding="utf-8"))
+def test_bytes_that_are_no_text(
+    refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO(b"x + \xff"), encoding="utf-8")
+    )
     (said,) = refused("-", "x=1")
-    assert said == "byte 4 of standard input is no utf-8; write the formula in that encoding"
+    assert (
+        said
+        == "byte 4 of standard input is no utf-8; write the formula in that encoding"
+    )
 
 
 def test_a_standard_output_of_another_kind() -> None:
@@ -902,19 +1163,32 @@ def test_a_standard_output_of_another_kind() -> None:
     assert cells(text.getvalue())[-1][2] == "6"
 
 
-def command_line(*words: str, closed: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+def command_line(
+    *words: str, closed: str = "", **options: Any
+) -> subprocess.CompletedProcess[bytes]:
     """The command as a program of its own; a shell closes its streams."""
     command = [sys.executable, "-m", "autograd", *words]
     if closed:
         command = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
-    return subprocess.run(command, cwd=ROOT, timeout=60, check=False, stderr=subprocess.PIPE, **options)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+        stderr=subprocess.PIPE,
+        **options,
+    )
 
 
-needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="no shell to close streams with")
+needs_sh = pytest.mark.skipif(
+    shutil.which("sh") is None, reason="no shell to close streams with"
+)
 
 
 @needs_sh
-@pytest.mark.parametrize("words", [["x*x", "x=2"], ["--help"], ["--version"]], ids=str)
+@pytest.mark.parametrize(
+    "words", [["x*x", "x=2"], ["--help"], ["--version"]], ids=str
+)
 def test_a_closed_standard_output(words: list[str], tmp_path: Path) -> None:
     done = command_line(*words, "--out", str(tmp_path / "y.dot"), closed=">&-")
     assert done.returncode == 0 and b"rror" not in done.stderr
@@ -927,12 +1201,17 @@ def test_a_closed_standard_output(words: list[str], tmp_path: Path) -> None:
 def test_a_closed_standard_input() -> None:
     done = command_line("-", "x=2", closed="<&-", stdout=subprocess.PIPE)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"glassgrad: error: standard input is closed; write the formula in place of -\n"
+    assert (
+        done.stderr
+        == b"glassgrad: error: standard input is closed; write the formula in place of -\n"
+    )
     done = command_line("x*x", "x=2", closed="<&-", stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"") and b"x" in done.stdout
 
 
-@pytest.mark.skipif(os.name != "posix", reason="broken pipes are told otherwise there")
+@pytest.mark.skipif(
+    os.name != "posix", reason="broken pipes are told otherwise there"
+)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_gone(unbuffered: str) -> None:
     reading, writing = os.pipe()
@@ -948,30 +1227,53 @@ def test_a_standard_output_that_is_full() -> None:
     with Path("/dev/full").open("wb") as full:
         done = command_line("x*x", "x=2", stdout=full)
     assert done.returncode == 2
-    assert done.stderr == b"glassgrad: error: standard output: No space left on device\n"
+    assert (
+        done.stderr
+        == b"glassgrad: error: standard output: No space left on device\n"
+    )
 
 
 def test_python_m_autograd() -> None:
     command = [sys.executable, "-m", "autograd", SIGMOID, "x=-0.5"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert f"{1 / (1 + math.exp(0.5)):.6g}" in done.stdout.decode()
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=True, env=ascii_only)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=True,
+        env=ascii_only,
+    )
     assert done.stdout.splitlines()[-1].split()[:3] == [b"y", b"1/v?", b"0.377541"]
-    done = subprocess.run([*command[:3], "x + z"], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*command[:3], "x + z"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"Traceback" not in done.stderr
 
 
 def test_the_readme_shows_what_is_printed(shown: Any) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert shown(SIGMOID, "x=0.5") in readme.partition('$ glassgrad "1 / (1 + exp(-x))" x=0.5')[2]
+    assert (
+        shown(SIGMOID, "x=0.5")
+        in readme.partition('$ glassgrad "1 / (1 + exp(-x))" x=0.5')[2]
+    )
 
 
 def test_the_script_is_declared() -> None:
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert project["scripts"] == {"glassgrad": "nn.__main__:main"}
     assert importlib.metadata.version(project["name"])

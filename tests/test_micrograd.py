@@ -100,7 +100,12 @@ def the_same_operand_twice(make: Any) -> Outcome:
 @program
 def the_relu_at_its_kink(make: Any) -> Outcome:
     a, b, zero = make(1.0), make(-1.0), make(0.0)
-    return [a, b, zero], [a.relu(), b.relu(), zero.relu(), (a + b).relu() + zero.relu() + b.relu() + a]
+    return [a, b, zero], [
+        a.relu(),
+        b.relu(),
+        zero.relu(),
+        (a + b).relu() + zero.relu() + b.relu() + a,
+    ]
 
 
 @program
@@ -147,7 +152,9 @@ def a_weighted_mean(make: Any) -> Outcome:
 def numpy_scalars(make: Any) -> Outcome:
     targets = np.array([0.5, -1.0, 2.0])
     w, b = make(np.float64(0.3)), make(0.1)
-    losses = [(w * np.float64(i) + b - target) ** 2 for i, target in enumerate(targets)]
+    losses = [
+        (w * np.float64(i) + b - target) ** 2 for i, target in enumerate(targets)
+    ]
     return [w, b], [*losses, sum(losses) / np.float64(3)]
 
 
@@ -156,7 +163,10 @@ def a_hinge_loss(make: Any) -> Outcome:
     w = [make(0.5), make(-0.25), make(0.1)]
     data = [((1.0, 2.0), 1), ((-1.0, 0.5), -1), ((0.3, -0.7), -1), ((2.0, 1.0), 1)]
     scores = [w[0] * x + w[1] * y + w[2] for (x, y), _ in data]
-    losses = [(1 + -label * score).relu() for (_, label), score in zip(data, scores, strict=True)]
+    losses = [
+        (1 + -label * score).relu()
+        for (_, label), score in zip(data, scores, strict=True)
+    ]
     penalty = 1e-4 * sum(p * p for p in w)
     return w, [*scores, sum(losses) * (1.0 / len(losses)) + penalty]
 
@@ -173,8 +183,14 @@ def a_long_chain(make: Any) -> Outcome:
 class Neuron:
     """Weights, a bias, and perhaps a relu, as in micrograd's nn."""
 
-    def __init__(self, make: Any, rng: random.Random, size: int, bent: bool) -> None:
-        self.w, self.b, self.bent = [make(rng.uniform(-1, 1)) for _ in range(size)], make(0), bent
+    def __init__(
+        self, make: Any, rng: random.Random, size: int, bent: bool
+    ) -> None:
+        self.w, self.b, self.bent = (
+            [make(rng.uniform(-1, 1)) for _ in range(size)],
+            make(0),
+            bent,
+        )
 
     def __call__(self, x: list[Any]) -> Any:
         act = sum((wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
@@ -197,7 +213,12 @@ class Net:
         return x[0]
 
     def parameters(self) -> list[Any]:
-        return [p for layer in self.layers for neuron in layer for p in [*neuron.w, neuron.b]]
+        return [
+            p
+            for layer in self.layers
+            for neuron in layer
+            for p in [*neuron.w, neuron.b]
+        ]
 
 
 XOR = [([0.0, 0.0], -1.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], -1.0)]
@@ -207,7 +228,9 @@ XOR = [([0.0, 0.0], -1.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], -1
 def a_multilayer_perceptron(make: Any) -> Outcome:
     net = Net(make, [2, 4, 4, 1], seed=1)
     outputs = [net([make(x) for x in xs]) for xs, _ in XOR]
-    losses = [(out - target) ** 2 for out, (_, target) in zip(outputs, XOR, strict=True)]
+    losses = [
+        (out - target) ** 2 for out, (_, target) in zip(outputs, XOR, strict=True)
+    ]
     return net.parameters(), [*outputs, sum(losses)]
 
 
@@ -239,9 +262,15 @@ def test_the_same_program_gives_the_same_numbers(program: Program) -> None:
     peer_leaves, peer_results = program(micrograd)
     results[-1].backward()
     peer_results[-1].backward()
-    assert [v.data for v in results] == pytest.approx([v.data for v in peer_results], rel=1e-12, abs=1e-12)
-    assert [v.data for v in leaves] == pytest.approx([v.data for v in peer_leaves], rel=1e-12, abs=1e-12)
-    assert [v.grad for v in leaves] == pytest.approx([v.grad for v in peer_leaves], rel=1e-12, abs=1e-12)
+    assert [v.data for v in results] == pytest.approx(
+        [v.data for v in peer_results], rel=1e-12, abs=1e-12
+    )
+    assert [v.data for v in leaves] == pytest.approx(
+        [v.data for v in peer_leaves], rel=1e-12, abs=1e-12
+    )
+    assert [v.grad for v in leaves] == pytest.approx(
+        [v.grad for v in peer_leaves], rel=1e-12, abs=1e-12
+    )
     assert len(leaves) == len(peer_leaves) > 0
     assert all(type(v.data) is float and type(v.grad) is float for v in leaves)
 
@@ -279,7 +308,11 @@ def test_a_printed_value_looks_the_same() -> None:
         assert repr(make(2.5)).startswith("Value(data=2.5, grad=0")
 
 
-@pytest.mark.parametrize(("make", "second"), [(Value, 27.0), (micrograd, 45.0)], ids=["ours", "micrograd"])
+@pytest.mark.parametrize(
+    ("make", "second"),
+    [(Value, 27.0), (micrograd, 45.0)],
+    ids=["ours", "micrograd"],
+)
 def test_the_second_backward(make: Any, second: float) -> None:
     """The derivative of x³ at 3 is 27, however often it is asked for."""
     x = make(3.0)

@@ -23,7 +23,9 @@ from nn.modules import activation_of
 from tests.oracle import mp
 
 ONE_OPERAND = sorted(name for name, op in OPS.items() if len(op.operands) == 1)
-COMPLEX: dict[str, Callable[[Any], Any]] = {  # the activations on complex numbers, for complex steps
+COMPLEX: dict[
+    str, Callable[[Any], Any]
+] = {  # the activations on complex numbers, for complex steps
     "linear": lambda z: z,
     "neg": lambda z: -z,
     "reciprocal": lambda z: 1 / z,
@@ -99,36 +101,58 @@ SHAPES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("make", SHAPES.values(), ids=SHAPES.keys())
 @pytest.mark.parametrize("seed", [0, 1337])
-def test_the_same_seed_gives_micrograds_module(make: Callable[[Any], Any], seed: int) -> None:
+def test_the_same_seed_gives_micrograds_module(
+    make: Callable[[Any], Any], seed: int
+) -> None:
     micrograd = pytest.importorskip("micrograd.nn")
     peer = seeded(lambda: make(micrograd), seed)
     state = random.getstate()
     ours = seeded(lambda: make(nn), seed)
-    assert (repr(ours), hexes(ours), random.getstate()) == (repr(peer), hexes(peer), state)
-    x = [0.5, -1.25, 2.0, 0.1, -0.7][: len(getattr(ours, "w", [])) or int(repr(ours).split("(")[1][0])]
-    outputs, peers = ends(ours(x)), peer(x) if isinstance(peer(x), list) else [peer(x)]
+    assert (repr(ours), hexes(ours), random.getstate()) == (
+        repr(peer),
+        hexes(peer),
+        state,
+    )
+    x = [0.5, -1.25, 2.0, 0.1, -0.7][
+        : len(getattr(ours, "w", [])) or int(repr(ours).split("(")[1][0])
+    ]
+    outputs, peers = (
+        ends(ours(x)),
+        peer(x) if isinstance(peer(x), list) else [peer(x)],
+    )
     assert [v.data.hex() for v in outputs] == [float(v.data).hex() for v in peers]
     sum(outputs[1:], outputs[0]).backward()
     sum(peers[1:], peers[0]).backward()
     expected = [p.grad for p in peer.parameters()]
-    assert [p.grad for p in ours.parameters()] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    assert [p.grad for p in ours.parameters()] == pytest.approx(
+        expected, rel=1e-12, abs=1e-12
+    )
 
 
 def moons(n: int) -> tuple[list[list[float]], list[int]]:
     """Two half circles that interlock, with a little wobble."""
     t = [math.pi * i / (n // 2 - 1) for i in range(n // 2)]
     upper = [[math.cos(a) + 0.1 * math.sin(7 * a), math.sin(a)] for a in t]
-    lower = [[1 - math.cos(a), 0.5 - math.sin(a) + 0.1 * math.cos(5 * a)] for a in t]
+    lower = [
+        [1 - math.cos(a), 0.5 - math.sin(a) + 0.1 * math.cos(5 * a)] for a in t
+    ]
     return upper + lower, [-1] * len(upper) + [1] * len(lower)
 
 
-def micrograds_training(nn: Any, make: Callable[[Any], Any], steps: int) -> list[float]:
+def micrograds_training(
+    nn: Any, make: Callable[[Any], Any], steps: int
+) -> list[float]:
     """The notebook of micrograd: hinge loss, L2 penalty, a rate that falls; the loss of every step."""
     model, (rows, labels), losses = nn.MLP(2, [6, 4, 1]), moons(100), []
     for k in range(steps):
         scores = [model([make(x) for x in row]) for row in rows]
-        margins = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
-        loss = sum(margins) * (1.0 / len(margins)) + 1e-4 * sum(p * p for p in model.parameters())
+        margins = [
+            (1 + -label * score).relu()
+            for label, score in zip(labels, scores, strict=True)
+        ]
+        loss = sum(margins) * (1.0 / len(margins)) + 1e-4 * sum(
+            p * p for p in model.parameters()
+        )
         model.zero_grad()
         loss.backward()
         for p in model.parameters():
@@ -140,7 +164,9 @@ def micrograds_training(nn: Any, make: Callable[[Any], Any], steps: int) -> list
 def test_micrograds_training_program_gives_its_losses() -> None:
     micrograd = pytest.importorskip("micrograd.nn")
     ours = seeded(lambda: micrograds_training(nn, Value, 10), 1337)
-    peers = seeded(lambda: micrograds_training(micrograd, micrograd.Value, 10), 1337)
+    peers = seeded(
+        lambda: micrograds_training(micrograd, micrograd.Value, 10), 1337
+    )
     assert ours == pytest.approx(peers, rel=1e-12, abs=1e-12)
     assert ours[-1] < 0.7 * ours[0]
 
@@ -152,7 +178,11 @@ def test_micrograds_training_program_gives_its_losses() -> None:
         (lambda: Layer(4, 150), 1.0, 0.0),
         (lambda: Layer(4, 150, init="micrograd"), 1.0, 0.0),
         (lambda: Layer(4, 150, init="pytorch"), 0.5, 0.5),
-        (lambda: Layer(4, 150, init="xavier"), 0.19738550848793068, 0.0),  # √(6/154)
+        (
+            lambda: Layer(4, 150, init="xavier"),
+            0.19738550848793068,
+            0.0,
+        ),  # √(6/154)
         (lambda: Layer(4, 150, init=(0.01, 7.0)), 0.01, 7.0),
         (lambda: MLP(4, [150], init="pytorch"), 0.5, 0.5),
         (lambda: MLP(4, [150], init="xavier"), 0.19738550848793068, 0.0),
@@ -161,7 +191,9 @@ def test_micrograds_training_program_gives_its_losses() -> None:
         (lambda: Neuron(400, init="pytorch"), 0.05, None),
     ],
 )
-def test_first_weights_are_uniform(make: Callable[[], Module], weights: float, biases: float | None) -> None:
+def test_first_weights_are_uniform(
+    make: Callable[[], Module], weights: float, biases: float | None
+) -> None:
     named = list(seeded(make).named_parameters())
     for letter, bound in (("w", weights), ("b", biases)):
         found = [p.data for _, p in named if p.name[0] == letter]
@@ -188,7 +220,9 @@ def test_first_weights_are_uniform(make: Callable[[], Module], weights: float, b
         (lambda: Layer(3, 2, init="pytorch", bias=False), 6),
     ],
 )
-def test_how_many_random_numbers_are_drawn(make: Callable[[], Module], count: int) -> None:
+def test_how_many_random_numbers_are_drawn(
+    make: Callable[[], Module], count: int
+) -> None:
     seeded(make, 5)
     state = random.getstate()
     random.seed(5)
@@ -206,7 +240,9 @@ def test_a_bias_is_drawn_after_its_neurons_weights() -> None:
 
 def test_every_layer_of_an_mlp_has_bounds_of_its_own() -> None:
     model = seeded(lambda: MLP(100, [1, 400], init="pytorch"))
-    first, second = ([abs(p.data) for p in layer.parameters()] for layer in model.layers)
+    first, second = (
+        [abs(p.data) for p in layer.parameters()] for layer in model.layers
+    )
     assert 0.08 < max(first) <= 0.1
     assert 0.9 < max(second) <= 1.0
 
@@ -216,12 +252,27 @@ def test_names_in_an_mlp() -> None:
     model = MLP(2, [3, 1])
     names = [p.name for p in model.parameters()]
     assert names == [
-        *("w1_1_1", "w1_1_2", "b1_1", "w1_2_1", "w1_2_2", "b1_2", "w1_3_1", "w1_3_2", "b1_3"),
+        *(
+            "w1_1_1",
+            "w1_1_2",
+            "b1_1",
+            "w1_2_1",
+            "w1_2_2",
+            "b1_2",
+            "w1_3_1",
+            "w1_3_2",
+            "b1_3",
+        ),
         *("w2_1_1", "w2_1_2", "w2_1_3", "b2_1"),
     ]
     assert model.layers[0].neurons[1].w[0].name == "w1_2_1"
     assert [p.name for p in Neuron(2).parameters()] == ["w1", "w2", "b"]
-    assert [p.name for p in Layer(1, 2).parameters()] == ["w1_1", "b1", "w2_1", "b2"]
+    assert [p.name for p in Layer(1, 2).parameters()] == [
+        "w1_1",
+        "b1",
+        "w2_1",
+        "b2",
+    ]
     assert [p.name for p in Layer(11, 11, bias=False).parameters()][-1] == "w11_11"
 
 
@@ -229,8 +280,16 @@ def test_paths_in_an_mlp() -> None:
     model = MLP(1, [2, 1])
     paths = dict(model.named_parameters())
     assert list(paths) == [
-        *("layers.0.neurons.0.w.0", "layers.0.neurons.0.b", "layers.0.neurons.1.w.0"),
-        *("layers.0.neurons.1.b", "layers.1.neurons.0.w.0", "layers.1.neurons.0.w.1"),
+        *(
+            "layers.0.neurons.0.w.0",
+            "layers.0.neurons.0.b",
+            "layers.0.neurons.1.w.0",
+        ),
+        *(
+            "layers.0.neurons.1.b",
+            "layers.1.neurons.0.w.0",
+            "layers.1.neurons.0.w.1",
+        ),
         "layers.1.neurons.0.b",
     ]
     assert list(paths.values()) == model.parameters()
@@ -248,9 +307,23 @@ def test_only_parameters_in_attributes_count() -> None:
     p, x = parameter(1.0), Value(2.0)
     with no_grad():
         forgotten = p * 1
-    module = Holder(x=x, p=p, y=p * x, forgotten=forgotten, detached=p.detach(), n=3.0, text="pq", none=None)
+    module = Holder(
+        x=x,
+        p=p,
+        y=p * x,
+        forgotten=forgotten,
+        detached=p.detach(),
+        n=3.0,
+        text="pq",
+        none=None,
+    )
     assert list(module.named_parameters()) == [("p", p)]
-    assert (p.parameter, x.parameter, (p + 1).parameter, p.name) == (True, False, False, "")
+    assert (p.parameter, x.parameter, (p + 1).parameter, p.name) == (
+        True,
+        False,
+        False,
+        "",
+    )
     assert parameter(2, "q").name == "q"
     assert Holder().parameters() == list(Holder().named_parameters()) == []
 
@@ -258,7 +331,12 @@ def test_only_parameters_in_attributes_count() -> None:
 def test_parameters_are_found_in_lists_tuples_dicts_and_modules() -> None:
     p = [parameter(float(i)) for i in range(6)]
     inner = Holder(z=p[5], a=p[4])
-    module = Holder(first={"k": p[3], 7: (p[2], [inner])}, second=[[], {}, p[1]], last=p[0], function=len)
+    module = Holder(
+        first={"k": p[3], 7: (p[2], [inner])},
+        second=[[], {}, p[1]],
+        last=p[0],
+        function=len,
+    )
     assert [(path, v.data) for path, v in module.named_parameters()] == [
         ("first.k", 3.0),
         ("first.7.0", 2.0),
@@ -271,15 +349,24 @@ def test_parameters_are_found_in_lists_tuples_dicts_and_modules() -> None:
 
 def test_what_is_shared_counts_once_and_cycles_end() -> None:
     p, neuron = parameter(1.0), Neuron(1)
-    module = Holder(one=p, twice=[p, p], neuron=neuron, again=(neuron, {"it": neuron}))
+    module = Holder(
+        one=p, twice=[p, p], neuron=neuron, again=(neuron, {"it": neuron})
+    )
     module.me, module.ring = module, [module, {"up": module}]
     module.ring.append(module.ring)
-    assert [path for path, _ in module.named_parameters()] == ["one", "neuron.w.0", "neuron.b"]
+    assert [path for path, _ in module.named_parameters()] == [
+        "one",
+        "neuron.w.0",
+        "neuron.b",
+    ]
     assert len({*module.parameters()}) == 3
 
 
 def test_equal_attributes_are_different_parameters() -> None:
-    assert len(Holder(a=[parameter(1.0)], b=[parameter(1.0)], c=(), d=()).parameters()) == 2
+    assert (
+        len(Holder(a=[parameter(1.0)], b=[parameter(1.0)], c=(), d=()).parameters())
+        == 2
+    )
 
 
 def test_a_later_attribute_is_found() -> None:
@@ -308,7 +395,11 @@ def test_forward_gets_all_arguments_and_may_return_anything() -> None:
             return {"sum": sum(more, x) * scale}, None
 
     found, none = Pair()(Value(1.0), 2.0, 3.0, scale=10.0)
-    assert (found["sum"].data, none, str(found["sum"].scope)) == (60.0, None, "Pair")
+    assert (found["sum"].data, none, str(found["sum"].scope)) == (
+        60.0,
+        None,
+        "Pair",
+    )
 
 
 def test_every_call_is_a_composite() -> None:
@@ -332,33 +423,57 @@ def test_an_activation_may_be_a_module_with_parameters(times: int) -> None:
         leaky = Leaky(name)
         layer = Layer(1, times, activation=leaky)
         assert len(layer.parameters()) == 2 * times + 1
-        assert [neuron.w[0].name for neuron in layer.neurons] == ["w1_1", "w2_1"][:times]
-        assert layer.neurons[0](-1e3 * math.copysign(1, layer.neurons[0].w[0].data)).data < 0
+        assert [neuron.w[0].name for neuron in layer.neurons] == ["w1_1", "w2_1"][
+            :times
+        ]
+        assert (
+            layer.neurons[0](
+                -1e3 * math.copysign(1, layer.neurons[0].w[0].data)
+            ).data
+            < 0
+        )
 
 
 # ------------------------------------------------------------------------------------ values and gradients
-def by_complex_step(f: Callable[[np.ndarray], complex], theta: list[float]) -> list[float]:
+def by_complex_step(
+    f: Callable[[np.ndarray], complex], theta: list[float]
+) -> list[float]:
     """The gradient of f, a function of complex parameters; no difference is taken, so no digit is lost."""
     steps = np.eye(len(theta)) * 1e-30j
     return [float(np.imag(f(np.array(theta) + step)) / 1e-30) for step in steps]
 
 
-def dense(theta: np.ndarray, x: Any, nout: int, kind: Callable[[Any], Any], bias: bool = True) -> np.ndarray:
+def dense(
+    theta: np.ndarray,
+    x: Any,
+    nout: int,
+    kind: Callable[[Any], Any],
+    bias: bool = True,
+) -> np.ndarray:
     """A layer by NumPy, from its parameters in order."""
     table = theta.reshape(nout, -1)
     sums = table[:, : len(x)] @ np.array(x) + (table[:, -1] if bias else 0)
     return np.array([kind(z) for z in sums])
 
 
-def check(module: Module, x: list[float], formula: Callable[[np.ndarray, Any], np.ndarray]) -> None:
+def check(
+    module: Module, x: list[float], formula: Callable[[np.ndarray, Any], np.ndarray]
+) -> None:
     """Values and gradients by parameters and inputs are those of the formula."""
     theta, inputs = [p.data for p in module.parameters()], [Value(v) for v in x]
-    outputs, weights = ends(module(inputs)), [0.7, -1.3, 2.1, 0.4, 1.9][: formula(np.array(theta), x).size]
-    assert [v.data for v in outputs] == pytest.approx(formula(np.array(theta), x).real, rel=1e-13, abs=1e-13)
+    outputs, weights = (
+        ends(module(inputs)),
+        [0.7, -1.3, 2.1, 0.4, 1.9][: formula(np.array(theta), x).size],
+    )
+    assert [v.data for v in outputs] == pytest.approx(
+        formula(np.array(theta), x).real, rel=1e-13, abs=1e-13
+    )
     sum(w * y for w, y in zip(weights, outputs, strict=True)).backward()
     leaves = [*module.parameters(), *inputs]
     k = len(theta)
-    expected = by_complex_step(lambda t: np.dot(weights, formula(t[:k], t[k:])), theta + x)
+    expected = by_complex_step(
+        lambda t: np.dot(weights, formula(t[:k], t[k:])), theta + x
+    )
     assert [v.grad for v in leaves] == pytest.approx(expected, rel=1e-12, abs=1e-13)
 
 
@@ -368,7 +483,10 @@ def into_domain(layer: Layer, op: Op) -> None:
     for size in (1.0, 0.25, 10.0):
         for p, x in zip(layer.parameters(), first, strict=True):
             p.data = size * x
-        sums = [float(np.dot([p.data for p in neuron.w], [0.75, 0.5])) for neuron in layer.neurons]
+        sums = [
+            float(np.dot([p.data for p in neuron.w], [0.75, 0.5]))
+            for neuron in layer.neurons
+        ]
         biases = [getattr(neuron.b, "data", 0.0) for neuron in layer.neurons]
         if all(op.defined(x + b) for x, b in zip(sums, biases, strict=True)):
             return
@@ -384,25 +502,41 @@ def test_every_activation_has_an_oracle() -> None:
 @pytest.mark.parametrize("nout", [1, 3])
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_layers_values_and_gradients(name: str, nout: int, bias: bool) -> None:
-    layer = seeded(lambda: Layer(2, nout, activation=name, bias=bias, init=(1.0, 1.0)), 2)
+    layer = seeded(
+        lambda: Layer(2, nout, activation=name, bias=bias, init=(1.0, 1.0)), 2
+    )
     if name != "linear" and not all(OPS[name].defined(x) for x in (-2.0, 2.0)):
         into_domain(layer, OPS[name])
-        check(layer, [0.75, 0.5], lambda t, x: dense(t, x, nout, COMPLEX[name], bias))
+        check(
+            layer, [0.75, 0.5], lambda t, x: dense(t, x, nout, COMPLEX[name], bias)
+        )
         return
     for x in ([0.75, -0.5], [-0.25, 2.0]):
         layer.zero_grad()
         check(layer, x, lambda t, x: dense(t, x, nout, COMPLEX[name], bias))
 
 
-@pytest.mark.parametrize(("hidden", "output"), [("tanh", "linear"), ("relu", "sigmoid"), ("sin", "softplus")])
+@pytest.mark.parametrize(
+    ("hidden", "output"),
+    [("tanh", "linear"), ("relu", "sigmoid"), ("sin", "softplus")],
+)
 @pytest.mark.parametrize("nouts", [[1], [3, 2], [2, 1, 3]])
-def test_an_mlps_values_and_gradients(hidden: str, output: str, nouts: list[int]) -> None:
-    model = seeded(lambda: MLP(2, nouts, activation=hidden, output=output, init=(1.0, 0.5)), 4)
+def test_an_mlps_values_and_gradients(
+    hidden: str, output: str, nouts: list[int]
+) -> None:
+    model = seeded(
+        lambda: MLP(2, nouts, activation=hidden, output=output, init=(1.0, 0.5)), 4
+    )
 
     def formula(theta: np.ndarray, x: Any) -> np.ndarray:
         for i, nout in enumerate(nouts):
             size = nout * (len(x) + 1)
-            x = dense(theta[:size], x, nout, COMPLEX[hidden if i < len(nouts) - 1 else output])
+            x = dense(
+                theta[:size],
+                x,
+                nout,
+                COMPLEX[hidden if i < len(nouts) - 1 else output],
+            )
             theta = theta[size:]
         assert not theta.size
         return x
@@ -419,13 +553,20 @@ def test_a_neuron_by_fifty_digits() -> None:
     found.backward()
     assert found.data == pytest.approx(float(y), rel=1e-15)
     expected = [float(slope * v) for v in (*x, 1)]
-    assert [p.grad for p in neuron.parameters()] == pytest.approx(expected, rel=2e-15)
+    assert [p.grad for p in neuron.parameters()] == pytest.approx(
+        expected, rel=2e-15
+    )
 
 
-@pytest.mark.parametrize("activation", [tanh, OPS["tanh"], "tanh", lambda v: tanh(v), Value.tanh])
+@pytest.mark.parametrize(
+    "activation", [tanh, OPS["tanh"], "tanh", lambda v: tanh(v), Value.tanh]
+)
 def test_an_activation_by_name_op_or_function(activation: Any) -> None:
     assert isinstance(tanh, Op)
-    neuron, peer = (seeded(lambda a=a: Neuron(2, activation=a)) for a in (activation, lambda v: v))
+    neuron, peer = (
+        seeded(lambda a=a: Neuron(2, activation=a))
+        for a in (activation, lambda v: v)
+    )
     assert neuron([0.5, 2.0]).data == math.tanh(peer([0.5, 2.0]).data)
     layer = seeded(lambda: MLP(2, [2, 1], activation, activation))
     assert layer([0.5, 2.0]).op is tanh
@@ -438,7 +579,10 @@ def test_how_other_activations_are_printed() -> None:
     def prelu(x: Value) -> Value:
         return maximum(x, x * 0.1)
 
-    names = [repr(Neuron(2, activation=a)) for a in ("sigmoid", "linear", tanh, swish, prelu, OPS["relu"])]
+    names = [
+        repr(Neuron(2, activation=a))
+        for a in ("sigmoid", "linear", tanh, swish, prelu, OPS["relu"])
+    ]
     words = ["Sigmoid", "Linear", "Tanh", "Swish", "Prelu", "ReLU"]
     assert names == [f"{word}Neuron(2)" for word in words]
     assert repr(Neuron(2, False, activation="tanh")) == "LinearNeuron(2)"
@@ -449,12 +593,20 @@ def test_a_neuron_without_bias() -> None:
     assert [path for path, _ in neuron.named_parameters()] == ["w.0", "w.1"]
     assert neuron([0.0, 0.0]).data == 0.0
     single = Neuron(1, nonlin=False, bias=False)
-    assert [v.op and v.op.name for v in toposort(single(Value(2.0)))] == [None, None, "mul"]
+    assert [v.op and v.op.name for v in toposort(single(Value(2.0)))] == [
+        None,
+        None,
+        "mul",
+    ]
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.permutations(range(4)), st.lists(st.floats(-10, 10), min_size=2, max_size=2))
-def test_permuting_neurons_permutes_outputs(order: list[int], x: list[float]) -> None:
+@given(
+    st.permutations(range(4)), st.lists(st.floats(-10, 10), min_size=2, max_size=2)
+)
+def test_permuting_neurons_permutes_outputs(
+    order: list[int], x: list[float]
+) -> None:
     layer = seeded(lambda: Layer(2, 4, activation="tanh", init=(1.0, 1.0)))
     before = [v.data for v in layer(x)]
     layer.neurons = [layer.neurons[i] for i in order]
@@ -475,29 +627,47 @@ ROWS: list[Callable[[], Any]] = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row()).__name__)
-@pytest.mark.parametrize("make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [3, 2])])
-def test_a_row_may_be_any_iterable(row: Callable[[], Any], make: Callable[[int], Module]) -> None:
+@pytest.mark.parametrize(
+    "make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [3, 2])]
+)
+def test_a_row_may_be_any_iterable(
+    row: Callable[[], Any], make: Callable[[int], Module]
+) -> None:
     module = seeded(lambda: make(2), 8)
-    assert [v.data for v in ends(module(row()))] == [v.data for v in ends(module([0.5, -2.0]))]
+    assert [v.data for v in ends(module(row()))] == [
+        v.data for v in ends(module([0.5, -2.0]))
+    ]
 
 
-@pytest.mark.parametrize("x", [3, 3.0, np.float64(3), np.float32(3), np.int64(3), Value(3.0)])
-@pytest.mark.parametrize("make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [2, 1])])
-def test_a_lone_number_is_a_row_of_one(x: Any, make: Callable[[int], Module]) -> None:
+@pytest.mark.parametrize(
+    "x", [3, 3.0, np.float64(3), np.float32(3), np.int64(3), Value(3.0)]
+)
+@pytest.mark.parametrize(
+    "make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [2, 1])]
+)
+def test_a_lone_number_is_a_row_of_one(
+    x: Any, make: Callable[[int], Module]
+) -> None:
     module = seeded(lambda: make(1), 8)
-    assert [v.data for v in ends(module(x))] == [v.data for v in ends(module([3.0]))]
+    assert [v.data for v in ends(module(x))] == [
+        v.data for v in ends(module([3.0]))
+    ]
 
 
 def test_a_layer_gives_a_list_and_a_single_neuron_a_value() -> None:
     assert [type(Layer(2, n)([1, 2])) for n in (1, 2, 3)] == [Value, list, list]
-    assert [type(MLP(2, sizes)([1, 2])) for sizes in ([1], [2], [3, 1], [1, 2])] == [Value, list, Value, list]
+    assert [
+        type(MLP(2, sizes)([1, 2])) for sizes in ([1], [2], [3, 1], [1, 2])
+    ] == [Value, list, Value, list]
     assert len(Layer(2, 3)([1, 2])) == 3
 
 
 NESTED = [[1.0, 2.0], [3.0, 4.0]]
 
 
-@pytest.mark.parametrize("make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [3, 2])])
+@pytest.mark.parametrize(
+    "make", [Neuron, lambda n: Layer(n, 3), lambda n: MLP(n, [3, 2])]
+)
 @pytest.mark.parametrize(
     ("row", "error", "words"),
     [
@@ -506,7 +676,11 @@ NESTED = [[1.0, 2.0], [3.0, 4.0]]
         ([], ValueError, r"takes 2 inputs, not 0\b"),
         (7.0, ValueError, r"takes 2 inputs, not 1\b"),
         (Value(1.0), ValueError, r"takes 2 inputs, not 1\b"),
-        (np.zeros((3, 2)), ValueError, r"takes 2 inputs, not 3\b.*one row at a time"),
+        (
+            np.zeros((3, 2)),
+            ValueError,
+            r"takes 2 inputs, not 3\b.*one row at a time",
+        ),
         (NESTED, TypeError, "one row at a time"),
         (np.array(NESTED), TypeError, "one row at a time"),
         (((1.0, 2.0), (3.0, 4.0)), TypeError, "one row at a time"),
@@ -518,7 +692,9 @@ NESTED = [[1.0, 2.0], [3.0, 4.0]]
         ([1j, 1.0], TypeError, "complex"),
     ],
 )
-def test_wrong_rows(make: Callable[[int], Module], row: Any, error: type[Exception], words: str) -> None:
+def test_wrong_rows(
+    make: Callable[[int], Module], row: Any, error: type[Exception], words: str
+) -> None:
     module = make(2)
     before = hexes(module)
     with nothing_drawn(), pytest.raises(error, match=words):
@@ -542,7 +718,10 @@ def test_a_wrong_row_for_one_input() -> None:
         *[(lambda n=n: MLP(2, [3, n]), rf"{n!r}") for n in (0, -1, 2.5, None)],
         (lambda: MLP(2, []), r"\[16, 16, 1\].*\[\]"),
         (lambda: MLP(2, 3), r"\[16, 16, 1\].*3"),  # pyright: ignore
-        (lambda: Neuron(2, activation="swoosh"), r"'swoosh'.*linear.*relu.*sigmoid"),
+        (
+            lambda: Neuron(2, activation="swoosh"),
+            r"'swoosh'.*linear.*relu.*sigmoid",
+        ),
         (lambda: Neuron(2, activation="add"), r"'add'.*linear.*relu"),
         (lambda: Neuron(2, activation=None), r"None.*linear.*relu"),
         (lambda: Layer(2, 2, activation="Relu"), r"'Relu'.*relu"),
@@ -565,10 +744,21 @@ def test_wrong_options(make: Callable[[], object], words: str) -> None:
 
 @pytest.mark.parametrize(
     "init",
-    [1.0, None, (1.0,), (1.0, 0.0, 0.0), ("a", "b"), (1.0, "b"), (math.inf, 0.0), (0.5, math.nan)],
+    [
+        1.0,
+        None,
+        (1.0,),
+        (1.0, 0.0, 0.0),
+        ("a", "b"),
+        (1.0, "b"),
+        (math.inf, 0.0),
+        (0.5, math.nan),
+    ],
     ids=repr,
 )
-@pytest.mark.parametrize("make", [lambda init: Neuron(2, init=init), lambda init: Layer(2, 2, init=init)])
+@pytest.mark.parametrize(
+    "make", [lambda init: Neuron(2, init=init), lambda init: Layer(2, 2, init=init)]
+)
 def test_wrong_bounds(make: Callable[[Any], object], init: Any) -> None:
     with nothing_drawn(), pytest.raises((ValueError, TypeError)):
         make(init)
@@ -593,18 +783,21 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("again", COPIES.values(), ids=COPIES.keys())
 @pytest.mark.parametrize(
-    "make", [*SHAPES.values(), lambda nn: nn.MLP(2, [3, 2], "tanh", "sigmoid", "pytorch")]
+    "make",
+    [*SHAPES.values(), lambda nn: nn.MLP(2, [3, 2], "tanh", "sigmoid", "pytorch")],
 )
-def test_a_copy_is_the_same_and_apart(again: Callable[[Any], Any], make: Callable[[Any], Any]) -> None:
+def test_a_copy_is_the_same_and_apart(
+    again: Callable[[Any], Any], make: Callable[[Any], Any]
+) -> None:
     module = make(nn)
     x = [0.25] * int(repr(module).split("(")[1][0])
     y = ends(module(x))[0]
     y.backward()
     twin = again(module)
     assert repr(twin) == repr(module)
-    assert [(path, p.name, p.data, p.grad) for path, p in twin.named_parameters()] == [
-        (path, p.name, p.data, p.grad) for path, p in module.named_parameters()
-    ]
+    assert [
+        (path, p.name, p.data, p.grad) for path, p in twin.named_parameters()
+    ] == [(path, p.name, p.data, p.grad) for path, p in module.named_parameters()]
     assert not {*twin.parameters()} & {*module.parameters()}
     assert [v.data for v in ends(twin(x))] == [v.data for v in ends(module(x))]
     for p in twin.parameters():
@@ -621,7 +814,10 @@ def test_what_is_shared_is_shared_in_a_copy(again: Callable[[Any], Any]) -> None
 
 
 def test_modules_are_found_in_no_other_things() -> None:
-    assert Holder(space=SimpleNamespace(p=parameter(1.0)), kind=Neuron).parameters() == []
+    assert (
+        Holder(space=SimpleNamespace(p=parameter(1.0)), kind=Neuron).parameters()
+        == []
+    )
 
 
 def test_a_layer_of_softmax_gives_probabilities() -> None:
@@ -634,16 +830,23 @@ def test_a_layer_of_softmax_gives_probabilities() -> None:
     assert shares == pytest.approx([x / sum(exps) for x in exps], rel=1e-14)
 
 
-@pytest.mark.parametrize("make", [lambda: Neuron(2, "tanh"), lambda: Layer(2, 2, "tanh")])
+@pytest.mark.parametrize(
+    "make", [lambda: Neuron(2, "tanh"), lambda: Layer(2, 2, "tanh")]
+)
 def test_an_activation_in_the_place_of_nonlin(make: Callable[[], object]) -> None:
     with pytest.raises(TypeError, match="activation='tanh'"):
         make()
 
 
-def test_parameters_in_an_array_of_objects_are_found_and_data_is_left_alone() -> None:
+def test_parameters_in_an_array_of_objects_are_found_and_data_is_left_alone() -> (
+    None
+):
     class Net(Module):
         def __init__(self) -> None:
             self.w = np.array([parameter(1.0), parameter(2.0)], dtype=object)
             self.data = np.zeros(10)
 
-    assert [(name, p.data) for name, p in Net().named_parameters()] == [("w.0", 1.0), ("w.1", 2.0)]
+    assert [(name, p.data) for name, p in Net().named_parameters()] == [
+        ("w.0", 1.0),
+        ("w.1", 2.0),
+    ]

@@ -11,7 +11,16 @@ import sys
 import pytest
 
 from tests.mutants import Mutant, mutants_of
-from tests.mutation import CORE, MODULES, Choice, Known, listed, mutants, spread_evenly, verdict
+from tests.mutation import (
+    CORE,
+    MODULES,
+    Choice,
+    Known,
+    listed,
+    mutants,
+    spread_evenly,
+    verdict,
+)
 from tests.scripts import ROOT
 
 SOURCE = '''
@@ -94,7 +103,11 @@ BREAKS = [  # module, function, change: what no suite may miss
     ("terms", "fold", "not tree.args -> True"),
     ("value", "Value.data", "1 -> 0"),
     ("value", "postorder", "v not in seen -> True"),
-    ("ops", "", "(lambda z, x, y: y, lambda z, x, y: x) -> (lambda z, x, y: x, lambda z, x, y: y)"),
+    (
+        "ops",
+        "",
+        "(lambda z, x, y: y, lambda z, x, y: x) -> (lambda z, x, y: x, lambda z, x, y: y)",
+    ),
     ("ops", "", "True -> False"),
     ("ops", "", "lambda z, x, y: 1.0 -> lambda z, x, y: -1.0"),
     ("sweeps", "backward", "reversed(order) -> order"),
@@ -118,7 +131,11 @@ def core() -> list[Mutant]:
 
 @pytest.mark.parametrize("function", CHANGES)
 def test_the_mutants_of_a_small_source(function: str) -> None:
-    found = [mutant for mutant in mutants_of(ast.parse(SOURCE), "m", SOURCE) if mutant.function == function]
+    found = [
+        mutant
+        for mutant in mutants_of(ast.parse(SOURCE), "m", SOURCE)
+        if mutant.function == function
+    ]
     wanted = [line.strip() for line in CHANGES[function].strip().splitlines()]
     assert sorted(mutant.change for mutant in found) == sorted(wanted)
 
@@ -141,12 +158,20 @@ def test_a_mutant_leaves_the_tree_as_it_was() -> None:
 def test_statements_that_no_test_runs_are_few(core: list[Mutant]) -> None:
     assert {mutant.module for mutant in core} == {*CORE}
     assert len({mutant.key for mutant in core}) > 1000
-    assert not [mutant for mutant in core if "TYPE_CHECKING" in mutant.source or '"""' in mutant.change]
+    assert not [
+        mutant
+        for mutant in core
+        if "TYPE_CHECKING" in mutant.source or '"""' in mutant.change
+    ]
 
 
 def test_listed_survivors_are_mutants_with_reasons() -> None:
     keys = {mutant.key for mutant in mutants(MODULES)}
-    assert not [key for key in listed() if key.split(" | ")[0] in MODULES and key not in keys]
+    assert not [
+        key
+        for key in listed()
+        if key.split(" | ")[0] in MODULES and key not in keys
+    ]
     assert all(listed().values())
 
 
@@ -158,8 +183,17 @@ def test_a_sample_is_spread_evenly(core: list[Mutant]) -> None:
 @pytest.mark.parametrize(
     ("status", "wanted"),
     [
-        *((0, "survived"), (1 << 8, "killed"), (2 << 8, "killed"), (77 << 8, "no import")),
-        *((signal.SIGPROF, "timeout"), (signal.SIGALRM, "timeout"), (signal.SIGSEGV, "killed")),
+        *(
+            (0, "survived"),
+            (1 << 8, "killed"),
+            (2 << 8, "killed"),
+            (77 << 8, "no import"),
+        ),
+        *(
+            (signal.SIGPROF, "timeout"),
+            (signal.SIGALRM, "timeout"),
+            (signal.SIGSEGV, "killed"),
+        ),
     ],
 )
 def test_verdicts(status: int, wanted: str) -> None:
@@ -168,7 +202,10 @@ def test_verdicts(status: int, wanted: str) -> None:
 
 def test_tests_are_chosen_by_what_they_execute(core: list[Mutant]) -> None:
     mutant = next(
-        m for m in core if (m.module, m.function) == ("sweeps", "backward") and "reversed" in m.change
+        m
+        for m in core
+        if (m.module, m.function) == ("sweeps", "backward")
+        and "reversed" in m.change
     )
     near = f"sweeps:{mutant.line}"
     tests = [
@@ -178,19 +215,30 @@ def test_tests_are_chosen_by_what_they_execute(core: list[Mutant]) -> None:
     ]
     tests.append(Known("t::quick", 0.2, {near}))
     choice = Choice(tests, early=set())
-    assert [test.name for test in choice.choose(mutant, 0)] == ["t::quick", "t::slow[2]"]
+    assert [test.name for test in choice.choose(mutant, 0)] == [
+        "t::quick",
+        "t::slow[2]",
+    ]
     assert not choice.at_import(mutant)
     assert Choice(tests, early={near}).at_import(mutant)
 
 
 def test_obvious_breaks_are_noticed_and_no_break_is_not(core: list[Mutant]) -> None:
     chosen = [
-        next(m for m in core if (m.module, m.function) == (module, function) and change in m.change)
+        next(
+            m
+            for m in core
+            if (m.module, m.function) == (module, function) and change in m.change
+        )
         for module, function, change in BREAKS
     ]
     command = [sys.executable, "-c", SCRIPT, json.dumps([m.key for m in chosen])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=600)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, check=True, timeout=600
+    )
     *found, early, late = json.loads(done.stdout)
     noticed = [what in ("killed", "timeout", "no import") for what in found]
-    assert all(noticed), [mutant.key for mutant, seen in zip(chosen, noticed, strict=True) if not seen]
+    assert all(noticed), [
+        mutant.key for mutant, seen in zip(chosen, noticed, strict=True) if not seen
+    ]
     assert (early, late) == ("survived", "survived")

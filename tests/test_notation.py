@@ -50,7 +50,9 @@ from autograd import (
 )
 from tests.scripts import GRAPH, at_most, run
 
-random_graphs = settings(max_examples=300, deadline=None, derandomize=True, phases=[Phase.generate])
+random_graphs = settings(
+    max_examples=300, deadline=None, derandomize=True, phases=[Phase.generate]
+)
 
 
 # ------------------------------------------------------------------------------------ graphs and their labels
@@ -73,16 +75,25 @@ def written(*roots: Value, **options: Any) -> list[str]:
     """All labels but constants', "ahead | back": the roots first, then every op's operands; then the sums."""
     found = labels(*roots, **options)
     boxes = {box: None for box, _ in found.edges}
-    edges = [(box, i) for box in reversed(boxes) for i, x in enumerate(box.args) if isinstance(x, Value)]
+    edges = [
+        (box, i)
+        for box in reversed(boxes)
+        for i, x in enumerate(box.args)
+        if isinstance(x, Value)
+    ]
     pairs = [*found.roots.values(), *(found.edges[edge] for edge in edges)]
-    return [f"{ahead} | {back}" for ahead, back in pairs] + list(found.sums.values())
+    return [f"{ahead} | {back}" for ahead, back in pairs] + list(
+        found.sums.values()
+    )
 
 
 def all_texts(*roots: Value, **options: Any) -> list[str]:
     """Every text that labels() gives, constants too."""
     found = labels(*roots, **options)
     pairs = [*found.roots.values(), *found.edges.values()]
-    return [text for pair in pairs for text in pair if text] + list(found.sums.values())
+    return [text for pair in pairs for text in pair if text] + list(
+        found.sums.values()
+    )
 
 
 def definitions(y: Value, **options: Any) -> str:
@@ -105,7 +116,9 @@ def composed(x: Value) -> Value:
     return 1 / (1 + exp(-x))
 
 
-@pytest.mark.parametrize("negated", [lambda x: x * -1, lambda x: -1 * x, lambda x: -x])
+@pytest.mark.parametrize(
+    "negated", [lambda x: x * -1, lambda x: -1 * x, lambda x: -x]
+)
 def test_the_ten_labels_of_figure_5_20(negated: Callable[[Value], Value]) -> None:
     x = Value(0.5, name="x")
     assert written(1 / (1 + exp(negated(x)))) == FIGURE_5_20
@@ -117,7 +130,11 @@ def test_names_x_and_y_are_there_without_asking() -> None:
 
 def test_constants_are_written_as_numbers() -> None:
     found = labels(1 / (1 + exp(Value(0.5) * -1)))
-    constants = [pair for (box, i), pair in found.edges.items() if not isinstance(box.args[i], Value)]
+    constants = [
+        pair
+        for (box, i), pair in found.edges.items()
+        if not isinstance(box.args[i], Value)
+    ]
     assert sorted(constants) == [("-1", ""), ("1", "")]
 
 
@@ -154,7 +171,9 @@ TABLE: dict[str, tuple[Callable[..., Value], str, str]] = {
         count | ∂L/∂y·tax·price""",
     ),
     "apples and oranges": (
-        lambda apple, n, orange, m, tax: named("total", (apple * n + orange * m) * tax),
+        lambda apple, n, orange, m, tax: named(
+            "total", (apple * n + orange * m) * tax
+        ),
         "total = (apple·n+orange·m)·tax",
         """total | ∂L/∂total
         u = apple·n + orange·m | ∂L/∂u = ∂L/∂total·tax
@@ -313,7 +332,11 @@ TABLE: dict[str, tuple[Callable[..., Value], str, str]] = {
         b | -∂L/∂y·d·a/(c·b²)""",
     ),
     "a cube": (lambda x: x**3, "y = x³", "y | ∂L/∂y\nx | ∂L/∂y·3·x²"),
-    "a reciprocal square": (lambda x: x**-2, "y = 1/x²", "y | ∂L/∂y\nx | -∂L/∂y·2/x³"),
+    "a reciprocal square": (
+        lambda x: x**-2,
+        "y = 1/x²",
+        "y | ∂L/∂y\nx | -∂L/∂y·2/x³",
+    ),
     "a power": (
         lambda x, n: x**n,
         "y = x^n",
@@ -471,10 +494,26 @@ TABLE: dict[str, tuple[Callable[..., Value], str, str]] = {
         ∂L/∂v = ∂L/∂y·2·u·v
         ∂L/∂u = ∂L/∂y·v² - ∂L/∂v·v²""",
     ),
-    "the op sigmoid": (lambda x: sigmoid(x), "y = sigmoid(x)", "y | ∂L/∂y\nx | ∂L/∂y·y(1-y)"),
-    "the op tanh": (lambda x: tanh(x), "y = tanh(x)", "y | ∂L/∂y\nx | ∂L/∂y·(1-y²)"),
-    "the op softplus": (lambda x: softplus(x), "y = softplus(x)", "y | ∂L/∂y\nx | ∂L/∂y·sigmoid(x)"),
-    "the op log1p": (lambda x: log1p(x), "y = log1p(x)", "y | ∂L/∂y\nx | ∂L/∂y·1/(1+x)"),
+    "the op sigmoid": (
+        lambda x: sigmoid(x),
+        "y = sigmoid(x)",
+        "y | ∂L/∂y\nx | ∂L/∂y·y(1-y)",
+    ),
+    "the op tanh": (
+        lambda x: tanh(x),
+        "y = tanh(x)",
+        "y | ∂L/∂y\nx | ∂L/∂y·(1-y²)",
+    ),
+    "the op softplus": (
+        lambda x: softplus(x),
+        "y = softplus(x)",
+        "y | ∂L/∂y\nx | ∂L/∂y·sigmoid(x)",
+    ),
+    "the op log1p": (
+        lambda x: log1p(x),
+        "y = log1p(x)",
+        "y | ∂L/∂y\nx | ∂L/∂y·1/(1+x)",
+    ),
     "an absolute value": (
         lambda a, b: absolute(a - b),
         "y = abs(a-b)",
@@ -576,7 +615,10 @@ def test_labels_as_a_careful_author_writes_them(
 ) -> None:
     y = built(function)
     assert definitions(y) == lines
-    assert written(y) == textwrap.dedent(expected).replace("\n        ", "\n").splitlines()
+    assert (
+        written(y)
+        == textwrap.dedent(expected).replace("\n        ", "\n").splitlines()
+    )
 
 
 # ----------------------------------------------------------------------------------------- reading texts back
@@ -627,7 +669,11 @@ class Reader:
         base = self.atom()
         if self.take("^"):
             return base ** self.atom()
-        return base ** int(self.tokens.pop(0).translate(DIGITS)) if self.tokens[0][:1] in [*HIGH] else base
+        return (
+            base ** int(self.tokens.pop(0).translate(DIGITS))
+            if self.tokens[0][:1] in [*HIGH]
+            else base
+        )
 
     def atom(self) -> Any:
         token = self.tokens.pop(0)
@@ -657,7 +703,9 @@ def value(text: str, known: dict[str, Any]) -> Any:
 def close(text: str, known: dict[str, Any], truth: float) -> bool:
     """Whether the text is true; less sharply where it shows numbers cut to 6 digits."""
     rounded = re.search(r"\d\.\d{5,}|\d{6,}|·10[⁻⁰-⁹]|10\^", text)
-    return abs(value(text, known) - truth) <= (1e-4 if rounded else 1e-8) * (1 + abs(truth))
+    return abs(value(text, known) - truth) <= (1e-4 if rounded else 1e-8) * (
+        1 + abs(truth)
+    )
 
 
 # ----------------------------------------------------------------------------- LaTeX and MathML as plain text
@@ -700,13 +748,21 @@ def plain(element: ElementTree.Element) -> str:
             return f"sqrt({''.join(parts)})"
         case "mfrac":
             whole_name = parts[0].startswith("∂") and "/" not in parts[0]
-            return "{}/{}".format(*parts) if whole_name else "(({})/({}))".format(*parts)
+            return (
+                "{}/{}".format(*parts)
+                if whole_name
+                else "(({})/({}))".format(*parts)
+            )
         case _:
             whole = "".join(parts)
             return f"abs({whole[1:-1]})" if whole[:1] == "|" else whole
 
 
-AS_TEXT: dict[str, Callable[[str], str]] = {"text": str, "latex": from_latex, "mathml": from_mathml}
+AS_TEXT: dict[str, Callable[[str], str]] = {
+    "text": str,
+    "latex": from_latex,
+    "mathml": from_mathml,
+}
 
 
 # ---------------------------------------------------------------------------------------------- random graphs
@@ -718,7 +774,9 @@ UNARY: list[Callable[[Value], Value]] = [
 
 def apart(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The op where its operands differ: at a tie, rounding decides."""
-    return lambda x, y: op(x, y) if abs(getattr(x - y, "data", x - y)) > 1e-6 else x * y
+    return lambda x, y: (
+        op(x, y) if abs(getattr(x - y, "data", x - y)) > 1e-6 else x * y
+    )
 
 
 BINARY: list[Callable[[Any, Any], Any]] = [
@@ -726,7 +784,24 @@ BINARY: list[Callable[[Any, Any], Any]] = [
     lambda x, y: x + y, lambda x, y: x * y, apart(maximum), apart(minimum),
 ]  # fmt: skip
 NUMBERS = [-2, -1, 0.5, 1, 1.5, 2, 3, 4, 10, 0.1, 2 / 3]
-NAMES = ["a", "b", "w1", "w_in", "u", "v", "x", "x1", "y", "z", "f", "σ", "price", "가격", "h2", "exp"]
+NAMES = [
+    "a",
+    "b",
+    "w1",
+    "w_in",
+    "u",
+    "v",
+    "x",
+    "x1",
+    "y",
+    "z",
+    "f",
+    "σ",
+    "price",
+    "가격",
+    "h2",
+    "exp",
+]
 
 
 def grown(rng: random.Random) -> Value:
@@ -735,9 +810,16 @@ def grown(rng: random.Random) -> Value:
     numbers = [round(rng.uniform(0.3, 2.5), 3) for _ in range(3)]
     nodes = [Value(x, next(names) if rng.random() < 0.6 else "") for x in numbers]
     for _ in range(rng.randint(1, 12)):
-        x, y = rng.choice(nodes[-4:]), rng.choice([*nodes, *nodes, rng.choice(NUMBERS)])
+        x, y = (
+            rng.choice(nodes[-4:]),
+            rng.choice([*nodes, *nodes, rng.choice(NUMBERS)]),
+        )
         operands = rng.choice([(x, y), (y, x)])
-        z = rng.choice(BINARY)(*operands) if rng.random() < 0.6 else rng.choice(UNARY)(x)
+        z = (
+            rng.choice(BINARY)(*operands)
+            if rng.random() < 0.6
+            else rng.choice(UNARY)(x)
+        )
         if 1e-3 < abs(z.data) < 1e3:
             nodes.append(named(next(names), z) if rng.random() < 0.1 else z)
     y = next((v for v in reversed(nodes) if v.op), None)
@@ -760,12 +842,18 @@ def adjoints(y: Value) -> tuple[dict[tuple[Value, int], float], dict[Value, floa
 def read_names(y: Value, notation: str) -> dict[str, Value]:
     """Every name on the drawing, and whose it is; no name may be two Values'."""
     found = labels(y, notation=notation)
-    sent = [(x, ahead) for (box, i), (ahead, _) in found.edges.items() if isinstance(x := box.args[i], Value)]
+    sent = [
+        (x, ahead)
+        for (box, i), (ahead, _) in found.edges.items()
+        if isinstance(x := box.args[i], Value)
+    ]
     owners: dict[str, Value] = {}
     for x, ahead in [*sent, (y, found.roots[y][0])]:
         name, is_definition, _ = AS_TEXT[notation](ahead).partition("=")
         if x.op is None or is_definition or x is y:
-            assert owners.setdefault(name.strip(), x) is x, f"{name} stands for two Values"
+            assert owners.setdefault(name.strip(), x) is x, (
+                f"{name} stands for two Values"
+            )
     return owners
 
 
@@ -774,12 +862,18 @@ def known_numbers(y: Value, notation: str) -> dict[str, Any]:
     owners, (_, total) = read_names(y, notation), adjoints(y)
     loss = y.name if y.name in ("L", "loss") else "L"
     known = {name: mpmath.mpf(v.data) for name, v in owners.items()}
-    return known | {f"∂{loss}/∂{name}": mpmath.mpf(total[v]) for name, v in owners.items()}
+    return known | {
+        f"∂{loss}/∂{name}": mpmath.mpf(total[v]) for name, v in owners.items()
+    }
 
 
 def statements(y: Value, notation: str) -> Iterator[tuple[str, float]]:
     """Every label, and the number that it should stand for."""
-    found, known, (flow, total) = labels(y, notation=notation), known_numbers(y, notation), adjoints(y)
+    found, known, (flow, total) = (
+        labels(y, notation=notation),
+        known_numbers(y, notation),
+        adjoints(y),
+    )
     yield found.roots[y][1], 1.0
     for (box, i), (ahead, back) in found.edges.items():
         x = box.args[i]
@@ -796,7 +890,11 @@ def check_labels(y: Value, notation: str) -> None:
     known = known_numbers(y, notation)
     for text, truth in statements(y, notation):
         side = AS_TEXT[notation](text).rpartition("=")[2]
-        assert "…" in side or truth != truth or close(side, known, truth), (text, truth, formula(y))
+        assert "…" in side or truth != truth or close(side, known, truth), (
+            text,
+            truth,
+            formula(y),
+        )
 
 
 @random_graphs
@@ -821,7 +919,9 @@ class Lines(dict[str, Any]):
     """The lines of a formula: a letter is evaluated by its own line when it is first read."""
 
     def __init__(self, y: Value, notation: str) -> None:
-        is_leaf = {name: v for name, v in read_names(y, notation).items() if v.op is None}
+        is_leaf = {
+            name: v for name, v in read_names(y, notation).items() if v.op is None
+        }
         super().__init__({name: mpmath.mpf(v.data) for name, v in is_leaf.items()})
         self.texts = dict(line.split("=") for line in formula_lines(y, notation))
 
@@ -834,7 +934,11 @@ def formula_lines(y: Value, notation: str) -> list[str]:
     """formula(y) as plain text, line by line, without blanks around the equals sign."""
     text = formula(y, notation)
     if notation == "latex":
-        rows = text.removeprefix(r"\begin{aligned}").removesuffix(r"\end{aligned}").split(r" \\ ")
+        rows = (
+            text.removeprefix(r"\begin{aligned}")
+            .removesuffix(r"\end{aligned}")
+            .split(r" \\ ")
+        )
         lines = [from_latex(row.replace("&=", "=")) for row in rows]
     elif notation == "mathml":
         lines = [plain(row) for row in ElementTree.fromstring(text).iter("mtr")]
@@ -850,7 +954,9 @@ def test_formula_evaluates_to_the_data(notation: str, y: Value) -> None:
     lines = Lines(y, notation)
     name = formula_lines(y, notation)[0].partition("=")[0]
     rounded = re.search(r"\d\.\d{5,}|\d{6,}|10[⁻⁰-⁹^]", formula(y))
-    assert abs(lines[name] - y.data) <= (1e-3 if rounded else 1e-8) * (1 + abs(y.data)), formula(y)
+    assert abs(lines[name] - y.data) <= (1e-3 if rounded else 1e-8) * (
+        1 + abs(y.data)
+    ), formula(y)
 
 
 def test_latex_reads_the_same_to_sympy() -> None:
@@ -859,14 +965,24 @@ def test_latex_reads_the_same_to_sympy() -> None:
 
     for function, _, _ in TABLE.values():
         y = built(function)
-        lines = formula(y, "latex").partition("&= ")[2].removesuffix(r"\end{aligned}")
-        known_words = re.sub(r"\\operatorname\{(exp|log|sin|cos|tanh)\}", r"\\\1", lines)
+        lines = (
+            formula(y, "latex").partition("&= ")[2].removesuffix(r"\end{aligned}")
+        )
+        known_words = re.sub(
+            r"\\operatorname\{(exp|log|sin|cos|tanh)\}", r"\\\1", lines
+        )
         if r"\\" in lines or re.search(r"mathrm|operatorname|left\|", known_words):
             continue  # several lines, or words that SymPy would read as products of letters
         read = parse_latex(known_words.replace(r"\,", r"\cdot "))
-        leaves_by_name = {read_names_back(v.name): v.data for v in toposort(y) if v.op is None}
-        numbers = {symbol: leaves_by_name[symbol.name] for symbol in read.free_symbols}
-        assert float(read.evalf(subs=numbers)) == pytest.approx(y.data, rel=1e-9), lines
+        leaves_by_name = {
+            read_names_back(v.name): v.data for v in toposort(y) if v.op is None
+        }
+        numbers = {
+            symbol: leaves_by_name[symbol.name] for symbol in read.free_symbols
+        }
+        assert float(read.evalf(subs=numbers)) == pytest.approx(y.data, rel=1e-9), (
+            lines
+        )
 
 
 def read_names_back(name: str) -> str:
@@ -900,7 +1016,9 @@ def bracketed(text: str) -> set[tuple[int, int]]:
 def faults(text: str) -> list[str]:
     pairs = bracketed(text)
     doubled = ["double brackets"] * any((i + 1, j - 1) in pairs for i, j in pairs)
-    return [what for what, pattern in UGLY.items() if re.search(pattern, text)] + doubled
+    return [
+        what for what, pattern in UGLY.items() if re.search(pattern, text)
+    ] + doubled
 
 
 @random_graphs
@@ -914,8 +1032,30 @@ def test_texts_are_clean_and_short(y: Value) -> None:
 
 
 def test_the_faults_are_found() -> None:
-    ugly = ["a + -b", "2·-a", "1·a", "a/1", "exp()", "0 + a", "a - 0", "((a+b))·c", "a--b", "-·a"]
-    fine = ["-a", "11·a", "0.1·a", "10 + a", "a·(b-1)", "1/(2·a)", "a/10", "-(-∞)", "f((a+b)·c)", "a^(-n)"]
+    ugly = [
+        "a + -b",
+        "2·-a",
+        "1·a",
+        "a/1",
+        "exp()",
+        "0 + a",
+        "a - 0",
+        "((a+b))·c",
+        "a--b",
+        "-·a",
+    ]
+    fine = [
+        "-a",
+        "11·a",
+        "0.1·a",
+        "10 + a",
+        "a·(b-1)",
+        "1/(2·a)",
+        "a/10",
+        "-(-∞)",
+        "f((a+b)·c)",
+        "a^(-n)",
+    ]
     assert all(map(faults, ugly))
     assert not any(map(faults, fine))
 
@@ -968,8 +1108,12 @@ NUMBERS_WRITTEN: list[tuple[Callable[[Value], Value], str]] = [
 ]
 
 
-@pytest.mark.parametrize("function, expected", NUMBERS_WRITTEN, ids=[text for _, text in NUMBERS_WRITTEN])
-def test_numbers_signs_and_powers(function: Callable[[Value], Value], expected: str) -> None:
+@pytest.mark.parametrize(
+    "function, expected", NUMBERS_WRITTEN, ids=[text for _, text in NUMBERS_WRITTEN]
+)
+def test_numbers_signs_and_powers(
+    function: Callable[[Value], Value], expected: str
+) -> None:
     assert formula(function(Value(2.0, name="x"))) == f"y = {expected}"
 
 
@@ -983,7 +1127,9 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("function, expected", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_powers_of_powers_are_bracketed(function: Callable[..., Value], expected: str) -> None:
+def test_powers_of_powers_are_bracketed(
+    function: Callable[..., Value], expected: str
+) -> None:
     assert formula(built(function)) == f"y = {expected}"
 
 
@@ -1029,7 +1175,9 @@ def deep(x: Value) -> Value:
         (deep, 20_000),
     ],
 )
-def test_large_graphs_stay_short_and_take_a_moment(function: Callable[..., Value], most: int) -> None:
+def test_large_graphs_stay_short_and_take_a_moment(
+    function: Callable[..., Value], most: int
+) -> None:
     y = built(function)
     with at_most(20):  # a quadratic walk would take minutes
         lines, texts = formula(y).splitlines(), all_texts(y)
@@ -1041,9 +1189,15 @@ def test_large_graphs_stay_short_and_take_a_moment(function: Callable[..., Value
 def test_a_gradient_that_would_grow_long_gets_a_name() -> None:
     a = Value(0.3, name="a")
     y = functools.reduce(lambda x, f: x * f(a), [cos, exp, log, sqrt, tanh], sin(a))
-    assert "u = tanh(a) | ∂L/∂u = ∂L/∂y·sin(a)·cos(a)·exp(a)·log(a)·sqrt(a)" in written(y)
+    assert (
+        "u = tanh(a) | ∂L/∂u = ∂L/∂y·sin(a)·cos(a)·exp(a)·log(a)·sqrt(a)"
+        in written(y)
+    )
     assert "a | ∂L/∂u·(1-u²)" in written(y)
-    assert "v = sqrt(a) | ∂L/∂v = ∂L/∂y·tanh(a)·sin(a)·cos(a)·exp(a)·log(a)" in written(y)
+    assert (
+        "v = sqrt(a) | ∂L/∂v = ∂L/∂y·tanh(a)·sin(a)·cos(a)·exp(a)·log(a)"
+        in written(y)
+    )
 
 
 def test_only_edges_are_cut() -> None:
@@ -1051,7 +1205,9 @@ def test_only_edges_are_cut() -> None:
     product = functools.reduce(lambda x, y: x * y, xs)
     assert formula(product) == "y = a·b·c·d·e·g·h"
     assert "a·b·…·h | ∂L/∂y" in written(product + 1)
-    assert "u = a + b + … + h | ∂L/∂u = ∂L/∂y·y" in written(exp(sum(xs[1:], start=xs[0])))
+    assert "u = a + b + … + h | ∂L/∂u = ∂L/∂y·y" in written(
+        exp(sum(xs[1:], start=xs[0]))
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ names
@@ -1062,9 +1218,24 @@ WRITTEN_NAMES = [
     ("w_in", "w_in", r"w_{\mathrm{in}}", "<msub><mi>w</mi><mi>in</mi></msub>"),
     ("price", "price", r"\mathrm{price}", "<mi>price</mi>"),
     ("σ", "σ", "σ", "<mi>σ</mi>"),
-    ("가격2", "가격₂", r"\mathrm{가격}_{2}", "<msub><mi>가격</mi><mn>2</mn></msub>"),
-    ("a b", "(a b)", r"(\mathrm{a b})", "<mrow><mo>(</mo><mrow><mi>a b</mi></mrow><mo>)</mo></mrow>"),
-    ("a-b", "(a-b)", r"(\mathrm{a-b})", "<mrow><mo>(</mo><mrow><mi>a-b</mi></mrow><mo>)</mo></mrow>"),
+    (
+        "가격2",
+        "가격₂",
+        r"\mathrm{가격}_{2}",
+        "<msub><mi>가격</mi><mn>2</mn></msub>",
+    ),
+    (
+        "a b",
+        "(a b)",
+        r"(\mathrm{a b})",
+        "<mrow><mo>(</mo><mrow><mi>a b</mi></mrow><mo>)</mo></mrow>",
+    ),
+    (
+        "a-b",
+        "(a-b)",
+        r"(\mathrm{a-b})",
+        "<mrow><mo>(</mo><mrow><mi>a-b</mi></mrow><mo>)</mo></mrow>",
+    ),
     ("50%", "50%", r"\mathrm{50\%}", "<mi>50%</mi>"),
     ("a&b", "a&b", r"\mathrm{a\&b}", "<mi>a&amp;b</mi>"),
     ("<b>", "<b>", r"\mathrm{<b>}", "<mi>&lt;b&gt;</mi>"),
@@ -1075,8 +1246,14 @@ WRITTEN_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name, text, tex, markup", WRITTEN_NAMES, ids=[name for name, *_ in WRITTEN_NAMES])
-def test_names_in_every_notation(name: str, text: str, tex: str, markup: str) -> None:
+@pytest.mark.parametrize(
+    "name, text, tex, markup",
+    WRITTEN_NAMES,
+    ids=[name for name, *_ in WRITTEN_NAMES],
+)
+def test_names_in_every_notation(
+    name: str, text: str, tex: str, markup: str
+) -> None:
     y = Value(2.0, name=name) + 1
     assert formula(y) == f"y = {text} + 1"
     assert latex(y) == rf"\begin{{aligned}}y &= {tex}+1\end{{aligned}}"
@@ -1108,9 +1285,13 @@ def test_latex_has_no_double_power_and_no_bare_fraction_in_one(base: float) -> N
 def test_any_name_is_safe_in_latex_and_mathml(name: str) -> None:
     y = Value(2.0, name=name) * exp(Value(3.0, name="b"))
     tex = re.sub(r"\\[#$%&_{}]", "", latex(y).removeprefix(r"\begin{aligned}y &="))
-    assert not re.search(r"[#$%&~]|(?<!\\hat\{\})\^", tex.replace(r"\hat{}", "")), tex
+    assert not re.search(r"[#$%&~]|(?<!\\hat\{\})\^", tex.replace(r"\hat{}", "")), (
+        tex
+    )
     assert tex.count("{") == tex.count("}")
-    words = [element.text for element in ElementTree.fromstring(mathml(y)).iter("mi")]
+    words = [
+        element.text for element in ElementTree.fromstring(mathml(y)).iter("mi")
+    ]
     assert set("".join(filter(None, words))) - {*"yexpb"} <= {*name}
 
 
@@ -1128,19 +1309,31 @@ def test_letters_keep_clear_of_names() -> None:
     u, v, s1, y = leaves("u v s1 y")
     root = sin(u + v + s1 + y + u * v) * cos(exp(u * v * s1) * (y + u * s1))
     assert definitions(root).startswith("z = ")
-    letters = {text.partition(" = ")[0] for text in all_texts(root) if " = " in text and "∂" not in text}
+    letters = {
+        text.partition(" = ")[0]
+        for text in all_texts(root)
+        if " = " in text and "∂" not in text
+    }
     assert letters == {"p", "q"}
     check_labels(root, "text")
 
 
 SCARCE: dict[str, Callable[[], list[Value]]] = {
     "x is taken, one leaf has no name": lambda: [Value(2.0, name="x") * Value(3.0)],
-    "x1 is taken, two leaves have no name": lambda: [Value(2.0, name="x1") * Value(3.0) * Value(5.0)],
-    "x_2 is taken, two leaves have no name": lambda: [Value(2.0, name="x_2") * Value(3.0) * Value(5.0)],
+    "x1 is taken, two leaves have no name": lambda: [
+        Value(2.0, name="x1") * Value(3.0) * Value(5.0)
+    ],
+    "x_2 is taken, two leaves have no name": lambda: [
+        Value(2.0, name="x_2") * Value(3.0) * Value(5.0)
+    ],
     "y, z and f are taken": lambda: [(lambda y, z, f: y * z * f)(*leaves("y z f"))],
     "four roots have no name": lambda: [x * 2 for x in leaves("a b c d")],
-    "all letters are taken": lambda: [sin(sum(leaves("u v s p q r"), start=exp(Value(0.0, name="x"))))],
-    "u is taken, and many letters are needed": lambda: [shared_often(Value(0.5, name="u"))],
+    "all letters are taken": lambda: [
+        sin(sum(leaves("u v s p q r"), start=exp(Value(0.0, name="x"))))
+    ],
+    "u is taken, and many letters are needed": lambda: [
+        shared_often(Value(0.5, name="u"))
+    ],
 }
 
 
@@ -1184,9 +1377,14 @@ def test_what_comes_from_outside_stands_at_the_root() -> None:
     ("", {"loss": "E"}, "∂E/∂y"),
     ("L", {"loss": "E"}, "∂E/∂L"),
 ])  # fmt: skip
-def test_the_loss_is_its_own_gradients_one(name: str, options: dict[str, str], gradient: str) -> None:
+def test_the_loss_is_its_own_gradients_one(
+    name: str, options: dict[str, str], gradient: str
+) -> None:
     y = named(name, Value(2.0, name="a") + 1)
-    assert written(y, **options) == [f"{name or 'y'} | {gradient}", f"a | {gradient}"]
+    assert written(y, **options) == [
+        f"{name or 'y'} | {gradient}",
+        f"a | {gradient}",
+    ]
 
 
 def test_gradients_are_of_the_loss_by_its_name() -> None:
@@ -1257,7 +1455,12 @@ def cube() -> Op:
 
 @pytest.fixture
 def squared_sign() -> Op:
-    return Op("hypotenuse", "⊕", "sqrt(x * x + y * y)", (lambda z, x, y: x / z, lambda z, x, y: y / z))
+    return Op(
+        "hypotenuse",
+        "⊕",
+        "sqrt(x * x + y * y)",
+        (lambda z, x, y: x / z, lambda z, x, y: y / z),
+    )
 
 
 def test_an_op_of_ones_own_is_written_without_further_work(cube: Op) -> None:
@@ -1276,7 +1479,10 @@ def test_an_op_with_a_sign_is_written_by_its_formula(squared_sign: Op) -> None:
 # -------------------------------------------------------------------------------------------------- notations
 def test_latex_and_mathml_of_the_sigmoid() -> None:
     y = 1 / (1 + exp(-Value(0.5, name="x")))
-    assert latex(y) == r"\begin{aligned}y &= \frac{1}{1+\operatorname{exp}(-x)}\end{aligned}"
+    assert (
+        latex(y)
+        == r"\begin{aligned}y &= \frac{1}{1+\operatorname{exp}(-x)}\end{aligned}"
+    )
     assert mathml(y) == (
         '<math display="block"><mtable displaystyle="true"><mtr><mtd><mi>y</mi><mo>=</mo><mrow><mfrac><mrow>'
         "<mn>1</mn></mrow><mrow><mn>1</mn><mo>+</mo><mi>exp</mi><mrow><mo>(</mo><mrow><mo>−</mo><mi>x</mi></mrow>"
@@ -1295,15 +1501,30 @@ def test_latex_has_bars_roots_and_tall_brackets() -> None:
 
 def bare_texts(y: Value) -> list[str]:
     """What stands in the MathML outside of its tokens, where browsers do not show it."""
-    marked = [mathml(y), *(f"<math>{text}</math>" for text in all_texts(y, notation="mathml"))]
-    elements = [element for markup in marked for element in ElementTree.fromstring(markup).iter()]
-    inside = [element.text for element in elements if element.tag not in ("mi", "mn", "mo")]
-    return [text for text in [*inside, *(element.tail for element in elements)] if text]
+    marked = [
+        mathml(y),
+        *(f"<math>{text}</math>" for text in all_texts(y, notation="mathml")),
+    ]
+    elements = [
+        element
+        for markup in marked
+        for element in ElementTree.fromstring(markup).iter()
+    ]
+    inside = [
+        element.text
+        for element in elements
+        if element.tag not in ("mi", "mn", "mo")
+    ]
+    return [
+        text for text in [*inside, *(element.tail for element in elements)] if text
+    ]
 
 
 def test_latex_has_a_gap_before_every_bracket_that_multiplies() -> None:
     x = Value(0.5, name="x")
-    assert r"\frac{\partial L}{\partial y}\,y\,(1-y)" in all_texts(sigmoid(x), notation="latex")
+    assert r"\frac{\partial L}{\partial y}\,y\,(1-y)" in all_texts(
+        sigmoid(x), notation="latex"
+    )
     assert r"&= 2\,(x+1)" in latex(2 * (x + 1))
 
 
@@ -1320,7 +1541,9 @@ def test_mathml_has_its_dots_in_tokens_too() -> None:
 
 
 @pytest.mark.parametrize("function", [formula, labels])
-def test_an_unknown_notation_lists_the_known_ones(function: Callable[..., object]) -> None:
+def test_an_unknown_notation_lists_the_known_ones(
+    function: Callable[..., object],
+) -> None:
     with pytest.raises(ValueError, match=r"'html'.*text, latex, mathml"):
         function(Value(2.0) * 3, notation="html")
 
@@ -1345,14 +1568,20 @@ def test_the_same_text_under_every_hash_seed() -> None:
 
 
 def test_leaves_of_one_name_are_numbered() -> None:
-    a, b, w1 = (Value(x, name=name) for x, name in ((2.0, "w"), (3.0, "w"), (5.0, "w1")))
+    a, b, w1 = (
+        Value(x, name=name) for x, name in ((2.0, "w"), (3.0, "w"), (5.0, "w1"))
+    )
     assert formula(a * b) == "y = w₁·w₂"
     assert formula(a * b * w1) == "y = w₂·w₃·w₁"
-    assert [back for _, back in labels(a * b).edges.values()] == ["∂L/∂y·w₂", "∂L/∂y·w₁"]
+    assert [back for _, back in labels(a * b).edges.values()] == [
+        "∂L/∂y·w₂",
+        "∂L/∂y·w₁",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("x1w1", "x1w1"), ("w0.1", "w0.1"), ("x12", "x₁₂"), ("x_1", "x₁")]
+    ("name", "text"),
+    [("x1w1", "x1w1"), ("w0.1", "w0.1"), ("x12", "x₁₂"), ("x_1", "x₁")],
 )
 def test_only_a_plain_stem_has_an_index(name: str, text: str) -> None:
     assert formula(Value(2.0, name=name) * 3) == f"y = 3·{text}"
@@ -1364,7 +1593,9 @@ def test_a_composite_with_another_gradient_is_not_that_op() -> None:
         return x + (sign(x) - x).detach()
 
     y = straight_through(Value(2.0, name="x"))
-    assert [back for _, back in labels(y, collapse="sign").edges.values()] == ["∂L/∂y·∂y/∂x"]
+    assert [back for _, back in labels(y, collapse="sign").edges.values()] == [
+        "∂L/∂y·∂y/∂x"
+    ]
 
 
 def test_two_composites_of_one_name_are_not_equal() -> None:
@@ -1386,7 +1617,8 @@ def test_what_nobody_would_read_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("f", "text"), [(lambda a: (a - a) ** 0, "y = 1"), (lambda a: (a - a) ** 2, "y = 0")]
+    ("f", "text"),
+    [(lambda a: (a - a) ** 0, "y = 1"), (lambda a: (a - a) ** 2, "y = 0")],
 )
 def test_powers_of_nothing(f: Callable[[Value], Value], text: str) -> None:
     assert formula(f(Value(2.0, name="a"))) == text

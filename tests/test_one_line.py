@@ -27,7 +27,13 @@ def huber(p: Any, t: Any) -> Scalar:
     error = abs(p - t)
     return maximum(error, 1) - 0.5 + 0.5 * (maximum(1 - error, 0) ** 2 - 2 * maximum(1 - error, 0))
 '''
-FILES = ["test_ops.py", "test_edges.py", "test_modules.py", "test_bad_inputs.py", "test_losses.py"]
+FILES = [
+    "test_ops.py",
+    "test_edges.py",
+    "test_modules.py",
+    "test_bad_inputs.py",
+    "test_losses.py",
+]
 FILES += ["test_ufuncs.py", "test_size.py"]
 CONCERNED = f"{NAME} or huber or table_of or has_an_oracle or as_many or is_there or one_line or sitting"
 
@@ -36,7 +42,11 @@ CONCERNED = f"{NAME} or huber or table_of or has_an_oracle or as_many or is_ther
 def tree(tmp_path: Path) -> Path:
     """A copy of what the tests need."""
     for name in ("autograd", "nn", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name,
+            tmp_path / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
@@ -51,15 +61,33 @@ def add(path: Path, line: str, before: str) -> None:
 
 def run(tree: Path) -> subprocess.CompletedProcess[str]:
     """The tests of the copy that are about the new op, the new loss, and the tables."""
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=line", "-k", CONCERNED]
-    return python(tree, "-m", "pytest", *options, *[f"tests/{name}" for name in FILES])
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "--tb=line",
+        "-k",
+        CONCERNED,
+    ]
+    return python(
+        tree, "-m", "pytest", *options, *[f"tests/{name}" for name in FILES]
+    )
 
 
 def python(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A Python of its own, in the copy."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     command = [sys.executable, *words]
-    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command,
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 SHOW = f"""

@@ -41,7 +41,9 @@ from tests.oracle import (
     ulps_apart,
 )
 
-TABLE = {name: op for name, op in OPS.items() if getattr(ops, name, None) is op}  # without a doctest's
+TABLE = {
+    name: op for name, op in OPS.items() if getattr(ops, name, None) is op
+}  # without a doctest's
 ARITY = {name: len(op.operands) for name, op in TABLE.items()}
 UNARY, BINARY = ([name for name, n in ARITY.items() if n == k] for k in (1, 2))
 SMOOTH_LIMIT = 1e15  # sin and cos are tested up to here: beyond, floats are sparser than the waves
@@ -52,7 +54,11 @@ many = settings(deadline=None, derandomize=True, database=None, max_examples=400
 
 def log_uniform() -> st.SearchStrategy[float]:
     """Any sign, any exponent, as likely as any other."""
-    signed = st.builds(math.copysign, st.floats(1, 2, exclude_max=True), st.sampled_from([1.0, -1.0]))
+    signed = st.builds(
+        math.copysign,
+        st.floats(1, 2, exclude_max=True),
+        st.sampled_from([1.0, -1.0]),
+    )
     return st.builds(math.ldexp, signed, st.integers(-1074, 1023))
 
 
@@ -79,7 +85,9 @@ def function(expression: str, names: str = "x") -> Callable[..., Any]:
     return eval(f"lambda {', '.join(names)}: {expression}", vars(ops))  # noqa: S307  our own text
 
 
-def value_and_gradient(f: Callable[..., Any], *xs: float) -> tuple[float, list[float]]:
+def value_and_gradient(
+    f: Callable[..., Any], *xs: float
+) -> tuple[float, list[float]]:
     leaves = [Value(x) for x in xs]
     y = f(*leaves)
     y.backward()
@@ -111,7 +119,9 @@ def check_against_mpmath(name: str, operands: tuple[float, ...]) -> int:
     z = op.evaluate(*operands)
     wanted = exact(oracle.value, operands)
     if wanted is not None:
-        allowed = oracle.value_ulps + room_of_value(name, [*map(mp.mpf, operands)]) / ulp(wanted)
+        allowed = oracle.value_ulps + room_of_value(
+            name, [*map(mp.mpf, operands)]
+        ) / ulp(wanted)
         assert ulp_error(z, wanted) <= allowed, (name, operands, z, wanted)
     compared = int(wanted is not None)
     local = op.form(*[True] * len(operands)).local(z, *operands)
@@ -122,25 +132,41 @@ def check_against_mpmath(name: str, operands: tuple[float, ...]) -> int:
             continue
         allowed = oracle.partial_ulps + room(name, i, operands) / ulp(wanted)
         for got in (local[i], grads[i]):
-            assert allowed == mp.inf or ulp_error(got, wanted) <= allowed, (name, i, operands, got, wanted)
+            assert allowed == mp.inf or ulp_error(got, wanted) <= allowed, (
+                name,
+                i,
+                operands,
+                got,
+                wanted,
+            )
         compared += 1
     return compared
 
 
 def room(name: str, i: int, operands: tuple[float, ...]) -> Exact:
     finite = all(map(math.isfinite, operands))
-    return room_of_partial(name, i, [*map(mp.mpf, operands)]) if finite else mp.mpf(0)
+    return (
+        room_of_partial(name, i, [*map(mp.mpf, operands)]) if finite else mp.mpf(0)
+    )
 
 
 def parity_is_lost(name: str, i: int, operands: tuple[float, ...]) -> bool:
     """Whether y - 1 rounds to y: then x^(y-1) has the wrong sign at x < 0, a known fault of power."""
-    return (name, i) == ("power", 0) and operands[0] < 0 and abs(operands[1]) > 2.0**53
+    return (
+        (name, i) == ("power", 0) and operands[0] < 0 and abs(operands[1]) > 2.0**53
+    )
 
 
 @every_op
 def test_value_and_partials_against_mpmath(name: str) -> None:
-    compared = sum(check_against_mpmath(name, operands) for operands in edge_points(name))
-    inside = [at for at in edge_points(name) if all(map(math.isfinite, at)) and TABLE[name].defined(*at)]
+    compared = sum(
+        check_against_mpmath(name, operands) for operands in edge_points(name)
+    )
+    inside = [
+        at
+        for at in edge_points(name)
+        if all(map(math.isfinite, at)) and TABLE[name].defined(*at)
+    ]
     assert compared >= max(len(inside), 10)
 
     @many
@@ -153,7 +179,10 @@ def test_value_and_partials_against_mpmath(name: str) -> None:
 
 @every_op
 def test_oracle_against_numerical_differentiation(name: str) -> None:
-    oracle, point = ORACLES[name], [mp.mpf(x) for x in (0.375, 1.25, -0.75)][: ARITY[name]]
+    oracle, point = (
+        ORACLES[name],
+        [mp.mpf(x) for x in (0.375, 1.25, -0.75)][: ARITY[name]],
+    )
     for i, partial in enumerate(oracle.partials):
         order = tuple(int(i == j) for j in range(len(point)))
         measured = mp.diff(oracle.value, tuple(point), order)
@@ -198,16 +227,25 @@ class Case(NamedTuple):
 
     def agrees(self, got: float, wanted: float) -> bool:
         """To the last digit or two; zeros, infinities and nan exactly."""
-        return same(got, wanted) or math.isclose(got, wanted, rel_tol=self.precision)
+        return same(got, wanted) or math.isclose(
+            got, wanted, rel_tol=self.precision
+        )
 
     def __str__(self) -> str:
         return f"{self.expression} at {', '.join(map(repr, self.point))}"
 
 
-LOUD = (0.0, NAN)  # 0 by the saturation rule, which gradients recorded as graphs do not apply: nan
+LOUD = (
+    0.0,
+    NAN,
+)  # 0 by the saturation rule, which gradients recorded as graphs do not apply: nan
 SIGMOID, SIGMOID_BY_NEG = "1 / (1 + exp(x * -1))", "1 / (1 + exp(-x))"
 LN2 = math.log(2)
-EXP_40, EXP_360, EXP_400 = 4.248354255291589e-18, 4.508027065606742e-157, 1.9151695967140057e-174
+EXP_40, EXP_360, EXP_400 = (
+    4.248354255291589e-18,
+    4.508027065606742e-157,
+    1.9151695967140057e-174,
+)
 # fmt: off
 EDGE_CASES = [
     # kinks
@@ -391,11 +429,21 @@ def test_edge_case(case: Case) -> None:
 
 
 def test_a_square_has_no_higher_derivatives_at_zero() -> None:
-    assert [derivative(lambda x: x**2.0, 0.0, order) for order in (1, 2, 3, 4)] == [0, 2, 0, 0]
+    assert [derivative(lambda x: x**2.0, 0.0, order) for order in (1, 2, 3, 4)] == [
+        0,
+        2,
+        0,
+        0,
+    ]
 
 
 # ---------------------------------------------------------------------------------------- the saturation rule
-SIGMOID_PROGRAM: Program = [("mul", 0, -1.0), ("exp", 1), ("add", 2, 1.0), ("reciprocal", 3)]
+SIGMOID_PROGRAM: Program = [
+    ("mul", 0, -1.0),
+    ("exp", 1),
+    ("add", 2, 1.0),
+    ("reciprocal", 3),
+]
 
 
 def ledger_sums(y: Value) -> dict[Value, float]:
@@ -418,7 +466,13 @@ def test_gradient_of_the_composed_sigmoid(expression: str) -> None:
     sigmoid = function(expression)
 
     @many
-    @given(st.one_of(FINITE, st.floats(-746, -300), st.floats(allow_nan=False, allow_infinity=False)))
+    @given(
+        st.one_of(
+            FINITE,
+            st.floats(-746, -300),
+            st.floats(allow_nan=False, allow_infinity=False),
+        )
+    )
     @example(-709.782712893384)
     @example(-709.7827128933841)
     @example(-LARGEST)
@@ -427,10 +481,19 @@ def test_gradient_of_the_composed_sigmoid(expression: str) -> None:
         x = Value(at)
         y = sigmoid(x)
         y.backward()
-        assert {v.op.name for v in toposort(y) if v.op} <= {"mul", "neg", "exp", "add", "reciprocal"}
+        assert {v.op.name for v in toposort(y) if v.op} <= {
+            "mul",
+            "neg",
+            "exp",
+            "add",
+            "reciprocal",
+        }
         (wanted,) = gradient(SIGMOID_PROGRAM, [at])
         error = abs(x.grad - wanted)
-        assert error <= (1e-12 * wanted + TINY if at >= -300 else 1e-130), (at, x.grad)
+        assert error <= (1e-12 * wanted + TINY if at >= -300 else 1e-130), (
+            at,
+            x.grad,
+        )
         assert_ledger_is_grad(y)
 
     on_the_whole_line()
@@ -456,7 +519,9 @@ LOUD_CASES = [
 
 
 @pytest.mark.parametrize(("expression", "x"), LOUD_CASES)
-def test_a_zero_that_is_not_a_true_one_stays_loud(expression: str, x: float) -> None:
+def test_a_zero_that_is_not_a_true_one_stays_loud(
+    expression: str, x: float
+) -> None:
     leaf = Value(x)
     y = function(expression)(leaf)
     y.backward()
@@ -473,7 +538,9 @@ def test_ledger_adds_up_to_grad_at_the_edges(case: Case) -> None:
 
 # ------------------------------------------------------------------------------------ numbers in, numbers out
 LINEAR = {  # the slope does not depend on x, as that of x * 0 in the table of edges
-    name: op.form(True).partials[0] for name, op in TABLE.items() if name in UNARY and not op.domain
+    name: op.form(True).partials[0]
+    for name, op in TABLE.items()
+    if name in UNARY and not op.domain
 }
 
 
@@ -504,10 +571,22 @@ def test_plain_floats_and_values_agree_bit_for_bit(name: str) -> None:
         assert same_bits(plain, value.data), operands
 
 
-@pytest.mark.parametrize("x", [3, 3.0, np.float64(3), np.float32(3), np.int64(3), np.uint8(3)], ids=repr)
+@pytest.mark.parametrize(
+    "x", [3, 3.0, np.float64(3), np.float32(3), np.int64(3), np.uint8(3)], ids=repr
+)
 def test_data_is_a_python_float(x: Any) -> None:
     v = Value(2)
-    results = [Value(x), v + x, x - v, v * x, x / v, v**x, x**v, ops.maximum(v, x), ops.where(v, x, 1)]
+    results = [
+        Value(x),
+        v + x,
+        x - v,
+        v * x,
+        x / v,
+        v**x,
+        x**v,
+        ops.maximum(v, x),
+        ops.where(v, x, 1),
+    ]
     assert [type(y.data) for y in results] == [float] * len(results)
     assert [y.data for y in results] == [3, 5, 1, 6, 1.5, 8, 9, 3, 3]
 
@@ -517,16 +596,26 @@ def test_a_constant_on_either_side(name: str) -> None:
     for operands in [*edge_points(name)][::7]:
         value, grads = value_and_gradient(TABLE[name], *operands)
         for pattern in list(product((True, False), repeat=len(operands)))[1:-1]:
-            mixed = [Value(x) if inner else x for x, inner in zip(operands, pattern, strict=True)]
+            mixed = [
+                Value(x) if inner else x
+                for x, inner in zip(operands, pattern, strict=True)
+            ]
             z = TABLE[name](*mixed)
             if isinstance(z, Value):  # where may choose a constant
                 z.backward()
             assert same_bits(number(z), value), (operands, pattern)
-            slopes = [(x.grad, slope) for x, slope in zip(mixed, grads, strict=True) if isinstance(x, Value)]
+            slopes = [
+                (x.grad, slope)
+                for x, slope in zip(mixed, grads, strict=True)
+                if isinstance(x, Value)
+            ]
             assert all(same_bits(*pair) for pair in slopes), (operands, pattern)
 
 
-@pytest.mark.parametrize(("base", "exponent"), [(-1.0579980559332347, 3.0), (-0.9999999999999999, 1e-154)])
+@pytest.mark.parametrize(
+    ("base", "exponent"),
+    [(-1.0579980559332347, 3.0), (-0.9999999999999999, 1e-154)],
+)
 def test_a_constant_exponent_changes_no_digit(base: float, exponent: float) -> None:
     """log raises, so that NumPy takes over, whose pow has another last digit; the second power is nan."""
     variable, constant = Value(base), Value(base)
@@ -564,7 +653,9 @@ def never(z: Value, x: Value, y: Value) -> float:
     raise AssertionError("a partial towards a constant was asked for")
 
 
-def test_no_partial_towards_a_constant_is_evaluated(register: Callable[..., Op]) -> None:
+def test_no_partial_towards_a_constant_is_evaluated(
+    register: Callable[..., Op],
+) -> None:
     times = register("times", "×", "x * y", (lambda z, x, y: y, never))
     x = Value(3.0)
     y = times(x, 2.0)
@@ -601,7 +692,9 @@ def test_table_line_is_sane(name: str) -> None:
     assert op.symbol
     assert op.symbol.isprintable()
     assert op.operands == ("x", "y", "w")[: len(op.partials)]
-    assert all(type(op.defined(*operands)) is bool for operands in edge_points(name))
+    assert all(
+        type(op.defined(*operands)) is bool for operands in edge_points(name)
+    )
 
 
 @every_op
@@ -619,7 +712,11 @@ def test_domain_is_where_there_is_a_finite_value(name: str) -> None:
 # --------------------------------------------------------------------------------- an op is added by one line
 def names_of_the_engine() -> dict[str, set[str]]:
     """What every loaded module of the engine and its two classes define."""
-    modules = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "autograd"}
+    modules = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.split(".")[0] == "autograd"
+    }
     spaces: dict[str, object] = {**modules, "Value": Value, "Op": Op}
     return {
         name: {key for key, x in vars(space).items() if not ismodule(x)}
@@ -630,7 +727,9 @@ def names_of_the_engine() -> dict[str, set[str]]:
 
 def test_one_line_adds_an_op(register: Callable[..., Op]) -> None:
     before, names = names_of_the_engine(), set(OPS)
-    atan = register("atan_", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
+    atan = register(
+        "atan_", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),)
+    )
     assert set(OPS) - names == {"atan_"}
     for at in (0.7, -3.0, 1e3):
         check_numbers(atan, at)
@@ -648,7 +747,9 @@ def check_numbers(atan: Op, at: float) -> None:
     assert same_bits(atan(at), y.data)
     y.backward()
     assert ulp_error(x.grad, 1 / (1 + mp.mpf(at) ** 2)) <= 3
-    assert [derivative(atan, at, order) for order in (1, 2, 3)] == pytest.approx(wanted, rel=1e-12)
+    assert [derivative(atan, at, order) for order in (1, 2, 3)] == pytest.approx(
+        wanted, rel=1e-12
+    )
     assert jvp(y, {x: 2.0}).data == 2 * x.grad
     assert hvp(y, [x], [3.0])[0].data == pytest.approx(3 * wanted[1], rel=1e-12)
     assert [tuple(step) for step in ledger(y)] == [(y, x, 0, x.grad, 1.0, x.grad)]
@@ -690,18 +791,33 @@ def check_pickle(atan: Op) -> None:
 # ---------------------------------------------------------------------------------------------------- bad ops
 BAD_OPS = {
     "taken": (("exp", "exp", "exp2(x)", (lambda z, x: z,)), r"del OPS\['exp'\]"),
-    "taken by another symbol": (("exp", "e", "exp(x)", (lambda z, x: z,)), r"del OPS\['exp'\]"),
-    "taken with another partial": (("exp", "exp", "exp(x)", (lambda z, x: 2 * z,)), r"del OPS\['exp'\]"),
+    "taken by another symbol": (
+        ("exp", "e", "exp(x)", (lambda z, x: z,)),
+        r"del OPS\['exp'\]",
+    ),
+    "taken with another partial": (
+        ("exp", "exp", "exp(x)", (lambda z, x: 2 * z,)),
+        r"del OPS\['exp'\]",
+    ),
     "a partial without y": (
         ("short", "+", "x + y", (lambda z, x: 1.0,) * 2),
         "every partial takes z and all",
     ),
     "no operands": (("nothing", "0", "0.0", ()), "1 to 3"),
-    "four operands": (("four", "+", "x + y", (lambda z, *operands: 1.0,) * 4), "1 to 3"),
-    "two words": (("two words", "+", "x + y", (lambda z, x, y: 1.0,) * 2), "identifier"),
+    "four operands": (
+        ("four", "+", "x + y", (lambda z, *operands: 1.0,) * 4),
+        "1 to 3",
+    ),
+    "two words": (
+        ("two words", "+", "x + y", (lambda z, x, y: 1.0,) * 2),
+        "identifier",
+    ),
     "a digit first": (("2x", "2", "2 * x", (lambda z, x: 2.0,)), "identifier"),
     "no name": (("", "id", "x", (lambda z, x: 1.0,)), "identifier"),
-    "a keyword for a name": (("lambda", "λ", "x", (lambda z, x: 1.0,)), "identifier"),
+    "a keyword for a name": (
+        ("lambda", "λ", "x", (lambda z, x: 1.0,)),
+        "identifier",
+    ),
     "no symbol": (("empty", "", "x", (lambda z, x: 1.0,)), "texts for symbol"),
     "a formula that does not parse": (
         ("torn", "torn", "exp(x", (lambda z, x: z,)),
@@ -711,12 +827,17 @@ BAD_OPS = {
         ("odd", "odd", "foo(x) + bar(x)", (lambda z, x: z,)),
         "its formula has bar, foo, no operand",
     ),
-    "an operand that it has not": (("odd", "odd", "x + y", (lambda z, x: 1.0,)), "its formula has y, no"),
+    "an operand that it has not": (
+        ("odd", "odd", "x + y", (lambda z, x: 1.0,)),
+        "its formula has y, no",
+    ),
 }
 
 
 @pytest.mark.parametrize(("line", "advice"), BAD_OPS.values(), ids=BAD_OPS.keys())
-def test_a_bad_op_is_refused(register: Callable[..., Op], line: tuple[Any, ...], advice: str) -> None:
+def test_a_bad_op_is_refused(
+    register: Callable[..., Op], line: tuple[Any, ...], advice: str
+) -> None:
     before = dict(OPS)
     with pytest.raises(ValueError, match=advice):
         register(*line)
@@ -725,15 +846,28 @@ def test_a_bad_op_is_refused(register: Callable[..., Op], line: tuple[Any, ...],
 
 def test_the_same_op_again_is_accepted(register: Callable[..., Op]) -> None:
     line = ("cube", "cube", "x * x * x", (lambda z, x: 3 * x * x,))
-    first, again = register(*line), register(*line)  # as in a notebook cell that is run twice
+    first, again = (
+        register(*line),
+        register(*line),
+    )  # as in a notebook cell that is run twice
     assert first is not again
     assert OPS["cube"] is again
 
 
 def test_distance_between_floats() -> None:
-    neighbours = [(0.0, TINY), (-TINY, 0.0), (1.0, math.nextafter(1, 2)), (LARGEST, INF), (-INF, -LARGEST)]
+    neighbours = [
+        (0.0, TINY),
+        (-TINY, 0.0),
+        (1.0, math.nextafter(1, 2)),
+        (LARGEST, INF),
+        (-INF, -LARGEST),
+    ]
     assert [ulps_apart(x, y) for x, y in neighbours] == [1] * 5
-    assert (ulps_apart(-TINY, TINY), ulps_apart(0.0, -0.0), ulps_apart(NAN, NAN)) == (2, 0, 0)
+    assert (
+        ulps_apart(-TINY, TINY),
+        ulps_apart(0.0, -0.0),
+        ulps_apart(NAN, NAN),
+    ) == (2, 0, 0)
     assert (ulps_apart(NAN, 1.0), ulp_error(NAN, mp.mpf(1))) == (INF, INF)
     assert ulp_error(INF, mp.mpf(2) ** 1024 - mp.mpf(2) ** 970) == 0.5
     assert ulp_error(0.0, mp.mpf(2) ** -1075) == 0.5
@@ -784,7 +918,13 @@ def test_a_nan_has_the_gradient_of_its_op_recorded_too() -> None:
 
 def test_the_words_of_formulas_at_zero_and_nan() -> None:
     heaviside, sign = WORDS["heaviside"], WORDS["sign"]
-    assert [heaviside(x, 0.5) for x in (-2.0, -0.0, 0.0, 0.25, 2.0)] == [0.0, 0.5, 0.5, 1.0, 1.0]
+    assert [heaviside(x, 0.5) for x in (-2.0, -0.0, 0.0, 0.25, 2.0)] == [
+        0.0,
+        0.5,
+        0.5,
+        1.0,
+        1.0,
+    ]
     assert [sign(x) for x in (-0.5, 0.5)] == [-1.0, 1.0]
     assert same_bits(sign(-0.0), 0.0)
     assert math.isnan(heaviside(NAN, 0.5))
@@ -794,7 +934,9 @@ def test_the_words_of_formulas_at_zero_and_nan() -> None:
     assert math.isnan(sign(NAN))
 
 
-def test_a_word_that_raises_and_that_numpy_has_not_gives_nan(register: Callable[..., Op]) -> None:
+def test_a_word_that_raises_and_that_numpy_has_not_gives_nan(
+    register: Callable[..., Op],
+) -> None:
     factorial = register("factorial_", "Γ", "gamma(x)", (lambda z, x: z,))
     assert factorial.evaluate(5.0) == 24.0
     assert math.isnan(factorial.evaluate(-1.0))
@@ -803,10 +945,18 @@ def test_a_word_that_raises_and_that_numpy_has_not_gives_nan(register: Callable[
 # ------------------------------------------------------------------------------- all ops, to the third order
 @pytest.mark.parametrize("name", UNARY)
 @pytest.mark.parametrize("at", [0.375, 0.875])
-def test_derivatives_to_the_third_order_against_differences(name: str, at: float) -> None:
+def test_derivatives_to_the_third_order_against_differences(
+    name: str, at: float
+) -> None:
     """By central differences of mpmath's values, which know no rule of differentiation."""
-    got = [value_and_gradient(TABLE[name], at)[1][0], *[derivative(TABLE[name], at, n) for n in (1, 2, 3)]]
-    wanted = [float(differences(ORACLES[name].value, [n], mp.mpf(at))) for n in (1, 1, 2, 3)]
+    got = [
+        value_and_gradient(TABLE[name], at)[1][0],
+        *[derivative(TABLE[name], at, n) for n in (1, 2, 3)],
+    ]
+    wanted = [
+        float(differences(ORACLES[name].value, [n], mp.mpf(at)))
+        for n in (1, 1, 2, 3)
+    ]
     assert got == pytest.approx(wanted, rel=1e-13, abs=1e-14)
 
 
@@ -815,12 +965,18 @@ ORDERS = [(1, 0), (0, 1), (2, 0), (1, 1), (0, 2)]
 
 @pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize("at", [(0.375, 1.25), (2.5, 0.75)], ids=str)
-def test_derivatives_to_the_second_order_against_differences(name: str, at: tuple[float, float]) -> None:
+def test_derivatives_to_the_second_order_against_differences(
+    name: str, at: tuple[float, float]
+) -> None:
     leaves = [Value(x) for x in at]
     by_x, by_y = grad(TABLE[name](*leaves), leaves)
     (xx, xy), (_, yy) = grad(by_x, leaves), grad(by_y, leaves)
-    wanted = [float(differences(ORACLES[name].value, n, *map(mp.mpf, at))) for n in ORDERS]
-    assert [v.data for v in (by_x, by_y, xx, xy, yy)] == pytest.approx(wanted, rel=1e-13, abs=1e-14)
+    wanted = [
+        float(differences(ORACLES[name].value, n, *map(mp.mpf, at))) for n in ORDERS
+    ]
+    assert [v.data for v in (by_x, by_y, xx, xy, yy)] == pytest.approx(
+        wanted, rel=1e-13, abs=1e-14
+    )
 
 
 @pytest.mark.parametrize("y", [0.0, Value(0.0)], ids=["a number", "a Value"])
@@ -830,7 +986,13 @@ def test_the_distance_from_a_point_to_itself(y: Any) -> None:
     z = ops.hypot(x, y)
     z.backward()
     slope = grad(z, x)
-    assert [z.data, x.grad, slope.data, grad(slope, x).data, jvp(z, {x: 1.0}).data] == [0.0] * 5
+    assert [
+        z.data,
+        x.grad,
+        slope.data,
+        grad(slope, x).data,
+        jvp(z, {x: 1.0}).data,
+    ] == [0.0] * 5
     shifted = ops.hypot(x - 1, y) * 3 + ops.hypot(x, y)
     assert grad(shifted, x).data == -3.0
 

@@ -17,18 +17,32 @@ def test_this_engine_differs_nowhere(
 def wrong(case: Case) -> peers.Numbers:
     """Off in the tenth digit of one gradient."""
     value, slopes, second = peers.our_numbers(case)
-    return [value, [x * (1 + 1e-8 * (case.expression == "2 ** x")) for x in slopes], second]
+    return [
+        value,
+        [x * (1 + 1e-8 * (case.expression == "2 ** x")) for x in slopes],
+        second,
+    ]
 
 
-def test_what_differs_is_a_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_differs_is_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(peers, "ENGINES", {"autograd": wrong})
     assert peers.main() == 1
     assert (
-        "| `2 ** x at 3.0` | 8 ; 5.54518 ; 3.84362 | **8 ; 5.54518 ; 3.84362** |" in capsys.readouterr().out
+        "| `2 ** x at 3.0` | 8 ; 5.54518 ; 3.84362 | **8 ; 5.54518 ; 3.84362** |"
+        in capsys.readouterr().out
     )
 
 
-@pytest.mark.parametrize(("module", "engine"), [("torch", peers.torch_numbers), ("jax", peers.jax_numbers)])
+@pytest.mark.parametrize(
+    ("module", "engine"),
+    [("torch", peers.torch_numbers), ("jax", peers.jax_numbers)],
+)
 def test_others_are_read_rightly(module: str, engine: peers.Engine) -> None:
     pytest.importorskip(module)
-    assert engine(Case("x ** 2 * y", (3.0, 5.0), 0.0, (), (0.0,))) == [[45.0], [30.0, 9.0], [10.0]]
+    assert engine(Case("x ** 2 * y", (3.0, 5.0), 0.0, (), (0.0,))) == [
+        [45.0],
+        [30.0, 9.0],
+        [10.0],
+    ]

@@ -57,7 +57,9 @@ SIZES = [1, 2, 3, 7, 8, 9, 127, 128, 129, 257]
 
 
 @pytest.fixture(params=["numpy", "python"])
-def back_end(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def back_end(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """Every program by calls of NumPy, or every program row by row."""
     monkeypatch.setattr(Program, "by_row", lambda *_: request.param == "python")
     return request.param
@@ -93,13 +95,19 @@ def irregular(size: int, seed: int, inputs: int = 3, parameters: int = 4) -> Gra
     for _ in range(size):
         made = rng.choice(makers)(rng.choice(nodes), rng.choice(nodes))
         nodes.append(tanh(made) if abs(made.data) > 3 else made)
-    total = sum(v * round(rng.uniform(-1, 1), 2) for v in rng.sample(nodes, len(nodes) // 3 + 1))
+    total = sum(
+        v * round(rng.uniform(-1, 1), 2)
+        for v in rng.sample(nodes, len(nodes) // 3 + 1)
+    )
     return [nodes[-1] + total], xs, ws
 
 
 def perceptron(seed: int, activation: Any = "tanh") -> Graph:
     random.seed(seed)
-    model, x = MLP(3, [5, 4, 2], activation=activation), [Value(0.1 * i, f"x{i}") for i in range(3)]
+    model, x = (
+        MLP(3, [5, 4, 2], activation=activation),
+        [Value(0.1 * i, f"x{i}") for i in range(3)],
+    )
     y = model(x)
     return [y[0] * y[0] + exp(-y[1])], x, model.parameters()
 
@@ -107,14 +115,25 @@ def perceptron(seed: int, activation: Any = "tanh") -> Graph:
 def two_outputs(seed: int) -> Graph:
     random.seed(seed)
     model, x = MLP(2, [4, 3], activation="sigmoid"), [Value(0.3), Value(0.4)]
-    return [*model(x), x[0], Value(2.0), model.parameters()[0]], x, model.parameters()
+    return (
+        [*model(x), x[0], Value(2.0), model.parameters()[0]],
+        x,
+        model.parameters(),
+    )
 
 
 def shared_layer(seed: int) -> Graph:
     """The same weights at four positions of a row, a bias as the last parameter."""
     rng = random.Random(seed)
-    w, b, x = [leaves("w", 3, rng) for _ in range(5)], leaves("b", 5, rng), leaves("x", 12, rng)
-    hidden = [[tanh(dot(row, x[i : i + 3]) + c) for row, c in zip(w, b, strict=True)] for i in (0, 3, 6, 9)]
+    w, b, x = (
+        [leaves("w", 3, rng) for _ in range(5)],
+        leaves("b", 5, rng),
+        leaves("x", 12, rng),
+    )
+    hidden = [
+        [tanh(dot(row, x[i : i + 3]) + c) for row, c in zip(w, b, strict=True)]
+        for i in (0, 3, 6, 9)
+    ]
     return [sum(v * v for h in hidden for v in h)], x, [*chain(*w), *b]
 
 
@@ -141,7 +160,9 @@ def residual(seed: int) -> Graph:
     ws: list[Value] = []
     for layer in range(3):
         w = [leaves(f"w{layer}_", 5, rng) for _ in range(4)]
-        h = [v + tanh(row[0] + dot(row[1:], h)) for v, row in zip(h, w, strict=True)]
+        h = [
+            v + tanh(row[0] + dot(row[1:], h)) for v, row in zip(h, w, strict=True)
+        ]
         ws += chain(*w)
     return [sum(v * v for v in h)], x, ws
 
@@ -176,7 +197,11 @@ def attention(seed: int) -> Graph:
 def penalised(seed: int) -> Graph:
     """A loss with a penalty on the weights, once as a term of its own and once product by product."""
     (y,), x, ws = perceptron(seed)
-    return [sum((w * w for w in ws), start=y + 0.01 * sum(w * w for w in ws))], x, ws
+    return (
+        [sum((w * w for w in ws), start=y + 0.01 * sum(w * w for w in ws))],
+        x,
+        ws,
+    )
 
 
 def unrolled(seed: int) -> Graph:
@@ -186,16 +211,27 @@ def unrolled(seed: int) -> Graph:
     points = [[rng.uniform(-1, 1), rng.uniform(-1, 1)] for _ in range(6)]
     scores = [model([Value(a) for a in point]) for point in [*points, points[0]]]
     data = hinge(scores, [1, -1, 1, 1, -1, -1, 1])
-    return [data + 1e-4 * sum(p * p for p in model.parameters())], [], model.parameters()
+    return (
+        [data + 1e-4 * sum(p * p for p in model.parameters())],
+        [],
+        model.parameters(),
+    )
 
 
 def twice(seed: int) -> Graph:
     """The same numbers computed twice, and a sum that comes back to itself."""
     random.seed(seed)
-    model, x = MLP(2, [3, 2], activation="sigmoid"), leaves("x", 2, random.Random(seed))
+    model, x = (
+        MLP(2, [3, 2], activation="sigmoid"),
+        leaves("x", 2, random.Random(seed)),
+    )
     a, b = model(x), model(x)
     total = a[0] + b[0] + a[0] + 2 * x[0] + x[0] + 3.0
-    return [total * b[1] + total, a[1] + a[1] + a[1] + a[1] + a[1]], x, model.parameters()
+    return (
+        [total * b[1] + total, a[1] + a[1] + a[1] + a[1] + a[1]],
+        x,
+        model.parameters(),
+    )
 
 
 def transposed(seed: int) -> Graph:
@@ -204,17 +240,32 @@ def transposed(seed: int) -> Graph:
     a, b = ([leaves(name, 4, rng) for _ in range(3)] for name in "ab")
     products = [[dot(row, other) for other in b] for row in a]
     again = [
-        [dot([products[i][k] for i in range(3)], [row[j] for row in a]) for j in range(4)] for k in range(3)
+        [
+            dot([products[i][k] for i in range(3)], [row[j] for row in a])
+            for j in range(4)
+        ]
+        for k in range(3)
     ]
-    return [sum(tanh(v) * v for row in again for v in row)], [], [*chain(*a), *chain(*b)]
+    return (
+        [sum(tanh(v) * v for row in again for v in row)],
+        [],
+        [*chain(*a), *chain(*b)],
+    )
 
 
 def ensemble(seed: int) -> Graph:
     """Two nets of one shape side by side: products of a batch of matrices."""
     random.seed(seed)
-    models, x = [MLP(3, [5, 2], activation="tanh") for _ in range(2)], leaves("x", 3, random.Random(seed))
+    models, x = (
+        [MLP(3, [5, 2], activation="tanh") for _ in range(2)],
+        leaves("x", 3, random.Random(seed)),
+    )
     outputs = [v for model in models for v in model(x)]
-    return [sum(v * v for v in outputs)], x, [p for model in models for p in model.parameters()]
+    return (
+        [sum(v * v for v in outputs)],
+        x,
+        [p for model in models for p in model.parameters()],
+    )
 
 
 def second_order(seed: int) -> Graph:
@@ -226,7 +277,13 @@ def ones_and_weights(seed: int) -> Graph:
     """Weights as an array times themselves, sums of single terms, reversed and repeated reads."""
     rng = random.Random(seed)
     x, w = leaves("x", 6, rng), leaves("w", 6, rng)
-    y = sum(x) + sum(w) + dot(w, w[::-1]) + dot(x, x[::-1]) + dot([x[i] for i in (0, 0, 3, 1)], w[1:5])
+    y = (
+        sum(x)
+        + sum(w)
+        + dot(w, w[::-1])
+        + dot(x, x[::-1])
+        + dot([x[i] for i in (0, 0, 3, 1)], w[1:5])
+    )
     return [y * y - sum(exp(v) for v in x) * sum(w[:4]), sum(x[:5])], x, w
 
 
@@ -267,10 +324,14 @@ def close(found: Array, wanted: Array, rtol: float = 1e-12) -> bool:
     """Equal to within rounding of the largest entry; inf and nan at the same places."""
     finite = np.abs(wanted[np.isfinite(wanted)])
     scale = float(finite.max()) if finite.size else 0.0
-    return found.shape == wanted.shape and np.allclose(found, wanted, rtol, rtol * scale, equal_nan=True)
+    return found.shape == wanted.shape and np.allclose(
+        found, wanted, rtol, rtol * scale, equal_nan=True
+    )
 
 
-def agrees(graph: Graph, X: Array, rng: np.random.Generator, rtol: float = 1e-12) -> None:
+def agrees(
+    graph: Graph, X: Array, rng: np.random.Generator, rtol: float = 1e-12
+) -> None:
     """The program computes what the engine computes."""
     outputs, inputs, parameters = graph
     seeds = rng.normal(size=(len(X), len(outputs)))
@@ -292,26 +353,37 @@ def agrees(graph: Graph, X: Array, rng: np.random.Generator, rtol: float = 1e-12
 @pytest.mark.parametrize("seed", range(60))
 def test_irregular_graphs(seed: int, back_end: str) -> None:
     rng = np.random.default_rng(seed)
-    graph = irregular(int(rng.integers(0, 120)), seed, int(rng.integers(1, 4)), int(rng.integers(1, 6)))
+    graph = irregular(
+        int(rng.integers(0, 120)),
+        seed,
+        int(rng.integers(1, 4)),
+        int(rng.integers(1, 6)),
+    )
     agrees(graph, rng.normal(size=(int(rng.integers(1, 5)), len(graph[1]))), rng)
 
 
 @pytest.mark.parametrize("make", GRAPHS)
 @pytest.mark.parametrize("seed", range(3))
-def test_structured_graphs(make: Callable[[int], Graph], seed: int, back_end: str) -> None:
+def test_structured_graphs(
+    make: Callable[[int], Graph], seed: int, back_end: str
+) -> None:
     graph, rng = make(seed), np.random.default_rng(seed)
     for n in (1, 3, 4) if graph[1] else (1,):
         agrees(graph, rng.normal(size=(n, len(graph[1]))), rng)
 
 
 @pytest.mark.parametrize("make", GRAPHS[:10])
-def test_rows_unrolled_are_rows_compiled(make: Callable[[int], Graph], by_numpy: None) -> None:
+def test_rows_unrolled_are_rows_compiled(
+    make: Callable[[int], Graph], by_numpy: None
+) -> None:
     """One program over three rows, and one without inputs for the sum of the three rows' graphs."""
     (y, *_), x, ws = make(0)
     X = np.random.default_rng(0).normal(size=(3, len(x)))
     value, gradient = compile(y, x, ws).value_and_grad(X, weights=np.ones(3))
     tape = dict(zip(x, range(len(x)), strict=True))
-    rows = [replayed(y, {v: Value(X[i, k]) for v, k in tape.items()}) for i in range(3)]
+    rows = [
+        replayed(y, {v: Value(X[i, k]) for v, k in tape.items()}) for i in range(3)
+    ]
     again, same = compile(sum(rows[1:], start=rows[0]), [], ws).value_and_grad()
     assert close(np.array(value), np.array(again))
     assert close(gradient, same)
@@ -329,7 +401,10 @@ def replayed(y: Value, leaves: dict[Value, Value]) -> Value:
 def test_the_straight_line_is_the_engine_bit_for_bit() -> None:
     graph = irregular(300, 5)
     X = np.random.default_rng(5).normal(size=(5, 3))
-    program, (found, gradient, by_inputs) = compile(*graph), eager(graph, X, np.ones((5, 1)))
+    program, (found, gradient, by_inputs) = (
+        compile(*graph),
+        eager(graph, X, np.ones((5, 1))),
+    )
     assert program.by_row(5)
     assert np.array_equal(program(X), found)
     got, got_by_inputs = program.vjp(X)
@@ -348,18 +423,29 @@ def test_every_op_at_every_edge(name: str, back_end: str) -> None:
     xs = [Value(1.5, x) for x in op.operands]
     grids = np.meshgrid(*[EDGES if n < 3 else EDGES[::2]] * n)
     X = np.stack([grid.ravel() for grid in grids], axis=1)
-    agrees(([op(*xs)], xs, []), X, np.random.default_rng(0), 1e-9 if name == "power" else 1e-12)
+    agrees(
+        ([op(*xs)], xs, []),
+        X,
+        np.random.default_rng(0),
+        1e-9 if name == "power" else 1e-12,
+    )
 
 
 @pytest.mark.parametrize("name", list(OPS))
-def test_every_op_between_others_and_with_constants(name: str, back_end: str) -> None:
+def test_every_op_between_others_and_with_constants(
+    name: str, back_end: str
+) -> None:
     op = OPS[name]
     n = len(op.operands)
     x, w = [Value(0.3), Value(1.2)], [Value(0.7), Value(0.4)]
     outs = [sin(op(*([a * b + 0.5, b, a][:n]))) for a, b in zip(x, w, strict=True)]
     if n > 1:
         outs += [op(2.0, *x[: n - 1]), op(*x[: n - 1], 3.0), op(w[0], *x[: n - 1])]
-    agrees(([sum(outs)], x, w), np.random.default_rng(1).normal(size=(5, 2)), np.random.default_rng(2))
+    agrees(
+        ([sum(outs)], x, w),
+        np.random.default_rng(1).normal(size=(5, 2)),
+        np.random.default_rng(2),
+    )
 
 
 EXTREMES = (0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -2.0)
@@ -381,7 +467,11 @@ def same_at_extremes(y: Value, xs: list[Value]) -> None:
             found = program(points[at])[:, None], program.vjp(points[at])[1]
             for ours, wanted in zip(found, (values[at], slopes[at]), strict=True):
                 np.testing.assert_allclose(
-                    bits(ours), bits(wanted), rtol=1e-14, atol=0, err_msg=f"{points[at]}"
+                    bits(ours),
+                    bits(wanted),
+                    rtol=1e-14,
+                    atol=0,
+                    err_msg=f"{points[at]}",
                 )
 
 
@@ -391,15 +481,22 @@ def test_every_op_at_zeros_infinities_and_nan(name: str, back_end: str) -> None:
     same_at_extremes(OPS[name](*xs), xs)
 
 
-@pytest.mark.parametrize("name", [name for name, op in OPS.items() if len(op.operands) == 2])
-def test_every_op_with_a_constant_at_zeros_infinities_and_nan(name: str, by_numpy: None) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name, op in OPS.items() if len(op.operands) == 2]
+)
+def test_every_op_with_a_constant_at_zeros_infinities_and_nan(
+    name: str, by_numpy: None
+) -> None:
     x = Value(1.0, "x")
     for constant in CONSTANTS:
         same_at_extremes(OPS[name](x, constant), [x])
         same_at_extremes(OPS[name](constant, x), [x])
 
 
-@pytest.mark.parametrize("x", [-1e4, -800.0, -745.0, -300.0, -30.0, 0.0, 30.0, 800.0, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "x",
+    [-1e4, -800.0, -745.0, -300.0, -30.0, 0.0, 30.0, 800.0, math.inf, -math.inf],
+)
 def test_the_sigmoid_of_four_primitives_saturates(x: float, back_end: str) -> None:
     v, w = Value(0.1, "x"), Value(1.0, "w")
     y = reciprocal(1 + exp(-(w * v)))
@@ -408,42 +505,75 @@ def test_the_sigmoid_of_four_primitives_saturates(x: float, back_end: str) -> No
 
 def test_an_op_registered_at_run_time() -> None:
     atan = Op("atan_here", "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
-    erf = Op("erf_here", "erf", "erf(x)", (lambda z, x: 2 / math.sqrt(math.pi) * exp(-x * x),))
+    erf = Op(
+        "erf_here",
+        "erf",
+        "erf(x)",
+        (lambda z, x: 2 / math.sqrt(math.pi) * exp(-x * x),),
+    )
     try:
         x, w = [Value(0.3), Value(0.4)], Value(2.0)
         graph = [atan(w * x[0]) + erf(x[1]) * erf(w)], x, [w]
         for rows in (1, 9, 300):
-            agrees(graph, np.random.default_rng(0).normal(size=(rows, 2)), np.random.default_rng(1))
+            agrees(
+                graph,
+                np.random.default_rng(0).normal(size=(rows, 2)),
+                np.random.default_rng(1),
+            )
     finally:
         del OPS["atan_here"], OPS["erf_here"]
 
 
 def test_a_word_that_numpy_does_not_know(by_numpy: None) -> None:
-    erf = Op("erf_too", "erf", "erf(x)", (lambda z, x: 2 / math.sqrt(math.pi) * exp(-x * x),))
+    erf = Op(
+        "erf_too",
+        "erf",
+        "erf(x)",
+        (lambda z, x: 2 / math.sqrt(math.pi) * exp(-x * x),),
+    )
     try:
         x = Value(0.3)
-        agrees(([erf(x) * 2], [x], []), np.array([[0.1], [0.7]]), np.random.default_rng(1))
+        agrees(
+            ([erf(x) * 2], [x], []),
+            np.array([[0.1], [0.7]]),
+            np.random.default_rng(1),
+        )
     finally:
         del OPS["erf_too"]
 
 
 def test_a_formula_that_looks_like_a_sigmoids(by_numpy: None) -> None:
     text = "exp(minimum(x, 0.0)) / (1 + exp(-fabs(y)))"
-    like = Op("like_it", "like it", text, (lambda z, x, y: 0.0, lambda z, x, y: 0.0))
+    like = Op(
+        "like_it", "like it", text, (lambda z, x, y: 0.0, lambda z, x, y: 0.0)
+    )
     try:
         x, w = [Value(0.3), Value(-0.4)], Value(-2.0)
         graph = [like(x[0], x[1]) + sin(like(x[1], w))], x, [w]
-        agrees(graph, np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1))
+        agrees(
+            graph,
+            np.random.default_rng(0).normal(size=(30, 2)),
+            np.random.default_rng(1),
+        )
     finally:
         del OPS["like_it"]
 
 
 def test_a_formula_that_decides_runs_row_by_row() -> None:
-    leaky = Op("leaky", "leaky", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
+    leaky = Op(
+        "leaky",
+        "leaky",
+        "x if x > 0 else 0.1 * x",
+        (lambda z, x: where(step(x), 1.0, 0.1),),
+    )
     try:
         x, w = [Value(0.3), Value(-0.4)], [Value(2.0), Value(1.0)]
         graph = [sum(leaky(a * b) for a, b in zip(x, w, strict=True))], x, w
-        agrees(graph, np.random.default_rng(0).normal(size=(300, 2)), np.random.default_rng(1))
+        agrees(
+            graph,
+            np.random.default_rng(0).normal(size=(300, 2)),
+            np.random.default_rng(1),
+        )
     finally:
         del OPS["leaky"]
 
@@ -483,7 +613,11 @@ def test_blocks_add_up(by_numpy: None) -> None:
     program, X = compile(y, x, ws), rng.normal(size=(1025, 3))
     whole = program.value_and_grad(X)[1], *program.vjp(X), program(X)
     program.block = 128
-    for a, b in zip(whole, (program.value_and_grad(X)[1], *program.vjp(X), program(X)), strict=True):
+    for a, b in zip(
+        whole,
+        (program.value_and_grad(X)[1], *program.vjp(X), program(X)),
+        strict=True,
+    ):
         assert close(a, b, 1e-13)
 
 
@@ -501,7 +635,9 @@ def test_blocks_that_are_not_finite_add_up_too(by_numpy: None) -> None:
 def test_memory_stays_bounded() -> None:
     (y,), x, ws = perceptron(1)
     program, sizes = compile(y, x, ws), list[int]()
-    program.bound = lru_cache(8)(lambda n, back: (sizes.append(n), program.bind(n, back))[1])
+    program.bound = lru_cache(8)(
+        lambda n, back: (sizes.append(n), program.bind(n, back))[1]
+    )
     program(np.zeros((100_000, 3)))
     assert max(sizes) <= program.block
     program = compile(y, x, ws)
@@ -526,10 +662,18 @@ def test_any_layout_and_never_written_to(rows: int, by_numpy: None) -> None:
     theta = program.theta
     theta.flags.writeable = False
     for table in (X, *other):
-        for a, b in zip(wanted, (program(table, theta), *program.vjp(table, 1.0, theta)), strict=True):
+        for a, b in zip(
+            wanted,
+            (program(table, theta), *program.vjp(table, 1.0, theta)),
+            strict=True,
+        ):
             assert np.array_equal(a, b)
-    assert np.array_equal(program(X.astype(np.float32)), program(X.astype(np.float32).astype(float)))
-    assert np.array_equal(program(np.ones((2, 3), dtype=np.int8)), program(np.ones((2, 3))))
+    assert np.array_equal(
+        program(X.astype(np.float32)), program(X.astype(np.float32).astype(float))
+    )
+    assert np.array_equal(
+        program(np.ones((2, 3), dtype=np.int8)), program(np.ones((2, 3)))
+    )
 
 
 def test_results_are_the_callers_own(back_end: str) -> None:
@@ -553,9 +697,14 @@ def test_rows_that_are_not_finite_are_computed_with_care(by_numpy: None) -> None
     agrees(graph, X, np.random.default_rng(1))
     program, counts = compile(*graph), list[int]()
     careful = program.rowwise.careful
-    program.rowwise.careful = lambda at, *rest: (counts.append(len(at)), careful(at, *rest))[1]
+    program.rowwise.careful = lambda at, *rest: (
+        counts.append(len(at)),
+        careful(at, *rest),
+    )[1]
     program.vjp(X)
-    assert counts == [int((~np.isfinite(eager(graph, X, np.ones((40, 1)))[0])).sum())]
+    assert counts == [
+        int((~np.isfinite(eager(graph, X, np.ones((40, 1)))[0])).sum())
+    ]
 
 
 # What it takes
@@ -583,16 +732,25 @@ def test_leaves_in_neither_list_are_constants() -> None:
 
 def test_a_leaf_that_is_not_reached_has_gradient_0(back_end: str) -> None:
     x, w, unused = Value(1.0), Value(2.0), Value(3.0)
-    gradient, by_inputs = compile(w * w, [x, unused], [w]).vjp([[1.0, 2.0], [3.0, 4.0]])
-    assert (gradient.tolist(), by_inputs.tolist()) == ([8.0], [[0.0, 0.0], [0.0, 0.0]])
-    assert compile(x * 1.0, [x], [unused, w]).value_and_grad([[4.0]])[1].tolist() == [0.0, 0.0]
+    gradient, by_inputs = compile(w * w, [x, unused], [w]).vjp(
+        [[1.0, 2.0], [3.0, 4.0]]
+    )
+    assert (gradient.tolist(), by_inputs.tolist()) == (
+        [8.0],
+        [[0.0, 0.0], [0.0, 0.0]],
+    )
+    assert compile(x * 1.0, [x], [unused, w]).value_and_grad([[4.0]])[
+        1
+    ].tolist() == [0.0, 0.0]
 
 
 def test_outputs_that_are_leaves_or_constants(back_end: str) -> None:
     x, w = Value(1.0), Value(2.0)
     program = compile([x, w, Value(5.0), w, x * 0 + 3], [x], [w])
     assert program([[7.0], [8.0]]).tolist() == [[7, 2, 5, 2, 3], [8, 2, 5, 2, 3]]
-    gradient, by_inputs = program.vjp([[7.0], [8.0]], [[1, 10, 100, 1000, 1], [2, 20, 200, 2000, 2]])
+    gradient, by_inputs = program.vjp(
+        [[7.0], [8.0]], [[1, 10, 100, 1000, 1], [2, 20, 200, 2000, 2]]
+    )
     assert (gradient.tolist(), by_inputs.tolist()) == ([3030.0], [[1.0], [2.0]])
     assert compile(Value(5.0), [], []).value_and_grad()[0] == 5.0
     assert compile(w).value_and_grad()[1].tolist() == [1.0]
@@ -636,18 +794,27 @@ def test_theta_weights_and_seeds_that_do_not_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "parameters"), [([0, 0], []), ([0], [0]), ([], [1, 1]), ([2], []), ([], [2])]
+    ("inputs", "parameters"),
+    [([0, 0], []), ([0], [0]), ([], [1, 1]), ([2], []), ([], [2])],
 )
-def test_a_leaf_has_one_part(inputs: Sequence[int], parameters: Sequence[int]) -> None:
+def test_a_leaf_has_one_part(
+    inputs: Sequence[int], parameters: Sequence[int]
+) -> None:
     values = [Value(1.0), Value(2.0)]
     values.append(values[0] * values[1])
     with pytest.raises(ValueError, match=r"named twice|is computed by"):
-        compile(values[2], [values[i] for i in inputs], [values[i] for i in parameters])
+        compile(
+            values[2], [values[i] for i in inputs], [values[i] for i in parameters]
+        )
 
 
 def test_what_is_no_value() -> None:
     x: Any = Value(1.0)
-    for wrong in (lambda: compile(3.0), lambda: compile([x, 3.0]), lambda: compile(x, [1.0])):
+    for wrong in (
+        lambda: compile(3.0),
+        lambda: compile([x, 3.0]),
+        lambda: compile(x, [1.0]),
+    ):
         with pytest.raises(TypeError):
             wrong()
     with pytest.raises(ValueError, match="an output"):
@@ -655,10 +822,16 @@ def test_what_is_no_value() -> None:
 
 
 # Pickles, threads, source
-@pytest.mark.parametrize("make", [lambda: irregular(40, 1), lambda: perceptron(0), lambda: two_outputs(0)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: irregular(40, 1), lambda: perceptron(0), lambda: two_outputs(0)],
+)
 def test_a_program_pickles(make: Callable[[], Graph]) -> None:
     outputs, inputs, parameters = make()
-    program, X = compile(outputs, inputs, parameters), np.random.default_rng(0).normal(size=(3, len(inputs)))
+    program, X = (
+        compile(outputs, inputs, parameters),
+        np.random.default_rng(0).normal(size=(3, len(inputs))),
+    )
     wanted = program(X), *program.vjp(X)
     program.theta = program.theta + 0.0  # the graph is stale now
     again: Program = pickle.loads(pickle.dumps(program))
@@ -680,7 +853,10 @@ def test_partitions_of_a_table_under_dask(scheduler: str) -> None:
     """The parts of a table larger than one block: their gradients add up to the whole's."""
     dask: Any = pytest.importorskip("dask")
     (y,), x, ws = perceptron(1)
-    program, X = compile(y, x, ws), np.random.default_rng(0).normal(size=(20_000, 3))
+    program, X = (
+        compile(y, x, ws),
+        np.random.default_rng(0).normal(size=(20_000, 3)),
+    )
     assert len(X) > program.block
     wanted, by_inputs = program.vjp(X)
     parts = [dask.delayed(program.vjp)(part) for part in np.array_split(X, 5)]
@@ -693,7 +869,9 @@ def test_threads_share_a_program(by_numpy: None) -> None:
     (y,), x, ws = perceptron(2)
     program, X = compile(y, x, ws), np.random.default_rng(0).normal(size=(200, 3))
     wanted, found = program(X), list[Array]()
-    threads = [threading.Thread(target=lambda: found.append(program(X))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(program(X))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -824,7 +1002,10 @@ def test_formulas_mean_what_they_mean_in_python(formula: str) -> None:
     try:
         x = Value(5.0)
         for n in (1, 5, 500):
-            assert compile(made(x), [x])([[5.0]] * n).tolist() == [made.evaluate(5.0)] * n
+            assert (
+                compile(made(x), [x])([[5.0]] * n).tolist()
+                == [made.evaluate(5.0)] * n
+            )
     finally:
         del OPS["made"]
 
@@ -843,7 +1024,9 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
     try:
         x = Value(1.0)
         for n in (1, 1000):
-            assert compile([made(x * 0.0), made(x * -0.0)], [x])([[1.0]] * n)[0].tolist() == [1.0, -1.0]
+            assert compile([made(x * 0.0), made(x * -0.0)], [x])([[1.0]] * n)[
+                0
+            ].tolist() == [1.0, -1.0]
     finally:
         del OPS["made"]
 
@@ -851,11 +1034,26 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda x, w: compile(x * w, x), r"inputs is a list.*, not Value; write \[x\]"),
-        (lambda x, w: compile(x * w, [x], w), r"parameters is a list.*, not Value; write \[x\]"),
-        (lambda x, w: compile(x * w, [[1.0]]), r"inputs is a list.*this one has a list; write .*\[x, y\]"),
-        (lambda x, w: compile(x * w, "x"), "inputs is a list.*this one has a str; write"),
-        (lambda x, w: compile(x * w, [1.0]), r"this one has a float; make a leaf .* with Value\(...\)"),
+        (
+            lambda x, w: compile(x * w, x),
+            r"inputs is a list.*, not Value; write \[x\]",
+        ),
+        (
+            lambda x, w: compile(x * w, [x], w),
+            r"parameters is a list.*, not Value; write \[x\]",
+        ),
+        (
+            lambda x, w: compile(x * w, [[1.0]]),
+            r"inputs is a list.*this one has a list; write .*\[x, y\]",
+        ),
+        (
+            lambda x, w: compile(x * w, "x"),
+            "inputs is a list.*this one has a str; write",
+        ),
+        (
+            lambda x, w: compile(x * w, [1.0]),
+            r"this one has a float; make a leaf .* with Value\(...\)",
+        ),
         (
             lambda x, w: compile(lambda v: v * w, [x]),
             "outputs is .*, not function; record a graph first: call",
@@ -864,12 +1062,23 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
             lambda x, w: compile(x * w, [x], MLP(1, [1])),
             r"parameters .*, not MLP; .*write model.parameters\(\)",
         ),
-        (lambda x, w: compile(x * w, [x], [MLP(1, [1])]), r"one has a MLP; .*write model.parameters\(\)"),
-        (lambda x, w: compile(MLP(1, [1]), [x]), r"outputs .*, not MLP; .* model\(\[x\]\)"),
-        (lambda x, w: compile(None), r"outputs is a list.*, not NoneType; write .*\[x, y\]"),
+        (
+            lambda x, w: compile(x * w, [x], [MLP(1, [1])]),
+            r"one has a MLP; .*write model.parameters\(\)",
+        ),
+        (
+            lambda x, w: compile(MLP(1, [1]), [x]),
+            r"outputs .*, not MLP; .* model\(\[x\]\)",
+        ),
+        (
+            lambda x, w: compile(None),
+            r"outputs is a list.*, not NoneType; write .*\[x, y\]",
+        ),
     ],
 )
-def test_what_is_no_list_of_values(call: Callable[[Value, Value], object], words: str) -> None:
+def test_what_is_no_list_of_values(
+    call: Callable[[Value, Value], object], words: str
+) -> None:
     with pytest.raises(TypeError, match=words):
         call(Value(1.0), Value(2.0))
 
@@ -891,17 +1100,25 @@ def test_a_read_only_table_row_by_row(back_end: str) -> None:
 
 
 @pytest.mark.parametrize("rate", [-1000.0, 1000.0])
-def test_what_saturates_for_all_rows_beside_a_row_that_is_not_finite(rate: float, by_numpy: None) -> None:
+def test_what_saturates_for_all_rows_beside_a_row_that_is_not_finite(
+    rate: float, by_numpy: None
+) -> None:
     x, w = Value(1.0), [Value(1.0), Value(1.0)]
     y = reciprocal(1 + exp(rate * w[0])) * x + log(x) * w[1]
-    agrees(([y], [x], w), np.array([[-1.0], [1.0], [2.0]]), np.random.default_rng(0))
+    agrees(
+        ([y], [x], w), np.array([[-1.0], [1.0], [2.0]]), np.random.default_rng(0)
+    )
 
 
 @pytest.mark.parametrize("outside", [exp, tanh, lambda v: exp(-v)])
-def test_a_power_of_minus_a_half_at_minus_zero(outside: Callable[[Value], Value], by_numpy: None) -> None:
+def test_a_power_of_minus_a_half_at_minus_zero(
+    outside: Callable[[Value], Value], by_numpy: None
+) -> None:
     x = Value(1.0)
     y = outside(0.5 * x**-0.5)
-    agrees(([y], [x], []), np.array([[-0.0], [0.0], [4.0]]), np.random.default_rng(0))
+    agrees(
+        ([y], [x], []), np.array([[-0.0], [0.0], [4.0]]), np.random.default_rng(0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -913,10 +1130,16 @@ def test_a_power_of_minus_a_half_at_minus_zero(outside: Callable[[Value], Value]
         lambda x, w: [w[0], w[1], w[0] * w[1], *[Value(7.0)] * 5, sin(w[0]), w[1]],
     ],
 )
-def test_constants_among_the_terms_of_a_sum(terms: Callable[..., list[Any]], by_numpy: None) -> None:
+def test_constants_among_the_terms_of_a_sum(
+    terms: Callable[..., list[Any]], by_numpy: None
+) -> None:
     rng = random.Random(0)
     x, w = leaves("x", 2, rng), leaves("w", 2, rng)
-    agrees(([sum(terms(x, w))], x, w), np.array([[1.0, -2.0], [3.0, 0.5]]), np.random.default_rng(0))
+    agrees(
+        ([sum(terms(x, w))], x, w),
+        np.array([[1.0, -2.0], [3.0, 0.5]]),
+        np.random.default_rng(0),
+    )
 
 
 def test_names_for_many_temporaries_are_found_in_linear_time() -> None:
@@ -927,7 +1150,9 @@ def test_names_for_many_temporaries_are_found_in_linear_time() -> None:
 
 
 @pytest.mark.parametrize("make", GRAPHS)
-def test_the_source_says_where_the_weights_are(make: Callable[[int], Graph]) -> None:
+def test_the_source_says_where_the_weights_are(
+    make: Callable[[int], Graph],
+) -> None:
     emitter = compile(*make(0)).code()
     assert emitter is not None
     slots = np.arange(len(emitter.layout.theta.slots))
@@ -938,7 +1163,8 @@ def test_the_source_says_where_the_weights_are(make: Callable[[int], Graph]) -> 
 
 
 @pytest.mark.parametrize(
-    "interrupted", ["Layout.place", "Layout.readable", "Emitter.call", "Emitter.backward"]
+    "interrupted",
+    ["Layout.place", "Layout.readable", "Emitter.call", "Emitter.backward"],
 )
 def test_a_call_that_was_interrupted_leaves_nothing_behind(
     interrupted: str, by_numpy: None, monkeypatch: pytest.MonkeyPatch
@@ -953,7 +1179,12 @@ def test_a_call_that_was_interrupted_leaves_nothing_behind(
     original, calls = getattr(made, name), list[int]()
     with monkeypatch.context() as patch:
         patch.setattr(
-            made, name, lambda *a: (calls.append(1), (interrupt if len(calls) == 3 else original)(*a))[1]
+            made,
+            name,
+            lambda *a: (
+                calls.append(1),
+                (interrupt if len(calls) == 3 else original)(*a),
+            )[1],
         )
         with pytest.raises(KeyboardInterrupt):
             program.code()
@@ -969,7 +1200,12 @@ def many_inputs() -> Program:
 
 def unreadable() -> Program:
     x = Value(1.0, "x")
-    made = Op("made", "made", "x if x > 0 else 0.1 * x", (lambda z, x: where(step(x), 1.0, 0.1),))
+    made = Op(
+        "made",
+        "made",
+        "x if x > 0 else 0.1 * x",
+        (lambda z, x: where(step(x), 1.0, 0.1),),
+    )
     del OPS["made"]
     program = compile([made(x), x], [x])
     program([[1.0]] * 1000)
@@ -996,7 +1232,10 @@ def unreadable() -> Program:
             "1 output of 1,500 inputs (x0, x1, x2, x3, …) and no parameters; "
             "4,501 nodes, by NumPy in 1 group",
         ),
-        (unreadable, "2 outputs of 1 input (x) and no parameters; 2 nodes, row by row"),
+        (
+            unreadable,
+            "2 outputs of 1 input (x) and no parameters; 2 nodes, row by row",
+        ),
         (
             lambda: compile([x := Value(1.0, "a\x00\nb")], [x]),
             r"1 output of 1 input ('a\x00\nb') and no parameters; 1 node, by NumPy in no groups",
@@ -1011,16 +1250,22 @@ def test_a_program_says_what_it_is(make: Callable[[], Program], text: str) -> No
     repr(program).encode()
 
 
-def test_a_program_of_too_many_groups_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_of_too_many_groups_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(program_module, "MOST", 7)
     assert repr(compile(*perceptron(0))).endswith("156 nodes, row by row>")
 
 
-def test_nothing_is_collected_while_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_collected_while_compiling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = list[bool]()
 
     def spied(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args, **options: seen.append(gc.isenabled()) or function(*args, **options)
+        return lambda *args, **options: (
+            seen.append(gc.isenabled()) or function(*args, **options)
+        )
 
     monkeypatch.setattr(program_module, "flatten", spied(program_module.flatten))
     monkeypatch.setattr(Emitter, "__init__", spied(Emitter.__init__))
@@ -1088,11 +1333,22 @@ def test_which_rows_are_computed_one_by_one(
 
 @pytest.mark.parametrize(
     ("varying", "rows"),
-    [(0, 16384), (7, 16384), (63, 4096), (44, 8192), (45, 4096), (2047, 128), (2**18, 128), (10**6, 128)],
+    [
+        (0, 16384),
+        (7, 16384),
+        (63, 4096),
+        (44, 8192),
+        (45, 4096),
+        (2047, 128),
+        (2**18, 128),
+        (10**6, 128),
+    ],
 )
 def test_a_block_of_rows_fits_into_the_cache(varying: int, rows: int) -> None:
     """Two megabytes of varying numbers, in a power of two of rows; uniform numbers do not count."""
-    program: Any = SimpleNamespace(groups=[[Node(VARYING)] * varying, [Node(UNIFORM)] * 1000][varying == 0 :])
+    program: Any = SimpleNamespace(
+        groups=[[Node(VARYING)] * varying, [Node(UNIFORM)] * 1000][varying == 0 :]
+    )
     assert Program.block.func(program) == rows  # type: ignore[attr-defined]
 
 
@@ -1106,21 +1362,33 @@ def test_a_program_is_emitted_once() -> None:
 def test_the_source_is_that_for_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
     monkeypatch.setattr(
-        Program, "by_row", lambda self, n, by_inputs=False: asked.append((n, by_inputs)) or n == 1
+        Program,
+        "by_row",
+        lambda self, n, by_inputs=False: asked.append((n, by_inputs)) or n == 1,
     )
     assert "def sweep" in compile(x * x, [x]).source
     assert asked == [(1, False)]
 
 
-def test_a_block_of_rows_is_bound_to_the_lines_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_of_rows_is_bound_to_the_lines_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     x, asked = Value(2.0, "x"), list[tuple[int, bool]]()
     program = compile(x * x, [x])
     monkeypatch.setattr(program_module, "Bound", lambda code, n: (code, n))
     for by_row in (False, True):
         monkeypatch.setattr(
-            Program, "by_row", lambda _, n, by_inputs, by_row=by_row: asked.append((n, by_inputs)) or by_row
+            Program,
+            "by_row",
+            lambda _, n, by_inputs, by_row=by_row: (
+                asked.append((n, by_inputs)) or by_row
+            ),
         )
-        wanted = [None, None] if by_row else [(program.code(False), 3), (program.code(True), 4)]
+        wanted = (
+            [None, None]
+            if by_row
+            else [(program.code(False), 3), (program.code(True), 4)]
+        )
         assert [program.bind(3, 0), program.bind(4, 1)] == wanted
     assert asked == [(3, False), (4, True)] * 2
 
@@ -1132,13 +1400,17 @@ def test_finite_rows_are_swept_once_and_by_numpy_alone(
     run = program_module.Bound.run
     monkeypatch.setattr(Rowwise, "run", None)
     monkeypatch.setattr(
-        program_module.Bound, "run", lambda bound, *args: sweeps.append(len(args[1])) or run(bound, *args)
+        program_module.Bound,
+        "run",
+        lambda bound, *args: sweeps.append(len(args[1])) or run(bound, *args),
     )
     (y,), x, ws = perceptron(0)
     program, X = compile(y, x, ws), np.ones((300, 3))
     program.block = 128
     program.value_and_grad(X)
-    assert list(program.codes) == [False]  # nothing by the inputs, for which nobody has asked
+    assert list(program.codes) == [
+        False
+    ]  # nothing by the inputs, for which nobody has asked
     program.vjp(X)
     assert sweeps == [128, 128, 44] * 2
 
@@ -1195,21 +1467,28 @@ def test_lines_are_emitted_under_the_lock() -> None:
     assert held == ["in 0", "out 1"]
 
 
-def test_a_finite_row_is_left_to_the_straight_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finite_row_is_left_to_the_straight_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Rowwise, "by_engine", None)
     x = Value(2.0, "x")
     assert compile(x * x, [x])([[3.0]]).tolist() == [9.0]
 
 
 @pytest.mark.parametrize("nodes", [3, 4])
-def test_a_long_line_is_not_written(nodes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_line_is_not_written(
+    nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("autograd.compiler.rowwise.MOST", 3)
     x = Value(2.0, "x")
     rowwise = Rowwise([x * x + 1.0 if nodes == 3 else x * x * x + 1.0], [x], [])
     assert len(rowwise.order) == nodes
     found = [10.0, 6.0] if nodes == 3 else [28.0, 27.0]
     assert [*chain(*rowwise.gradient([3.0], [], [1.0]))] == found
-    assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (nodes == 3, nodes == 4)
+    assert ("sweep" in vars(rowwise), "twin" in vars(rowwise)) == (
+        nodes == 3,
+        nodes == 4,
+    )
 
 
 def cost(graph: Graph) -> tuple[int, ...]:
@@ -1219,8 +1498,13 @@ def cost(graph: Graph) -> tuple[int, ...]:
     assert code
     words = [re.split(r"[(\[]", line)[0] for line in code.lines]
     slots = code.layout.free["values"], code.layout.free["rows"]
-    products = sum(word in ("dot", "matmul") for word in words), words.count("einsum")
-    moved = sum("take(" in line or "] = " in line or "] += " in line for line in code.lines)
+    products = (
+        sum(word in ("dot", "matmul") for word in words),
+        words.count("einsum"),
+    )
+    moved = sum(
+        "take(" in line or "] = " in line or "] += " in line for line in code.lines
+    )
     return *slots, code.turn, len(code.lines) - code.turn, *products, moved
 
 
@@ -1237,18 +1521,33 @@ COSTS = [  # as GRAPHS
 
 
 @pytest.mark.parametrize(("make", "wanted"), [*zip(GRAPHS, COSTS, strict=True)])
-def test_what_a_graph_costs(make: Callable[[int], Graph], wanted: tuple[int, ...]) -> None:
+def test_what_a_graph_costs(
+    make: Callable[[int], Graph], wanted: tuple[int, ...]
+) -> None:
     """What makes one dearer is to be seen; what makes it cheaper may write its numbers here."""
     assert cost(make(0)) == wanted
 
 
-def test_names_of_constants_and_words_that_no_array_may_have(by_numpy: None) -> None:
+def test_names_of_constants_and_words_that_no_array_may_have(
+    by_numpy: None,
+) -> None:
     x = Value(2.0, "x")
     code = compile(x * x, [x]).code()
     assert code
     names = [code.name(number) for number in (0.0, 1.0, 2.0, -1.0, 0.5, 3.5)]
     assert names == ["zero", "one", "two", "minus_one", "half", "c3_5"]
-    words = ["forward", "backward", "build", "dot", "matmul", "einsum", "exp", "multiply", "values", "d_rows"]
+    words = [
+        "forward",
+        "backward",
+        "build",
+        "dot",
+        "matmul",
+        "einsum",
+        "exp",
+        "multiply",
+        "values",
+        "d_rows",
+    ]
     assert all(code.counts[word] == 1 for word in words)
     assert code.counts["another"] == 0
 
@@ -1270,7 +1569,10 @@ FOLDS: list[tuple[list[int], tuple[int, ...]]] = [
     ([0, 0, 0], (3,)),
     ([0, 1, 2, 5, 6, 7], (2, 3)),
     ([0, 1, 4, 5, 16, 17, 20, 21], (2, 2, 2)),
-    ([x + y for y in (0, 64) for x in (0, 1, 4, 5, 16, 17, 20, 21)], (16,)),  # of four axes there is no view
+    (
+        [x + y for y in (0, 64) for x in (0, 1, 4, 5, 16, 17, 20, 21)],
+        (16,),
+    ),  # of four axes there is no view
     ([0, 1, 3], (3,)),
     ([0, 1, 5, 6, 7], (5,)),
     ([0, 1, 3, 4, 5, 6], (6,)),
@@ -1282,7 +1584,11 @@ FOLDS: list[tuple[list[int], tuple[int, ...]]] = [
 def test_slots_fold_into_a_view(slots: list[int], shape: tuple[int, ...]) -> None:
     assert layout.fold(np.array(slots)) == shape
     affine = layout.strides(np.array(slots).reshape(shape)) is not None
-    assert layout.is_view(np.array(slots)) == affine == (len(shape) > 1 or slots in (s for s, _ in FOLDS[:4]))
+    assert (
+        layout.is_view(np.array(slots))
+        == affine
+        == (len(shape) > 1 or slots in (s for s, _ in FOLDS[:4]))
+    )
 
 
 @pytest.mark.parametrize(
@@ -1311,7 +1617,10 @@ def test_families_of_rows() -> None:
 def test_a_program_without_inputs_has_one_row(back_end: str) -> None:
     w = Value(3.0, "w")
     program = compile(w * w)
-    assert (program().tolist(), program.value_and_grad()) == ([9.0], (9.0, np.array([6.0])))
+    assert (program().tolist(), program.value_and_grad()) == (
+        [9.0],
+        (9.0, np.array([6.0])),
+    )
 
 
 def test_an_input_that_is_an_output_and_nothing_else(by_numpy: None) -> None:
@@ -1362,7 +1671,9 @@ X1, Y1 = (Ref("rows", i, (1,), (0,), True) for i in (3, 5))
 
 
 def sigmoid_of(x: Any) -> Call:
-    return Call("reciprocal", (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),))
+    return Call(
+        "reciprocal", (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),)
+    )
 
 
 EXPRESSIONS: dict[str, Any] = {
@@ -1372,8 +1683,12 @@ EXPRESSIONS: dict[str, Any] = {
     "1.0 if x else y": Call("where", (X1, 1.0, Y1)),
     "y if x == x else 1.0": Call("where", (Call("equal", (X1, X1)), Y1, 1.0)),
     "y if x else y": Y1,
-    "sigmoid(-x)": Call("multiply", (Call("exp", (Call("negative", (X1,)),)), sigmoid_of(X1))),
-    "bell(x)": Call("multiply", (sigmoid_of(X1), expression(parse("sigmoid(-x)"), {"x": X1}))),
+    "sigmoid(-x)": Call(
+        "multiply", (Call("exp", (Call("negative", (X1,)),)), sigmoid_of(X1))
+    ),
+    "bell(x)": Call(
+        "multiply", (sigmoid_of(X1), expression(parse("sigmoid(-x)"), {"x": X1}))
+    ),
     "1.0 * x": X1,
     "x * 1.0": X1,
     "x / 1.0": X1,
@@ -1404,10 +1719,20 @@ def test_a_formula_as_calls_of_numpy(formula: str) -> None:
     assert expression(parse(formula), {"x": X1, "y": Y1}) == EXPRESSIONS[formula]
 
 
-UNREAD = ["remainder(x, y)", "ldexp(x, y)", "comb(x, y)", "gcd(x, y)", "isqrt(x)", "lcm(x, y)", "perm(x, y)"]
+UNREAD = [
+    "remainder(x, y)",
+    "ldexp(x, y)",
+    "comb(x, y)",
+    "gcd(x, y)",
+    "isqrt(x)",
+    "lcm(x, y)",
+    "perm(x, y)",
+]
 
 
-@pytest.mark.parametrize("formula", [*UNREAD, "log(x, 2.0)", "x if x < y else 1.0", "x % y", "x < y"])
+@pytest.mark.parametrize(
+    "formula", [*UNREAD, "log(x, 2.0)", "x if x < y else 1.0", "x % y", "x < y"]
+)
 def test_a_formula_that_numpy_reads_otherwise(formula: str) -> None:
     with pytest.raises(NotImplementedError):
         expression(parse(formula), {"x": X1, "y": Y1})
@@ -1430,15 +1755,24 @@ PRODUCTS: dict[str, tuple[float, tuple[Any, ...], tuple[Any, ...]]] = {
 
 @pytest.mark.parametrize("formula", PRODUCTS)
 def test_a_formula_as_a_product(formula: str) -> None:
-    assert factors(expression(parse(formula), {"x": X1, "y": Y1}), {}) == PRODUCTS[formula]
+    assert (
+        factors(expression(parse(formula), {"x": X1, "y": Y1}), {})
+        == PRODUCTS[formula]
+    )
 
 
 def test_a_factor_that_is_known() -> None:
     whole = expression(parse("(x + y) * x"), {"x": X1, "y": Y1})
-    assert factors(whole, {expression(parse("x + y"), {"x": X1, "y": Y1}): Y1}) == (1.0, (Y1, X1), ())
+    assert factors(whole, {expression(parse("x + y"), {"x": X1, "y": Y1}): Y1}) == (
+        1.0,
+        (Y1, X1),
+        (),
+    )
 
 
-SOURCES = Path(__file__).with_name("sources.txt")  # made anew by python -m tests.test_program
+SOURCES = Path(__file__).with_name(
+    "sources.txt"
+)  # made anew by python -m tests.test_program
 
 
 def sources() -> str:
@@ -1449,7 +1783,11 @@ def sources() -> str:
         program = compile(outputs, inputs, parameters)
         code = program.code(True)
         assert code
-        parts += [f"---- {getattr(make, '__name__', '')}", *code.source(), repr(code.sizes)]
+        parts += [
+            f"---- {getattr(make, '__name__', '')}",
+            *code.source(),
+            repr(code.sizes),
+        ]
         parts += [program.rowwise.source] * (len(program.rowwise.order) < 80)
     return "\n".join(parts) + "\n"
 

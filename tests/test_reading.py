@@ -16,11 +16,21 @@ from hypothesis import example, given, settings, strategies as st
 
 from autograd import Value
 from autograd.pictures.lettering import columns
-from autograd.reading import CONSTANTS, FUNCTIONS, build, nearest, variables, without_brackets
+from autograd.reading import (
+    CONSTANTS,
+    FUNCTIONS,
+    build,
+    nearest,
+    variables,
+    without_brackets,
+)
 from autograd.spelling import SIGNS, plain, spell
 
 NAMES = {"x": 1.3, "y": 0.7, "w1": 2.5, "기울기": -0.6, "α": 1.9}
-MATH = {name: getattr(math, name) for name in ("pi", "e", "exp", "sin", "cos", "tanh", "inf")}
+MATH = {
+    name: getattr(math, name)
+    for name in ("pi", "e", "exp", "sin", "cos", "tanh", "inf")
+}
 MATH |= {
     "log": lambda x: math.log(x) if x > 0 else math.nan,
     "sqrt": lambda x: x**0.5 if x >= 0 else math.nan,
@@ -29,7 +39,9 @@ MATH |= {"max": max, "min": min, "abs": abs}
 
 
 def value(text: str, **names: float) -> float:
-    return build(text, {name: Value(x, name) for name, x in (names or NAMES).items()}).data
+    return build(
+        text, {name: Value(x, name) for name, x in (names or NAMES).items()}
+    ).data
 
 
 def python(text: str, **names: float) -> float:
@@ -107,8 +119,11 @@ def test_what_has_one_meaning_is_read(text: str) -> None:
 
 @pytest.mark.parametrize("other", SIGNS)
 def test_every_other_sign_is_read(other: str) -> None:
-    assert value(f"x{other}2" if SIGNS[other] != " " else f"x {other}+ 2") == pytest.approx(
-        {"*": 2.6, "/": 0.65, "-": -0.7, "^": 1.69, " ": 3.3}[SIGNS[other]], rel=1e-15
+    assert value(
+        f"x{other}2" if SIGNS[other] != " " else f"x {other}+ 2"
+    ) == pytest.approx(
+        {"*": 2.6, "/": 0.65, "-": -0.7, "^": 1.69, " ": 3.3}[SIGNS[other]],
+        rel=1e-15,
     )
 
 
@@ -124,7 +139,9 @@ def test_every_other_sign_is_read(other: str) -> None:
     ("_", {"_": 4.0}, 4.0), ("x1x", {"x1x": 5.0, "x": 2.0}, 5.0), ("é²", {"é": 3.0}, 9.0),
     ("e\u0301", {"é": 3.0}, 3.0),
 ])  # fmt: skip
-def test_a_variable_may_have_any_name(text: str, names: dict[str, float], truth: float) -> None:
+def test_a_variable_may_have_any_name(
+    text: str, names: dict[str, float], truth: float
+) -> None:
     assert value(text, **names) == truth
 
 
@@ -218,7 +235,9 @@ MISSING = {  # functions that have no op, unless somebody adds one
     "cot": "write 1/tan(x)", "sec": "write 1/cos(x)", "exp2": "write 2**x", "cbrt": "write x**(1/3)",
     "lg": "write log10(x)", "arcsin": "no arcsin of 1 operands; functions: abs", "atanh": "functions: abs",
 }  # fmt: skip
-REFUSED |= {f"{name}(x)": (0, why) for name, why in MISSING.items() if name not in FUNCTIONS}
+REFUSED |= {
+    f"{name}(x)": (0, why) for name, why in MISSING.items() if name not in FUNCTIONS
+}
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -246,7 +265,9 @@ def test_what_a_variable_makes_doubtful(text: str, name: str, why: str) -> None:
 def test_what_is_advised_can_be_read(text: str) -> None:
     """Every formula that a refusal writes out, with … as an operand and x for names without a value."""
     said, _ = refusal(text)
-    advice = re.search(r"write (.*?)(?:, or rename|; | for |$)|did you mean (.*?)\?", said)
+    advice = re.search(
+        r"write (.*?)(?:, or rename|; | for |$)|did you mean (.*?)\?", said
+    )
     for part in (advice[1] or advice[2] or "").split(" or ") if advice else ():
         if "=" not in part and "right of it" not in part:
             whole = f"{part}(x)" if part.split("*")[-1] in FUNCTIONS else part
@@ -266,18 +287,24 @@ def test_a_refusal_shows_a_formula_of_lines_in_one() -> None:
 
 
 def test_words_without_quotes() -> None:
-    with pytest.raises(ValueError, match="one number; a formula with spaces stands in quotes"):
+    with pytest.raises(
+        ValueError, match="one number; a formula with spaces stands in quotes"
+    ):
         variables(["+", "1", "x=2"])
 
 
-@pytest.mark.parametrize("name", ["powx", "exp2x", "squarex", "x", "sin", "sinz", ""])
+@pytest.mark.parametrize(
+    "name", ["powx", "exp2x", "squarex", "x", "sin", "sinz", ""]
+)
 def test_no_call_is_proposed_where_two_may_be_meant(name: str) -> None:
     assert without_brackets(name, ["x"], FUNCTIONS) == ""
 
 
 def test_nearest_is_bounded() -> None:
     """No search in names without end."""
-    assert nearest("a" * 31, ["a"], []) == "" and nearest("a" * 30, ["a"], []) == "*".join("a" * 30)
+    assert nearest("a" * 31, ["a"], []) == "" and nearest(
+        "a" * 30, ["a"], []
+    ) == "*".join("a" * 30)
     names = ["a" * n for n in range(1, 29)]
     assert nearest("a" * 29 + "b", names, []) == "a" * 28
 
@@ -311,15 +338,31 @@ class Person:
     def atom(self, depth: int) -> Typed:
         kind = self.pick(["number", "name", *["sum", "call", "root"] * (depth > 0)])
         if kind == "number":
-            numbers = [("2", "2"), ("0.5", "0.5"), ("½", "0.5"), ("３", "3"), ("1e1", "10")]
+            numbers = [
+                ("2", "2"),
+                ("0.5", "0.5"),
+                ("½", "0.5"),
+                ("３", "3"),
+                ("1e1", "10"),
+            ]
             return Typed(*self.pick(numbers), "number", "number")
         if kind == "name":
-            names = [("x", "x"), ("y", "y"), ("w₁", "w1"), ("기울기", "기울기"), ("π", "pi")]
+            names = [
+                ("x", "x"),
+                ("y", "y"),
+                ("w₁", "w1"),
+                ("기울기", "기울기"),
+                ("π", "pi"),
+            ]
             return Typed(*self.pick(names), "name", "name")
         inner = self.sum(depth - 1)
         if kind == "call":
-            name, function = self.pick([("ln", "log"), ("sin", "sin"), ("tanh", "tanh")])
-            return Typed(f"{name}({inner.text})", f"{function}({inner.python})", "name")
+            name, function = self.pick(
+                [("ln", "log"), ("sin", "sin"), ("tanh", "tanh")]
+            )
+            return Typed(
+                f"{name}({inner.text})", f"{function}({inner.python})", "name"
+            )
         if kind == "root":
             return Typed(f"√({inner.text})", f"sqrt({inner.python})", "root")
         return Typed(f"({inner.text})", f"({inner.python})")
@@ -329,14 +372,26 @@ class Person:
         powers = {"²": 2, "³": 3, "⁻¹": -1, "^2": 2, "**2": 2, "^(1+1)": 2, "": 1}
         typed = self.pick([*powers, *[""] * 6])
         ends = {"": base.ends, "^2": "power", "**2": "power"}.get(typed, ")")
-        return Typed(f"{base.text}{typed}", f"({base.python}**{powers[typed]})", base.begins, ends)
+        return Typed(
+            f"{base.text}{typed}",
+            f"({base.python}**{powers[typed]})",
+            base.begins,
+            ends,
+        )
 
     def product(self, left: Typed, right: Typed) -> Typed:
-        bare = left.ends in ("number", ")") and right.begins in ("name", "(", "root")
+        bare = left.ends in ("number", ")") and right.begins in (
+            "name",
+            "(",
+            "root",
+        )
         bare |= left.ends == "name" and right.begins in ("(", "root")
         sign = self.pick(["*", " * ", "×", "·", *["", " "] * 3 * bare])
         return Typed(
-            f"{left.text}{sign}{right.text}", f"({left.python}*{right.python})", left.begins, right.ends
+            f"{left.text}{sign}{right.text}",
+            f"({left.python}*{right.python})",
+            left.begins,
+            right.ends,
         )
 
     def term(self, depth: int) -> Typed:
@@ -345,14 +400,19 @@ class Person:
             right = self.factor(depth)
             if self.pick([True, False, False]):
                 text = f"{term.text}{self.pick(['/', ' / ', '÷'])}{right.text}"
-                term = Typed(text, f"({term.python}/{right.python})", term.begins, "quotient")
+                term = Typed(
+                    text, f"({term.python}/{right.python})", term.begins, "quotient"
+                )
             else:
                 term = self.product(term, right)
         return term
 
     def sum(self, depth: int) -> Typed:
         sign, term = self.pick(["", "", "-", "−"]), self.term(depth)
-        text, python = f"{sign}{term.text}", f"(-{term.python})" if sign else term.python
+        text, python = (
+            f"{sign}{term.text}",
+            f"(-{term.python})" if sign else term.python,
+        )
         for _ in range(self.pick([0, 1, 2])):
             sign, right = self.pick(["+", " + ", "-", " − ", "–"]), self.term(depth)
             text += f"{sign}{right.text}"
@@ -364,10 +424,14 @@ def test_typed_and_written_formulas_have_the_same_value() -> None:
     compared = 0
     for seed in range(3000):
         formula = Person(seed).sum(seed % 3)
-        with suppress(ArithmeticError, TypeError):  # TypeError: a root of a negative number, in Python
+        with suppress(
+            ArithmeticError, TypeError
+        ):  # TypeError: a root of a negative number, in Python
             truth = python(formula.python)
             if math.isfinite(truth) and abs(truth) < 1e6:
-                assert value(formula.text) == pytest.approx(truth, rel=1e-6, abs=1e-9), formula
+                assert value(formula.text) == pytest.approx(
+                    truth, rel=1e-6, abs=1e-9
+                ), formula
                 compared += 1
     assert compared > 1500
 
@@ -377,18 +441,26 @@ def test_what_python_reads_has_its_places_in_the_text() -> None:
     for seed in range(500):
         text = Person(seed).sum(1).text
         spelling = spell(text, NAMES, CONSTANTS, FUNCTIONS)
-        assert len(spelling.places) == len(spelling.python) + 1 and spelling.places[-1] == len(text)
+        assert len(spelling.places) == len(spelling.python) + 1 and spelling.places[
+            -1
+        ] == len(text)
         assert spelling.places == sorted(spelling.places)
         for match in re.finditer(r"(\w+)_ ", spelling.python):
             assert plain(text)[spelling.places[match.start()]] in (match[1][0], "√")
 
 
 # --------------------------------------------------------------------------------------------------- any text
-LIKELY = "xyzwe0129..,,()()+-−*/^²³⁻ⁿˣ₁√√π½∞=|if_ \n\t\u0301·\N{SOFT HYPHEN}기\udcff"
+LIKELY = (
+    "xyzwe0129..,,()()+-−*/^²³⁻ⁿˣ₁√√π½∞=|if_ \n\t\u0301·\N{SOFT HYPHEN}기\udcff"
+)
 
 
 @settings(max_examples=600, deadline=None)
-@given(st.text(LIKELY, max_size=25) | st.text(max_size=25) | st.text("2x/^√(y)² ", max_size=12))
+@given(
+    st.text(LIKELY, max_size=25)
+    | st.text(max_size=25)
+    | st.text("2x/^√(y)² ", max_size=12)
+)
 @example("0_1")
 @example("1__0")
 @example("0x_1")
@@ -415,12 +487,16 @@ def test_plain_text_has_the_same_places(text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.text("x=12₁−.e ²", max_size=6) | st.text(max_size=6), max_size=3))
+@given(
+    st.lists(st.text("x=12₁−.e ²", max_size=6) | st.text(max_size=6), max_size=3)
+)
 def test_any_words_are_variables_or_refused(words: list[str]) -> None:
     try:
         leaves = variables(words)
     except ValueError as error:
         assert str(error).endswith("^")
     else:
-        assert len(leaves) == len(words) and all(x.name == name for name, x in leaves.items())
+        assert len(leaves) == len(words) and all(
+            x.name == name for name, x in leaves.items()
+        )
         assert all(value(name, **{name: 5.0}) == 5.0 for name in leaves)

@@ -25,7 +25,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
 def compute(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Two parts that compute rows of these names: the first one, and all others."""
     rows: list[Row] = [(name, "2", "a|b") for name in names]
-    monkeypatch.setattr(reliability, "PARTS", {"first": lambda: rows[:1], "others": lambda: rows[1:]})
+    monkeypatch.setattr(
+        reliability,
+        "PARTS",
+        {"first": lambda: rows[:1], "others": lambda: rows[1:]},
+    )
 
 
 def rows_in(path: Path) -> list[str]:
@@ -35,7 +39,9 @@ def rows_in(path: Path) -> list[str]:
 
 
 def test_a_whole_run_writes_all_rows_anew(
-    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    files: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     compute(monkeypatch, *SHOWN, "new")
     reliability.main(["--write"])
@@ -44,13 +50,18 @@ def test_a_whole_run_writes_all_rows_anew(
     assert "\n".join([*HEAD, *new]) in capsys.readouterr().out
 
 
-def test_a_part_leaves_the_other_rows(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_leaves_the_other_rows(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     compute(monkeypatch, SHOWN[2], "another", "new")
     reliability.main(["first", "--write"])
     changed = [*OLD[:2], f"| {SHOWN[2]} | 2 | a\\|b |", *OLD[3:]]
     assert [rows_in(path) for path in files] == [changed, changed[:-1]]
     reliability.main(["others", "--write"])
-    assert rows_in(files[0])[-2:] == ["| another | 2 | a\\|b |", "| new | 2 | a\\|b |"]
+    assert rows_in(files[0])[-2:] == [
+        "| another | 2 | a\\|b |",
+        "| new | 2 | a\\|b |",
+    ]
 
 
 def test_nothing_is_written_without_the_rows_that_the_readme_shows(
@@ -74,5 +85,8 @@ def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_readme_shows_rows_of_the_table() -> None:
-    table, readme = (path.read_text(encoding="utf-8") for path in (reliability.TABLE, reliability.README))
+    table, readme = (
+        path.read_text(encoding="utf-8")
+        for path in (reliability.TABLE, reliability.README)
+    )
     assert lines_of(readme) == shown(lines_of(table))

@@ -44,8 +44,13 @@ from autograd.pictures.boxes import boxes, spans
 SYSTEM_DOT = shutil.which("dot")
 SVG = "{http://www.w3.org/2000/svg}"
 STYLES = pytest.mark.parametrize("style", ["value", "textbook"])
-posix = pytest.mark.skipif(os.name != "posix", reason="needs a script that is a program")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of another program")
+posix = pytest.mark.skipif(
+    os.name != "posix", reason="needs a script that is a program"
+)
+linux = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="only Linux limits the memory of another program",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -107,9 +112,13 @@ WAYS: dict[str, Callable[[Drawing, Path], object]] = {
     "png": lambda drawing, path: drawing.pipe(format="png", encoding=None),
     "given to pipe": lambda drawing, path: draw(neuron()).pipe("svg", timeout=0.3),
     "save_picture": lambda drawing, path: drawing.save_picture(path / "y.svg"),
-    "given to save_picture": lambda drawing, path: draw(neuron()).save_picture(path / "y.png", timeout=0.3),
+    "given to save_picture": lambda drawing, path: draw(neuron()).save_picture(
+        path / "y.png", timeout=0.3
+    ),
     "render": lambda drawing, path: drawing.render(path / "y", format="svg"),
-    "render to a file": lambda drawing, path: drawing.render(outfile=path / "y.svg"),
+    "render to a file": lambda drawing, path: drawing.render(
+        outfile=path / "y.svg"
+    ),
     "view": lambda drawing, path: drawing.view(path / "y"),
     "another layout": lambda drawing, path: drawing.pipe("svg", engine="neato"),
     "page": lambda drawing, path: to_html(neuron(), path / "y.html", timeout=0.3),
@@ -119,7 +128,9 @@ WAYS: dict[str, Callable[[Drawing, Path], object]] = {
 
 @posix
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_an_endless_layout_is_stopped(way: Callable[[Drawing, Path], object], path: Path) -> None:
+def test_an_endless_layout_is_stopped(
+    way: Callable[[Drawing, Path], object], path: Path
+) -> None:
     dot, out = script(path, "sleep 60"), path / "out"
     out.mkdir()
     for name in ("y.svg", "y.png", "y.html"):
@@ -128,7 +139,16 @@ def test_an_endless_layout_is_stopped(way: Callable[[Drawing, Path], object], pa
         way(draw(neuron(), timeout=0.3), out)
     said = str(stopped.value)
     assert isinstance(stopped.value, TimeoutError) and "\n" not in said
-    assert all(word in said for word in ("collapse=", "smaller part", "style='value'", ".dot", "timeout=3"))
+    assert all(
+        word in said
+        for word in (
+            "collapse=",
+            "smaller part",
+            "style='value'",
+            ".dot",
+            "timeout=3",
+        )
+    )
     assert {file.name: file.read_text() for file in out.iterdir()} == dict.fromkeys(
         ("y.svg", "y.png", "y.html"), "as it was"
     )
@@ -138,7 +158,10 @@ def test_an_endless_layout_is_stopped(way: Callable[[Drawing, Path], object], pa
 @posix
 def test_no_folder_is_made_for_what_is_not_drawn(path: Path) -> None:
     script(path, "sleep 60")
-    for save in (draw(neuron(), timeout=0.1).save_picture, lambda p: to_html(neuron(), p, timeout=0.1)):
+    for save in (
+        draw(neuron(), timeout=0.1).save_picture,
+        lambda p: to_html(neuron(), p, timeout=0.1),
+    ):
         with pytest.raises(LayoutTimeoutError):
             save(path / "new" / "y.svg")
     assert not (path / "new").exists()
@@ -149,7 +172,9 @@ def test_no_folder_is_made_for_what_is_not_drawn(path: Path) -> None:
 def test_the_engine_ends_with_all_that_it_started(
     interrupt: bool, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script(path, f'(sleep 1; touch "{path}/late") &', f'sleep 1; touch "{path}/later"')
+    script(
+        path, f'(sleep 1; touch "{path}/late") &', f'sleep 1; touch "{path}/later"'
+    )
     if interrupt:
 
         def pressed(*_: object) -> None:
@@ -179,7 +204,9 @@ def test_all_pictures_of_a_page_have_one_time_together(path: Path) -> None:
 def test_what_is_ready_in_time_is_drawn(path: Path) -> None:
     script(path, "sleep 0.1", "printf '<svg/>'")
     assert draw(neuron(), timeout=60).pipe("svg") == b"<svg/>"
-    assert draw(neuron(), timeout=math.inf).pipe("svg", encoding="utf-8") == "<svg/>"
+    assert (
+        draw(neuron(), timeout=math.inf).pipe("svg", encoding="utf-8") == "<svg/>"
+    )
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.nan])
@@ -202,7 +229,9 @@ def test_thirty_seconds_where_nothing_is_said() -> None:
 
 
 @posix
-def test_a_notebook_says_why_it_shows_a_table(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_says_why_it_shows_a_table(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script(path, "sleep 60")
     monkeypatch.setattr("autograd.pictures.drawing.GLANCE", 0.2)
     for thing in (neuron(), draw(neuron(), timeout=0.2)):
@@ -216,7 +245,10 @@ def test_a_notebook_says_why_it_shows_a_table(path: Path, monkeypatch: pytest.Mo
 @posix
 @pytest.mark.parametrize("name", ["y.svg", "y.png", "y.html"])
 def test_the_command_line_stops(
-    name: str, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     script(path, "sleep 60")
     for function in (draw, to_html):
@@ -241,7 +273,9 @@ def ranks(y: Value) -> list[int]:
     return [depth[v] - depth[x] for v in toposort(y) for x in v.inner]
 
 
-@pytest.mark.parametrize("graph", [neuron, lambda: pairs(5), lambda: squares(6), lambda: same(9)])
+@pytest.mark.parametrize(
+    "graph", [neuron, lambda: pairs(5), lambda: squares(6), lambda: same(9)]
+)
 def test_how_long_arrows_are(graph: Callable[[], Value]) -> None:
     y = graph()
     assert spans(boxes([y])) == ranks(y)
@@ -258,30 +292,52 @@ def test_what_is_small_is_drawn_with_all_care() -> None:
     for y in (neuron(), pairs(6), squares(8), chain(20, leaves=True)):
         for options in ({}, {"style": "textbook"}):
             source = draw(y, **options).source
-            assert not re.search("splines|mclimit|weight=[^1]|weight=1 |:ne", source)
+            assert not re.search(
+                "splines|mclimit|weight=[^1]|weight=1 |:ne", source
+            )
 
 
-@pytest.mark.parametrize("graph", [lambda: pairs(14), lambda: squares(60), lambda: same(120)])
-def test_what_is_tangled_has_straight_lines_and_may_cross(graph: Callable[[], Value]) -> None:
+@pytest.mark.parametrize(
+    "graph", [lambda: pairs(14), lambda: squares(60), lambda: same(120)]
+)
+def test_what_is_tangled_has_straight_lines_and_may_cross(
+    graph: Callable[[], Value],
+) -> None:
     y = graph()
-    for options in ({"labels": "formula"}, {"labels": "number"}, {"gradients": False}):
+    for options in (
+        {"labels": "formula"},
+        {"labels": "number"},
+        {"gradients": False},
+    ):
         source = draw(y, style="textbook", **options).source  # type: ignore[arg-type]
         assert "splines=line" in source and "mclimit=0.1" in source
         ahead = re.findall(r"(\S+) -> (\S+) \[.*class=ahead", source)
         back = re.findall(r"(\S+) -> (\S+) \[.*class=back", source)
         assert len(ahead) > 100 and bool(back) == options.get("gradients", True)
-        small = re.findall(r"^\t(\w+) \[.*shape=(?:point|plaintext)", source, re.MULTILINE)
+        small = re.findall(
+            r"^\t(\w+) \[.*shape=(?:point|plaintext)", source, re.MULTILINE
+        )
         for arrows, side in ((ahead, "n"), (back, "s")):
-            assert all(tail.endswith(f":{side}e") or tail in small for tail, _ in arrows)
-            assert all(head.endswith(f":{side}w") or head in small for _, head in arrows)
-            assert not any(
-                name.partition(":")[0] in small and ":" in name for pair in arrows for name in pair
+            assert all(
+                tail.endswith(f":{side}e") or tail in small for tail, _ in arrows
             )
-    assert "splines" not in draw(y).source  # its arrows have no labels, and go around the boxes
+            assert all(
+                head.endswith(f":{side}w") or head in small for _, head in arrows
+            )
+            assert not any(
+                name.partition(":")[0] in small and ":" in name
+                for pair in arrows
+                for name in pair
+            )
+    assert (
+        "splines" not in draw(y).source
+    )  # its arrows have no labels, and go around the boxes
 
 
 @pytest.mark.skipif(SYSTEM_DOT is None, reason="there is no dot on this machine")
-@pytest.mark.parametrize("graph", [lambda: pairs(12), lambda: squares(60), lambda: same(70)])
+@pytest.mark.parametrize(
+    "graph", [lambda: pairs(12), lambda: squares(60), lambda: same(70)]
+)
 def test_the_systems_dot_draws_every_straight_arrow(
     graph: Callable[[], Value], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,7 +346,9 @@ def test_the_systems_dot_draws_every_straight_arrow(
     assert "splines=line" in drawing.source
     arrows = len(re.findall(r" -> .*class=(?:ahead|back)", drawing.source))
     groups = list(ElementTree.fromstring(drawing.pipe("svg")).iter(f"{SVG}g"))
-    drawn = [g for g in groups if {"ahead", "back"} & set(g.get("class", "").split())]
+    drawn = [
+        g for g in groups if {"ahead", "back"} & set(g.get("class", "").split())
+    ]
     assert len([g for g in drawn if g.find(f".//{SVG}path") is not None]) == arrows
 
 
@@ -302,17 +360,23 @@ def test_a_long_chain_goes_straight_on(style: Any, leaves: bool) -> None:
     for n in (160, 320):
         head = re.search(
             r'height="(\d+)pt"',
-            draw(chain(n, leaves), style=style, labels="number").pipe("svg", encoding="utf-8"),
+            draw(chain(n, leaves), style=style, labels="number").pipe(
+                "svg", encoding="utf-8"
+            ),
         )
         assert head
         heights.append(float(head[1]))
-    assert heights[1] < (2.2 if style == "textbook" and leaves else 1.2) * heights[0]
+    assert (
+        heights[1] < (2.2 if style == "textbook" and leaves else 1.2) * heights[0]
+    )
     source = draw(chain(160, leaves), style=style).source
     weights = re.findall(r"^\tn\d+ -> n\d+ \[.*weight=(\d+)", source, re.MULTILINE)
     light, heavy = ("1", "2") if style == "value" else ("5", "10")
     pairs = 1 if style == "value" else 2
     assert weights.count(light) == pairs * (161 if leaves else 1)
-    assert weights.count(heavy) == pairs * (160 if not leaves else 159) - pairs * (not leaves)
+    assert weights.count(heavy) == pairs * (160 if not leaves else 159) - pairs * (
+        not leaves
+    )
 
 
 # ----------------------------------------------------------------------------------------- a limit of memory
@@ -323,7 +387,9 @@ def size(png: bytes) -> tuple[int, int]:
 
 @STYLES
 @pytest.mark.parametrize("part", [0.9, 0.5, 0.2])
-def test_a_large_picture_has_fewer_pixels(style: Any, part: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_has_fewer_pixels(
+    style: Any, part: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawing = draw(pairs(5), style=style)
     width, height = size(drawing.pipe("png"))
     monkeypatch.setattr(rendering, "LARGEST", part * width * height)
@@ -337,9 +403,13 @@ def test_a_picture_that_could_not_be_read_is_refused(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rendering, "LARGEST", 2000)
-    with pytest.raises(ValueError, match=r"could not be read: save it as \.svg") as refused:
+    with pytest.raises(
+        ValueError, match=r"could not be read: save it as \.svg"
+    ) as refused:
         draw(neuron()).pipe(form)
-    assert "\n" not in str(refused.value) and re.search(r"\d+ × \d+ inches", str(refused.value))
+    assert "\n" not in str(refused.value) and re.search(
+        r"\d+ × \d+ inches", str(refused.value)
+    )
     with pytest.raises(ValueError, match="svg"):
         draw(neuron()).save_picture(tmp_path / "y.png")
     assert not (tmp_path / "y.png").exists()
@@ -347,7 +417,9 @@ def test_a_picture_that_could_not_be_read_is_refused(
 
 
 @pytest.mark.skipif(SYSTEM_DOT is None, reason="there is no dot on this machine")
-def test_a_side_that_a_system_graphviz_would_shrink_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_side_that_a_system_graphviz_would_shrink_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GRAPHVIZ_DOT", str(SYSTEM_DOT))
     width, _ = size(draw(neuron()).pipe("png"))
     monkeypatch.setattr(rendering, "LONGEST", 0.8 * width)
@@ -362,7 +434,9 @@ def test_the_bound_leaves_room_in_the_gigabyte() -> None:
     assert 8 * rendering.LARGEST + 1e8 <= 0.5e9 <= rendering.MEMORY == 1e9
 
 
-def test_dots_per_inch_of_the_users_own_are_kept_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dots_per_inch_of_the_users_own_are_kept_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     drawing = draw(neuron())
     width, height = size(drawing.pipe("png"))
     drawing.attr(dpi="192")
@@ -372,7 +446,9 @@ def test_dots_per_inch_of_the_users_own_are_kept_where_there_is_room(monkeypatch
 
 
 @STYLES
-def test_the_layout_is_made_once(style: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_layout_is_made_once(
+    style: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, run = list[tuple[str, ...]](), rendering.Engine.run
 
     def noted(self: Any, text: str, *options: str) -> bytes:
@@ -381,9 +457,13 @@ def test_the_layout_is_made_once(style: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(rendering.Engine, "run", noted)
     draw(neuron(), style=style).pipe("png")
-    layouts = [options for options in asked if "-n2" not in options and "-Tdot" in options]
+    layouts = [
+        options for options in asked if "-n2" not in options and "-Tdot" in options
+    ]
     assert layouts == [("-Kdot", "-Tdot")]
-    assert all("-n2" in options for options in asked[asked.index(("-Kdot", "-Tdot")) + 1 :])
+    assert all(
+        "-n2" in options for options in asked[asked.index(("-Kdot", "-Tdot")) + 1 :]
+    )
 
 
 @linux
@@ -397,12 +477,16 @@ def test_the_engine_has_a_limit_of_memory(path: Path) -> None:
 def test_what_needs_more_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = draw(pairs(9))
     monkeypatch.setattr(rendering, "MEMORY", 60_000_000)
-    with pytest.raises(ValueError, match=r"memory to lay out or to draw: collapse composites"):
+    with pytest.raises(
+        ValueError, match=r"memory to lay out or to draw: collapse composites"
+    ):
         drawing.pipe("png")
 
 
 @posix
-@pytest.mark.parametrize("said", ["memory allocation of 8 bytes failed", "Out of memory"])
+@pytest.mark.parametrize(
+    "said", ["memory allocation of 8 bytes failed", "Out of memory"]
+)
 def test_an_engine_that_runs_out_of_memory(said: str, path: Path) -> None:
     script(path, f'echo "{said}" >&2', "exit 134")
     with pytest.raises(ValueError, match="more than 1 GB of memory"):
@@ -412,17 +496,30 @@ def test_an_engine_that_runs_out_of_memory(said: str, path: Path) -> None:
         draw(neuron()).pipe("svg")
 
 
-def test_arrows_too_long_to_be_laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spanned = sum(range(1, 31)) + 30  # from x to every op, and from every op to the next
+def test_arrows_too_long_to_be_laid_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spanned = (
+        sum(range(1, 31)) + 30
+    )  # from x to every op, and from every op to the next
     assert draw(same(30)).bends == spanned
     assert draw(same(30), style="textbook").bends == 4 * spanned
     assert draw(same(30), style="textbook", gradients=False).bends == 2 * spanned
     monkeypatch.setattr("autograd.pictures.drawing.MOST_BENDS", 400)
     drawing = draw(same(30))
-    for ask in (drawing.pipe, lambda: drawing.save_picture(tmp_path / "y.svg"), lambda: to_html(same(30))):
-        with pytest.raises(ValueError, match="memory to lay out, with arrows so long: collapse"):
+    for ask in (
+        drawing.pipe,
+        lambda: drawing.save_picture(tmp_path / "y.svg"),
+        lambda: to_html(same(30)),
+    ):
+        with pytest.raises(
+            ValueError, match="memory to lay out, with arrows so long: collapse"
+        ):
             ask()
-    assert drawing.save_picture(tmp_path / "y.dot").read_text(encoding="utf-8") == drawing.source
+    assert (
+        drawing.save_picture(tmp_path / "y.dot").read_text(encoding="utf-8")
+        == drawing.source
+    )
     assert not (tmp_path / "y.svg").exists()
 
 
@@ -448,7 +545,10 @@ def resvg(monkeypatch: pytest.MonkeyPatch, letters: str) -> list[tuple[str, floa
         return letter.encode() if letter in letters else b"box"
 
     module: Any = ModuleType("resvg_py")
-    module.svg_to_bytes, module.__spec__ = svg_to_bytes, ModuleSpec("resvg_py", None)
+    module.svg_to_bytes, module.__spec__ = (
+        svg_to_bytes,
+        ModuleSpec("resvg_py", None),
+    )
     monkeypatch.setitem(sys.modules, "resvg_py", module)
     return asked
 
@@ -459,7 +559,9 @@ def test_letters_that_the_png_has_not_are_refused(
     name: str, style: Any, no_resvg: None, tmp_path: Path
 ) -> None:
     x = Value(0.5, name=name)
-    with pytest.raises(ValueError, match=r"graphviz-pure cannot show .*\.svg, or a system Graphviz") as said:
+    with pytest.raises(
+        ValueError, match=r"graphviz-pure cannot show .*\.svg, or a system Graphviz"
+    ) as said:
         draw(x * exp(x), style=style).save_picture(tmp_path / "y.png")
     assert any(c in str(said.value) for c in name) and "\n" not in str(said.value)
     assert not (tmp_path / "y.png").exists()
@@ -467,13 +569,19 @@ def test_letters_that_the_png_has_not_are_refused(
 
 
 @STYLES
-@pytest.mark.parametrize("name", ["x", "x_1", "λ", "шаг", "été", "Ørsted", "שלום", "a² ± ½", "naïve"])
-def test_letters_that_the_png_has_are_drawn(name: str, style: Any, no_resvg: None) -> None:
+@pytest.mark.parametrize(
+    "name", ["x", "x_1", "λ", "шаг", "été", "Ørsted", "שלום", "a² ± ½", "naïve"]
+)
+def test_letters_that_the_png_has_are_drawn(
+    name: str, style: Any, no_resvg: None
+) -> None:
     x = Value(0.5, name=name)
     assert draw(x * exp(x), style=style).pipe("png").startswith(b"\x89PNG")
 
 
-def test_a_name_of_a_composite_and_of_the_loss_is_looked_at_too(no_resvg: None) -> None:
+def test_a_name_of_a_composite_and_of_the_loss_is_looked_at_too(
+    no_resvg: None,
+) -> None:
     x = Value(0.5, name="x")
     y = composite(name="모형")(lambda: exp(x) * x)()
     assert draw(y).pipe("png")
@@ -482,20 +590,28 @@ def test_a_name_of_a_composite_and_of_the_loss_is_looked_at_too(no_resvg: None) 
             drawing.pipe("png")
 
 
-def test_the_machines_fonts_draw_what_graphviz_pure_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machines_fonts_draw_what_graphviz_pure_has_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = resvg(monkeypatch, "a가격∂²·–×")
     x = Value(0.5, name="가격")
     assert draw(x * x, style="textbook").pipe("png") == b"picture"
     svg, dpi = asked[-1]
     assert "가격" in svg and dpi == 96
-    assert 'font-family="Times, Times New Roman, ' in svg and 'font-family="Times"' not in svg
+    assert (
+        'font-family="Times, Times New Roman, ' in svg
+        and 'font-family="Times"' not in svg
+    )
     with pytest.raises(
-        ValueError, match=r"graphviz-pure cannot show '가', '격' in a jpg: .*\.svg, or a system"
+        ValueError,
+        match=r"graphviz-pure cannot show '가', '격' in a jpg: .*\.svg, or a system",
     ):
         draw(x * x).pipe("jpg")
 
 
-def test_a_large_picture_by_the_machines_fonts_has_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_by_the_machines_fonts_has_fewer_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = resvg(monkeypatch, "a가격∂²·–×")
     drawing = draw(Value(0.5, name="가격") * 2)
     drawing.pipe("png")
@@ -506,10 +622,15 @@ def test_a_large_picture_by_the_machines_fonts_has_fewer_pixels(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("letters", ["", "가–×격", "a가–×"])
-def test_what_no_font_has_is_refused(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_font_has_is_refused(
+    letters: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where there is no font at all, not even one for an a."""
     resvg(monkeypatch, letters)
-    with pytest.raises(ValueError, match=r"no font of this machine shows .*\.svg, or a system Graphviz"):
+    with pytest.raises(
+        ValueError,
+        match=r"no font of this machine shows .*\.svg, or a system Graphviz",
+    ):
         draw(Value(0.5, name="가격") * 2).pipe("png")
 
 
@@ -532,7 +653,9 @@ def test_a_letter_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @posix
-def test_an_engine_that_draws_one_picture_of_all_letters_is_believed(path: Path) -> None:
+def test_an_engine_that_draws_one_picture_of_all_letters_is_believed(
+    path: Path,
+) -> None:
     png = "printf '\\211PNG\\r\\n\\032\\nonly one'"
     script(path, f'case "$*" in *-Tpng*) {png};; *) echo "digraph {{}}";; esac')
     assert draw(Value(2.0, name="가격")).pipe("png").endswith(b"only one")
@@ -544,18 +667,26 @@ BOXES = "printf '\\211PNG\\r\\n\\032\\n%s' \"$(cat | wc -c)\""
 
 @posix
 @pytest.mark.parametrize("form", ["png", "jpg", "webp"])
-def test_letters_that_no_font_has_are_refused_by_a_system_graphviz_too(path: Path, form: str) -> None:
+def test_letters_that_no_font_has_are_refused_by_a_system_graphviz_too(
+    path: Path, form: str
+) -> None:
     """It draws a box with the letter's number, which differs from letter to letter."""
-    script(path, f'case "$*" in *-Tpng* | *-T{form}*) {BOXES};; *) echo "digraph {{}}";; esac')
+    script(
+        path,
+        f'case "$*" in *-Tpng* | *-T{form}*) {BOXES};; *) echo "digraph {{}}";; esac',
+    )
     fonts = path / "fc-list"
     fonts.write_text("#!/bin/sh\necho '20-7e a0-17f 3b1 2013 2202 20-24f ac00'\n")
     fonts.chmod(0o755)
     assert draw(Value(2.0, name="αa∂")).pipe(form)
     with pytest.raises(
-        ValueError, match=f"no font of this machine shows '값' in a {form}: save it as .svg, or"
+        ValueError,
+        match=f"no font of this machine shows '값' in a {form}: save it as .svg, or",
     ):
         draw(Value(2.0, name="가값")).pipe(form)
-    fonts.write_text("#!/bin/sh\necho '20-7e 2013 ac00-d7a3'\n")  # a font was installed
+    fonts.write_text(
+        "#!/bin/sh\necho '20-7e 2013 ac00-d7a3'\n"
+    )  # a font was installed
     assert draw(Value(2.0, name="가값")).pipe(form)
 
 
@@ -577,8 +708,14 @@ def test_resvg_itself(name: str) -> None:
         with pytest.raises(ValueError, match="no font of this machine"):
             drawing.pipe("png")
     else:
-        pictures = [drawing.pipe("png"), draw(Value(0.5, name=name[::-1] + name) * 2).pipe("png")]
-        assert all(math.prod(size(png)) > 1000 for png in pictures) and pictures[0] != pictures[1]
+        pictures = [
+            drawing.pipe("png"),
+            draw(Value(0.5, name=name[::-1] + name) * 2).pipe("png"),
+        ]
+        assert (
+            all(math.prod(size(png)) > 1000 for png in pictures)
+            and pictures[0] != pictures[1]
+        )
 
 
 # --------------------------------------------------------------------------------- texts within the picture
@@ -601,7 +738,11 @@ def room(text: str, font: float, narrow: Callable[[str], float]) -> float:
     def ems(c: str) -> float:
         if c == "\u0301":
             return 0.0
-        return (1.3 if c > "\uffff" else 1.0) if east_asian_width(c) in "WF" else narrow(c)
+        return (
+            (1.3 if c > "\uffff" else 1.0)
+            if east_asian_width(c) in "WF"
+            else narrow(c)
+        )
 
     return font * sum(map(ems, text))
 
@@ -614,10 +755,18 @@ def outside(svg: str) -> list[str]:
     """The texts that reach over the picture's edges."""
     root = ElementTree.fromstring(svg)
     left, _, width, _ = map(float, root.attrib["viewBox"].split())
-    shift = float(re.findall(r"translate\(([\d.]+) ", next(root.iter(f"{SVG}g")).attrib["transform"])[0])
+    shift = float(
+        re.findall(
+            r"translate\(([\d.]+) ", next(root.iter(f"{SVG}g")).attrib["transform"]
+        )[0]
+    )
     found = list[str]()
     for text in root.iter(f"{SVG}text"):
-        narrow = serif if text.attrib["font-family"].startswith("Times") else lambda _: 0.61
+        narrow = (
+            serif
+            if text.attrib["font-family"].startswith("Times")
+            else lambda _: 0.61
+        )
         x, size = float(text.attrib["x"]) + shift, float(text.attrib["font-size"])
         wide = room(text.text or "", size, narrow)
         x -= wide / 2 if text.attrib["text-anchor"] == "middle" else 0
@@ -662,17 +811,26 @@ def test_a_caption_has_room_for_a_wide_name(name: str) -> None:
     assert width(NAMES[name]) - width("x") > 0.95 * 13 * len(NAMES[name])
 
 
-def test_the_check_of_the_edges_sees_what_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_of_the_edges_sees_what_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("autograd.pictures.lettering.ROOM", math.inf)
     for name in ("Hangul", "Cyrillic", "Latin"):
-        assert NAMES[name] in outside(shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8"))
+        assert NAMES[name] in outside(
+            shapes(NAMES[name])["read twice"].pipe("svg", encoding="utf-8")
+        )
 
 
-@pytest.mark.parametrize("name", ['<b>&"', "\\N\\l", "\\E\\T\\H\\G", "a|b{c}", "x\x1b"])
+@pytest.mark.parametrize(
+    "name", ['<b>&"', "\\N\\l", "\\E\\T\\H\\G", "a|b{c}", "x\x1b"]
+)
 def test_a_wide_name_is_only_ever_text(name: str) -> None:
     x = Value(0.5, name="사용자별평균구매금액예측" + name)
     source = draw(x * exp(x), style="textbook")
-    texts = ["".join(t.itertext()) for t in ElementTree.fromstring(source.pipe("svg")).iter(f"{SVG}text")]
+    texts = [
+        "".join(t.itertext())
+        for t in ElementTree.fromstring(source.pipe("svg")).iter(f"{SVG}text")
+    ]
     seen = x.name.replace("\x1b", "")
     assert (
         sum(text.replace("\xa0", " ").strip("()") == seen for text in texts) == 3
@@ -692,47 +850,78 @@ def head(svg: str) -> str:
     return svg[svg.index("<svg") : svg.index(">", svg.index("<svg"))]
 
 
-@pytest.mark.parametrize("graph", [neuron, lambda: Value(3.0, "x"), lambda: pairs(6)])
+@pytest.mark.parametrize(
+    "graph", [neuron, lambda: Value(3.0, "x"), lambda: pairs(6)]
+)
 @STYLES
-def test_a_picture_is_as_wide_as_the_cell_at_most(graph: Callable[[], Value], style: Any) -> None:
+def test_a_picture_is_as_wide_as_the_cell_at_most(
+    graph: Callable[[], Value], style: Any
+) -> None:
     drawing = draw(graph(), style=style)
     own = head(drawing.pipe("svg", encoding="utf-8"))
     width = float(re.findall(r'width="(\d+)pt"', own)[0])
-    for svg, least in ((drawing._repr_mimebundle_()["image/svg+xml"], 600), (drawing._mime_()[1], 0)):
+    for svg, least in (
+        (drawing._repr_mimebundle_()["image/svg+xml"], 600),
+        (drawing._mime_()[1], 0),
+    ):
         shown = head(str(svg))
         assert 'width="100%"' in shown and "height=" not in shown
-        assert re.findall(r'style="max-width:([\d.]+)pt"', shown) == [f"{max(width, least):g}"]
+        assert re.findall(r'style="max-width:([\d.]+)pt"', shown) == [
+            f"{max(width, least):g}"
+        ]
         box, wide = (
-            [float(x) for x in re.findall(r'viewBox="([^"]*)"', text)[0].split()] for text in (own, shown)
+            [float(x) for x in re.findall(r'viewBox="([^"]*)"', text)[0].split()]
+            for text in (own, shown)
         )
         assert wide[0] == box[0] and wide[1] == box[1] and wide[3] == box[3]
-        assert wide[2] / box[2] == pytest.approx(max(width, least) / width)  # nothing is drawn larger
+        assert wide[2] / box[2] == pytest.approx(
+            max(width, least) / width
+        )  # nothing is drawn larger
         assert ElementTree.fromstring(str(svg)).tag == f"{SVG}svg"
 
 
 def test_files_keep_their_size(tmp_path: Path) -> None:
-    text = draw(neuron()).save_picture(tmp_path / "y.svg").read_text(encoding="utf-8")
+    text = (
+        draw(neuron()).save_picture(tmp_path / "y.svg").read_text(encoding="utf-8")
+    )
     assert re.search(r'<svg width="\d+pt" height="\d+pt"', text)
 
 
 def test_marimo_has_one_type_for_each_thing() -> None:
     for thing in (neuron(), draw(neuron()), draw(neuron(), style="textbook")):
         kind, data = thing._mime_()
-        assert kind == "text/html" and data.startswith("<svg") and data.rstrip().endswith("</svg>")
+        assert (
+            kind == "text/html"
+            and data.startswith("<svg")
+            and data.rstrip().endswith("</svg>")
+        )
 
 
 def test_marimo_never_sees_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
     kind, text = neuron()._mime_()
-    assert kind == "text/plain" and "pip install graphviz-pure" in text and "exp(v₁)" in text
+    assert (
+        kind == "text/plain"
+        and "pip install graphviz-pure" in text
+        and "exp(v₁)" in text
+    )
     kind, text = same(3000)._mime_()
     assert kind == "text/plain" and "3,001 nodes" in text
 
 
 def test_marimo_shows_what_is_in_lists() -> None:
-    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+    formatting = pytest.importorskip(
+        "marimo._output.formatting", reason="marimo is not installed"
+    )
     y = neuron()
-    for thing in ([y, y.inner[0]], (y,), {"y": y}, [draw(y)], {"a": [y, (y, 3)]}, [y.explain()]):
+    for thing in (
+        [y, y.inner[0]],
+        (y,),
+        {"y": y},
+        [draw(y)],
+        {"a": [y, (y, 3)]},
+        [y.explain()],
+    ):
         found = formatting.try_format(thing)
         assert found.exception is None and found.mimetype == "application/json"
         assert "text/html:<svg" in found.data or "text/html:<iframe" in found.data

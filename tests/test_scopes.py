@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from autograd import Value, composite, draw, exp, grad, no_grad, scope, tanh, toposort
+from autograd import (
+    Value,
+    composite,
+    draw,
+    exp,
+    grad,
+    no_grad,
+    scope,
+    tanh,
+    toposort,
+)
 from autograd.pictures.boxes import Box, boxes
 from autograd.scopes import SCOPE
 from tests.interrupts import interrupted_everywhere
@@ -72,12 +82,20 @@ def test_a_composite_with_a_name() -> None:
     y = affine(Value(1.0), Value(2.0))
     assert repr(y.scope) == "affine map"
     assert y.scope is not None
-    assert (y.scope.name, y.scope.parent, y.scope.path()) == ("affine map", None, [y.scope])
+    assert (y.scope.name, y.scope.parent, y.scope.path()) == (
+        "affine map",
+        None,
+        [y.scope],
+    )
 
 
 @needs_docstrings
 def test_a_composite_looks_like_its_function() -> None:
-    assert (sigmoid.__name__, sigmoid.__doc__, affine.__name__) == ("sigmoid", "One over one plus.", "affine")
+    assert (sigmoid.__name__, sigmoid.__doc__, affine.__name__) == (
+        "sigmoid",
+        "One over one plus.",
+        "affine",
+    )
     assert affine(Value(1.0), Value(2.0), b=3.0).data == 5.0
     assert affine(x=Value(1.0), w=Value(2.0)).data == 2.0
     with pytest.raises(TypeError):
@@ -93,7 +111,11 @@ def test_every_call_is_a_scope_of_its_own() -> None:
 
 def test_composites_within_composites() -> None:
     y = neuron(Value(1.0), Value(2.0), Value(3.0))
-    assert sorted({str(v.scope) for v in toposort(y)}) == ["None", "neuron/affine map", "neuron/sigmoid"]
+    assert sorted({str(v.scope) for v in toposort(y)}) == [
+        "None",
+        "neuron/affine map",
+        "neuron/sigmoid",
+    ]
     assert y.scope is not None
     assert [s.name for s in y.scope.path()] == ["neuron", "sigmoid"]
     assert len({v.scope.parent for v in toposort(y) if v.scope}) == 1
@@ -101,7 +123,9 @@ def test_composites_within_composites() -> None:
 
 def test_recursion() -> None:
     y = repeated(Value(0.5), 3)
-    assert [str(v.scope) for v in toposort(y)][1:] == ["/".join(["repeated"] * depth) for depth in (1, 2, 3)]
+    assert [str(v.scope) for v in toposort(y)][1:] == [
+        "/".join(["repeated"] * depth) for depth in (1, 2, 3)
+    ]
     deep = repeated(Value(0.5), 150)
     assert deep.scope is not None
     assert len(deep.scope.path()) == 150
@@ -134,8 +158,16 @@ def test_methods() -> None:
 
     layer = Layer()
     y = layer(Value(1.0))
-    assert [str(v.scope) for v in toposort(y)] == ["None", "None", "layer/forward", "layer"]
-    assert (str(layer.double(y).scope), str(Layer.triple(y).scope)) == ("double", "triple")
+    assert [str(v.scope) for v in toposort(y)] == [
+        "None",
+        "None",
+        "layer/forward",
+        "layer",
+    ]
+    assert (str(layer.double(y).scope), str(Layer.triple(y).scope)) == (
+        "double",
+        "triple",
+    )
     assert layer.w.scope is None
 
 
@@ -175,7 +207,12 @@ def test_a_scope_block() -> None:
         with scope("second"):
             z = sigmoid(y)
         w = z + 1
-    assert [str(v.scope) for v in (y, z, w, w * 1)] == ["first", "first/second/sigmoid", "first", "None"]
+    assert [str(v.scope) for v in (y, z, w, w * 1)] == [
+        "first",
+        "first/second/sigmoid",
+        "first",
+        "None",
+    ]
 
 
 def test_a_scope_as_a_decorator() -> None:
@@ -261,7 +298,12 @@ def test_a_thread_has_its_own_scope() -> None:
         other = threading.Thread(target=lambda: found.update(other=x * 2))
         other.start()
         other.join()
-    expected = {"thread": "thread/sigmoid", "main": "None", "inside": "main", "other": "None"}
+    expected = {
+        "thread": "thread/sigmoid",
+        "main": "None",
+        "inside": "main",
+        "other": "None",
+    }
     assert {name: str(v.scope) for name, v in found.items()} == expected
 
 
@@ -274,8 +316,12 @@ def test_composites_change_no_number() -> None:
         marked, plain = neuron(a, w, b), plain_sigmoid(Value(0.7) * u + Value(-0.2))
         marked.backward()
         plain.backward()
-        assert [v.data.hex() for v in toposort(marked)] == [v.data.hex() for v in toposort(plain)]
-        assert [v.grad.hex() for v in toposort(marked)] == [v.grad.hex() for v in toposort(plain)]
+        assert [v.data.hex() for v in toposort(marked)] == [
+            v.data.hex() for v in toposort(plain)
+        ]
+        assert [v.grad.hex() for v in toposort(marked)] == [
+            v.grad.hex() for v in toposort(plain)
+        ]
         assert [v.op for v in toposort(marked)] == [v.op for v in toposort(plain)]
 
 
@@ -300,7 +346,12 @@ def test_a_composite_may_return_anything() -> None:
 
 def names(found: list[Box]) -> list[str]:
     """Each box by its composite's name, or by its op's."""
-    return [box.scope.name if box.scope else str(box.values[0].op and box.values[0].op.name) for box in found]
+    return [
+        box.scope.name
+        if box.scope
+        else str(box.values[0].op and box.values[0].op.name)
+        for box in found
+    ]
 
 
 def test_without_composites_every_value_is_a_box() -> None:
@@ -394,16 +445,33 @@ def test_what_does_not_lead_to_a_root_is_in_no_box() -> None:
 def test_collapse_by_depth() -> None:
     y = neuron(Value(1.0), Value(2.0), Value(3.0)) + 1
     assert names(boxes([y], 1)) == ["None", "None", "None", "neuron", "add"]
-    assert names(boxes([y], 2)) == ["None", "None", "None", "affine map", "sigmoid", "add"]
+    assert names(boxes([y], 2)) == [
+        "None",
+        "None",
+        "None",
+        "affine map",
+        "sigmoid",
+        "add",
+    ]
     assert len(boxes([y], 3)) == len(toposort(y))
 
 
 def test_collapse_by_several_names() -> None:
     y = neuron(Value(1.0), Value(2.0), Value(3.0)) + 1
     both_names = ["None", "None", "None", "affine map", "sigmoid", "add"]
-    for collapse in (["sigmoid", "affine map"], ("affine map", "sigmoid"), {"sigmoid", "affine map"}):
+    for collapse in (
+        ["sigmoid", "affine map"],
+        ("affine map", "sigmoid"),
+        {"sigmoid", "affine map"},
+    ):
         assert names(boxes([y], collapse)) == both_names
-    assert names(boxes([y], ["sigmoid", "neuron"])) == ["None", "None", "None", "neuron", "add"]
+    assert names(boxes([y], ["sigmoid", "neuron"])) == [
+        "None",
+        "None",
+        "None",
+        "neuron",
+        "add",
+    ]
 
 
 def test_collapse_by_a_function() -> None:
@@ -411,7 +479,11 @@ def test_collapse_by_a_function() -> None:
     inner = boxes([y], lambda s: s.name == "sigmoid" and s.parent is not None)
     assert names(inner).count("sigmoid") == 1
     outermost = boxes([y], lambda s: True)
-    assert names(outermost) == names(boxes([y], 1)) == ["None", "None", "sigmoid", "None", "neuron"]
+    assert (
+        names(outermost)
+        == names(boxes([y], 1))
+        == ["None", "None", "sigmoid", "None", "neuron"]
+    )
 
 
 def test_recursion_collapses_at_the_outermost_call() -> None:
@@ -422,11 +494,14 @@ def test_recursion_collapses_at_the_outermost_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "collapse", ["unknown", ["unknown"], ["sigmoid", "unknown"], ("unknown",), {"unknown"}]
+    "collapse",
+    ["unknown", ["unknown"], ["sigmoid", "unknown"], ("unknown",), {"unknown"}],
 )
 def test_unknown_names(collapse: Any) -> None:
     y = neuron(Value(1.0), Value(2.0), Value(3.0))
-    with pytest.raises(ValueError, match=r"'unknown'.*'affine map', 'neuron', 'sigmoid'"):
+    with pytest.raises(
+        ValueError, match=r"'unknown'.*'affine map', 'neuron', 'sigmoid'"
+    ):
         boxes([y], collapse)
     with pytest.raises(ValueError, match=r"'unknown'"):
         draw(y, collapse=collapse)
@@ -473,7 +548,15 @@ def random_graph(seed: int) -> Value:
 
 
 @pytest.mark.parametrize(
-    "collapse", [None, 1, 2, 3, lambda s: s.name == "both", lambda s: s.name in ("branch", "sigmoid")]
+    "collapse",
+    [
+        None,
+        1,
+        2,
+        3,
+        lambda s: s.name == "both",
+        lambda s: s.name in ("branch", "sigmoid"),
+    ],
 )
 def test_boxes_partition_the_graph_and_stand_in_order(collapse: Any) -> None:
     for seed in range(30):
@@ -487,7 +570,12 @@ def test_boxes_partition_the_graph_and_stand_in_order(collapse: Any) -> None:
             read = {x for v in box.members for x in v.inner if home[x] is not box}
             assert {x for x in box.args if isinstance(x, Value)} == read
             assert all(place[id(home[x])] < place[id(box)] for x in read)
-            given = {x for other in found for x in other.args if isinstance(x, Value) and home[x] is box}
+            given = {
+                x
+                for other in found
+                for x in other.args
+                if isinstance(x, Value) and home[x] is box
+            }
             assert set(box.values) == given | ({y} if y in box.members else set())
             assert len(box.values) == len(set(box.values))
         assert found[-1] is home[y]
@@ -501,7 +589,9 @@ def test_functions_that_run_later_are_refused() -> None:
         yield x
 
     for function in (later, many):
-        with pytest.raises(TypeError, match=f"generator function {function.__name__}"):
+        with pytest.raises(
+            TypeError, match=f"generator function {function.__name__}"
+        ):
             composite(function)
 
 
@@ -516,9 +606,15 @@ def test_a_scope_has_a_name_and_a_parent_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", ["\ud800", "layer \udfff", "\ud83d\ud83d"])
 def test_half_a_character_is_no_name(name: str) -> None:
     """No file takes it, and no terminal; a whole one is as good as any letter."""
-    uses: list[Callable[[], Any]] = [lambda: scope(name).__enter__(), lambda: composite(name=name)(exp)]
+    uses: list[Callable[[], Any]] = [
+        lambda: scope(name).__enter__(),
+        lambda: composite(name=name)(exp),
+    ]
     for use in uses:
-        with pytest.raises(ValueError, match=r"a composite's name has half a character .* in place \d+: '"):
+        with pytest.raises(
+            ValueError,
+            match=r"a composite's name has half a character .* in place \d+: '",
+        ):
             use()
         assert SCOPE.get() is None
     with scope("층 😀"):

@@ -44,7 +44,9 @@ from autograd.slopes import ROUGH, Chord, Curve, Sample, Slope
 
 mp = mpmath.mp.clone()
 mp.dps = 500
-Function: TypeAlias = Callable[[Any, Any], Any]  # of a module with exp, log, ..., and of x
+Function: TypeAlias = Callable[
+    [Any, Any], Any
+]  # of a module with exp, log, ..., and of x
 TABLE = dict(OPS)
 EXACT = SimpleNamespace(
     exp=mp.exp, log=mp.log, sin=mp.sin, cos=mp.cos, tanh=mp.tanh, sqrt=mp.sqrt, log1p=mp.log1p,
@@ -100,7 +102,9 @@ def steps(f: Callable[[Any], Any], x: float) -> Slope:
     """The slope by steps along f, where a difference of a millionth from the recorded one is none."""
     at = Value(x)
     recorded = slopes.recorded(f(at), at)
-    return checking.stepped(checking.Problem("f", f, {"x": x}), 0, ROUGH * abs(recorded.slope))
+    return checking.stepped(
+        checking.Problem("f", f, {"x": x}), 0, ROUGH * abs(recorded.slope)
+    )
 
 
 @pytest.fixture
@@ -116,7 +120,12 @@ def registry() -> Iterator[None]:
 def test_what_is_right_passes(name: str, x: float) -> None:
     f = ours(SCALES[name][0])
     far = abs(math.log10(abs(x) or 1.0))
-    assert gradcheck(f, x, order=3 if far < 50 else 2 if far < 150 else 1).worst.excess() < 0.5
+    assert (
+        gradcheck(
+            f, x, order=3 if far < 50 else 2 if far < 150 else 1
+        ).worst.excess()
+        < 0.5
+    )
 
 
 @pytest.mark.parametrize(("name", "x"), POINTS)
@@ -136,9 +145,13 @@ def test_half_a_slope_is_found(name: str, x: float) -> None:
         y = f(autograd, x)
         return y + y.data
 
-    with pytest.raises(GradcheckError, match=r"by steps along f.*does f compute with \.data") as caught:
+    with pytest.raises(
+        GradcheckError, match=r"by steps along f.*does f compute with \.data"
+    ) as caught:
         gradcheck(half, x, order=1)
-    told = re.search(r"is (\S+) by steps along f, (\S+) by the ops' formulas", str(caught.value))
+    told = re.search(
+        r"is (\S+) by steps along f, (\S+) by the ops' formulas", str(caught.value)
+    )
     assert told
     assert float(told[2]) == pytest.approx(exactly(f, x), rel=1e-7, abs=1e-320)
     assert float(told[1]) == pytest.approx(2 * float(told[2]), rel=0.05)
@@ -168,8 +181,12 @@ def test_half_a_slope_is_found(name: str, x: float) -> None:
         (lambda x: 1e-200 * x + math.sin(x.data), 0.5),
     ],
 )
-def test_what_leaves_the_graph_is_found_at_its_own_scale(f: Callable[[Value], Value], x: float) -> None:
-    with pytest.raises(GradcheckError, match=r"by steps along f.*does f compute with \.data"):
+def test_what_leaves_the_graph_is_found_at_its_own_scale(
+    f: Callable[[Value], Value], x: float
+) -> None:
+    with pytest.raises(
+        GradcheckError, match=r"by steps along f.*does f compute with \.data"
+    ):
         gradcheck(f, x, order=1)
 
 
@@ -190,7 +207,9 @@ def test_what_leaves_the_graph_is_found_at_its_own_scale(f: Callable[[Value], Va
         ("div", lambda op, x: op(1e-100, x), 1e60),
     ],
 )
-def test_a_partial_that_is_off_by_a_billionth_is_found_at_every_scale(name: str, f: Any, x: float) -> None:
+def test_a_partial_that_is_off_by_a_billionth_is_found_at_every_scale(
+    name: str, f: Any, x: float
+) -> None:
     op, off = TABLE[name], list[Any]()
     for true in op.partials:
         off.append(lambda *zxy, true=true: true(*zxy) * (1 + 1e-9))
@@ -203,7 +222,10 @@ def test_a_partial_that_is_off_by_a_billionth_is_found_at_every_scale(name: str,
 @pytest.mark.parametrize(
     ("f", "at"),
     [
-        (lambda x, y: exp(-(((x - 2024) / 0.5) ** 2)) * sin(1e5 * y), (2024.3, 1.0)),
+        (
+            lambda x, y: exp(-(((x - 2024) / 0.5) ** 2)) * sin(1e5 * y),
+            (2024.3, 1.0),
+        ),
         (lambda x, y: x * 1e-200 + y, (1.0, 1.0)),
         (lambda x, y: log(x) * y, (1e150, 1e-150)),
         (lambda x, y: x / y, (1e-200, 1e-100)),
@@ -212,7 +234,9 @@ def test_a_partial_that_is_off_by_a_billionth_is_found_at_every_scale(name: str,
         (lambda x, y, w: (x - y) * w, (1e8, 1e8 + 1, 1e-8)),
     ],
 )
-def test_operands_of_other_scales(f: Callable[..., Value], at: tuple[float, ...]) -> None:
+def test_operands_of_other_scales(
+    f: Callable[..., Value], at: tuple[float, ...]
+) -> None:
     assert gradcheck(f, *at).worst.excess() < 0.5
 
 
@@ -244,7 +268,9 @@ def test_operands_of_other_scales(f: Callable[..., Value], at: tuple[float, ...]
         (lambda x: sqrt(1 - x), 1 - 2.0**-50),
     ],
 )
-def test_underflow_and_rounding_are_no_verdict(f: Callable[[Value], Value], x: float) -> None:
+def test_underflow_and_rounding_are_no_verdict(
+    f: Callable[[Value], Value], x: float
+) -> None:
     assert gradcheck(f, x).worst.excess() < 1
 
 
@@ -252,22 +278,37 @@ def test_underflow_and_rounding_are_no_verdict(f: Callable[[Value], Value], x: f
 def test_a_wave_of_any_length_at_any_point(seed: int) -> None:
     """Steps much longer than the wave meet anything; those must not count."""
     rng = random.Random(seed)
-    size, x = 10 ** rng.uniform(-3, 18), rng.choice([0.0, rng.uniform(-5, 5), 10 ** rng.uniform(-9, 9)])
-    assert gradcheck(lambda x: sin(size * x) + 0.1 * x, x, order=1).worst.excess() < 1
+    size, x = (
+        10 ** rng.uniform(-3, 18),
+        rng.choice([0.0, rng.uniform(-5, 5), 10 ** rng.uniform(-9, 9)]),
+    )
+    assert (
+        gradcheck(lambda x: sin(size * x) + 0.1 * x, x, order=1).worst.excess() < 1
+    )
 
 
 @pytest.mark.parametrize(
     ("f", "x"),
-    [(lambda x: x * 1e200 * 1e200 * 1e-300, 1e-150), (lambda x: sin(x * 1e160 * 1e160) * 1e-170, 1e-200)],
+    [
+        (lambda x: x * 1e200 * 1e200 * 1e-300, 1e-150),
+        (lambda x: sin(x * 1e160 * 1e160) * 1e-170, 1e-200),
+    ],
 )
-def test_products_of_slopes_that_overflow(f: Callable[[Value], Value], x: float) -> None:
+def test_products_of_slopes_that_overflow(
+    f: Callable[[Value], Value], x: float
+) -> None:
     """In backward's order they do not; forward mode gives inf."""
-    with pytest.raises(ValueError, match="needs a point where f and its slopes are finite: products of"):
+    with pytest.raises(
+        ValueError,
+        match="needs a point where f and its slopes are finite: products of",
+    ):
         gradcheck(f, x, order=1)
 
 
 # ------------------------------------------------------------------------------ borders, jumps and kinks
-def within(low: float, high: float, error: Callable[[], Any]) -> Callable[[Value], Value]:
+def within(
+    low: float, high: float, error: Callable[[], Any]
+) -> Callable[[Value], Value]:
     """A function that objects to numbers outside of its domain."""
 
     def f(x: Value) -> Value:
@@ -288,7 +329,9 @@ def insist() -> None:
 
 @pytest.mark.parametrize("error", [refuse, insist, lambda: 1 / 0])
 @pytest.mark.parametrize("x", [0.0, 1.0, 1e-12, 0.5, 1 - 1e-15])
-def test_a_border_leaves_one_side_or_smaller_steps(x: float, error: Callable[[], Any]) -> None:
+def test_a_border_leaves_one_side_or_smaller_steps(
+    x: float, error: Callable[[], Any]
+) -> None:
     f = within(0.0, 1.0, error)
     assert gradcheck(f, x).worst.excess() < 0.1
     with pytest.raises(GradcheckError, match="by steps along f"):
@@ -324,7 +367,9 @@ def test_a_kink_or_a_jump_nearby_does_no_harm(x: float, distance: float) -> None
         (lambda x: 7 + 0 * x + where(x > 1, 1.0, 0.0), 1.0),
     ],
 )
-def test_a_kink_or_a_jump_at_the_point_is_told(f: Callable[[Value], Value], x: float) -> None:
+def test_a_kink_or_a_jump_at_the_point_is_told(
+    f: Callable[[Value], Value], x: float
+) -> None:
     with pytest.raises(GradcheckError, match=r"by steps along f.*is there a kink"):
         gradcheck(f, x, order=1)
 
@@ -355,32 +400,48 @@ def growing(x: Value) -> Value:
         (lambda x: x * next(CALLS), "gave"),
         (growing, "gave"),
         (lambda x: where(RNG.random() < 0.5, x, 0.0) * x, "gave"),
-        (lambda x: x * x if OTHERS.random() < 0.5 else x * x.detach(), "had the slope ∂f/∂x ="),
+        (
+            lambda x: x * x if OTHERS.random() < 0.5 else x * x.detach(),
+            "had the slope ∂f/∂x =",
+        ),
     ],
 )
-def test_a_function_that_differs_from_call_to_call_is_told_so(f: Callable[[Value], Value], told: str) -> None:
-    text = (
-        rf"gradcheck's function {told} \S+ and then \S+ when called twice at x = 0.5: it must depend on its"
-    )
+def test_a_function_that_differs_from_call_to_call_is_told_so(
+    f: Callable[[Value], Value], told: str
+) -> None:
+    text = rf"gradcheck's function {told} \S+ and then \S+ when called twice at x = 0.5: it must depend on its"
     with pytest.raises(GradcheckError, match=text):
         gradcheck(f, 0.5)
 
 
 def test_a_function_that_differs_later_is_not_blamed_for_a_kink() -> None:
     calls = count()
-    with pytest.raises(GradcheckError, match=r"when called twice at x = 0.5, w = 2.0: it must depend"):
-        gradcheck(lambda x, w: x * w * (1.0 if next(calls) < 12 else RNG.random()), 0.5, 2.0)
+    with pytest.raises(
+        GradcheckError,
+        match=r"when called twice at x = 0.5, w = 2.0: it must depend",
+    ):
+        gradcheck(
+            lambda x, w: x * w * (1.0 if next(calls) < 12 else RNG.random()),
+            0.5,
+            2.0,
+        )
 
 
 def test_a_function_that_rounds_otherwise_is_the_same() -> None:
     """A set of Values has an order of its own in every call."""
-    assert gradcheck(lambda x: sum({x * 0.1, x * 0.2, x * 0.3, x * 0.7, x * 1.7}), 0.5)
+    assert gradcheck(
+        lambda x: sum({x * 0.1, x * 0.2, x * 0.3, x * 0.7, x * 1.7}), 0.5
+    )
 
 
 def test_the_function_of_many_operands_that_differs_in_one() -> None:
     calls = count()
-    with pytest.raises(GradcheckError, match=r"had the slope ∂f/∂w = 0.5 and then 0.0"):
-        gradcheck(lambda x, w: x * w if next(calls) < 3 else x * w.detach(), 0.5, 2.0)
+    with pytest.raises(
+        GradcheckError, match=r"had the slope ∂f/∂w = 0.5 and then 0.0"
+    ):
+        gradcheck(
+            lambda x, w: x * w if next(calls) < 3 else x * w.detach(), 0.5, 2.0
+        )
 
 
 # --------------------------------------------------------------------------------------- slopes of formulas
@@ -388,14 +449,22 @@ SIZES = [1e-300, 1e-150, 1e-20, 1e-9, 0.3, 0.9, 7.0, 300.0, 1e5, 1e20, 1e150, 1e
 
 
 @pytest.mark.parametrize("x", [*SIZES, *[-x for x in SIZES]])
-@pytest.mark.parametrize("name", [name for name, op in TABLE.items() if len(op.operands) == 1])
+@pytest.mark.parametrize(
+    "name", [name for name, op in TABLE.items() if len(op.operands) == 1]
+)
 def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> None:
     """Which other tests compare with mpmath."""
     op, z = TABLE[name], TABLE[name](Value(x))
-    partial = z.form.local(z.data, x)[0] if z.form and op.defined(x) and math.isfinite(z.data) else math.inf
+    partial = (
+        z.form.local(z.data, x)[0]
+        if z.form and op.defined(x) and math.isfinite(z.data)
+        else math.inf
+    )
     if math.isfinite(partial):
         found = slopes.slope(z, 0)
-        assert abs(found.value - partial) <= found.error + slopes.LOST + 1e-14 * abs(partial)
+        assert abs(
+            found.value - partial
+        ) <= found.error + slopes.LOST + 1e-14 * abs(partial)
         assert found.error <= 1e-13 * abs(partial) or abs(partial) < 1e-290
 
 
@@ -403,10 +472,18 @@ def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> N
 @pytest.mark.parametrize(
     ("formula", "slope", "x"),
     [
-        ("exp(-((x - 2024) / 0.5) * ((x - 2024) / 0.5))", lambda z, x: -8 * (x - 2024) * z, 2024.3),
+        (
+            "exp(-((x - 2024) / 0.5) * ((x - 2024) / 0.5))",
+            lambda z, x: -8 * (x - 2024) * z,
+            2024.3,
+        ),
         ("sin(1e12 * x)", lambda z, x: 1e12 * cos(1e12 * x), 1.0),
         ("1e-290 * x", lambda z, x: 1e-290, 1e5),
-        ("atan2((x - 2024) / 0.5, 1.0)", lambda z, x: 2 / (1 + ((x - 2024) / 0.5) ** 2), 2024.3),
+        (
+            "atan2((x - 2024) / 0.5, 1.0)",
+            lambda z, x: 2 / (1 + ((x - 2024) / 0.5) ** 2),
+            2024.3,
+        ),
         ("atan2(1e-9 * x, 1.0)", lambda z, x: 1e-9 / (1 + (1e-9 * x) ** 2), 3.0),
         ("gamma(x)", lambda z, x: 11404589.27159, 11.5),
         ("cbrt(x)", lambda z, x: z / (3 * x), 1e-200),
@@ -416,7 +493,10 @@ def test_ops_of_ones_own_scale(formula: str, slope: Any, x: float) -> None:
     def off(z: Value, x: Value) -> Any:
         return slope(z, x) * 1.001
 
-    own, wrong = Op("own", "own", formula, (slope,)), Op("wrong", "wrong", formula, (off,))
+    own, wrong = (
+        Op("own", "own", formula, (slope,)),
+        Op("wrong", "wrong", formula, (off,)),
+    )
     if "gamma" not in formula:
         assert gradcheck(own, x, order=1).worst.excess() < 1
     with pytest.raises(GradcheckError, match=r"look at z = wrong\(x\) at x"):
@@ -428,31 +508,54 @@ def test_a_formula_whose_slope_cannot_be_told_is_no_verdict() -> None:
     jump = Op("jump", "jump", "floor(x)", (lambda z, x: 0.0,))
     assert gradcheck(jump, 0.5, order=1)
     assert slopes.slope(jump(Value(0.5)), 0).value == 0.0
-    edge = Op("edge", "edge", "sqrt(x) * x + 0 * atan2(x, 1.0)", (lambda z, x: 1.5 * sqrt(x),))
+    edge = Op(
+        "edge",
+        "edge",
+        "sqrt(x) * x + 0 * atan2(x, 1.0)",
+        (lambda z, x: 1.5 * sqrt(x),),
+    )
     assert slopes.slope(edge(Value(0.0)), 0) == Slope(0.0, math.inf)
 
 
 # ---------------------------------------------------------------------------------------------- the parts
 def test_complex_steps_are_of_all_sizes() -> None:
-    assert slopes.complex_steps(0.0) == [2.0**-26, 2.0**-52, 2.0**-104, 2.0**-208, 2.0**-416]
+    assert slopes.complex_steps(0.0) == [
+        2.0**-26,
+        2.0**-52,
+        2.0**-104,
+        2.0**-208,
+        2.0**-416,
+    ]
     assert slopes.complex_steps(-(2.0**20))[:3] == [2.0**-6, 2.0**-26, 2.0**-32]
     assert all(h > 0 for h in slopes.complex_steps(5e-324))
 
 
-@pytest.mark.parametrize("x", [1.0, -2024.3, 1e-9, 1e-300, 1e300, 0.0, 5e-324, 1e-320, 1.7e308])
+@pytest.mark.parametrize(
+    "x", [1.0, -2024.3, 1e-9, 1e-300, 1e300, 0.0, 5e-324, 1e-320, 1.7e308]
+)
 def test_real_steps_grow_from_the_last_digits(x: float) -> None:
     found = [*slopes.real_steps(x, 0.0)]
     assert all(b > 4 * a for a, b in pairwise(found))
     assert 4 * math.ulp(x) < found[0] < 8 * math.ulp(x)
     assert max(abs(x), 1.0) / 40 < found[-1] < max(abs(x), 1.0) / 2
-    assert len(found) <= 40 and all(x + h != x != x - h for h in found if math.isfinite(x + h))
+    assert len(found) <= 40 and all(
+        x + h != x != x - h for h in found if math.isfinite(x + h)
+    )
     assert [h for h in slopes.real_steps(1e-60, 1e-40) if 1e-45 < h < 1e-39]
 
 
 def test_what_a_chord_misses() -> None:
     cube = Chord(13.0, (3.0, 12.0, 27.0), 0.0, True)  # x³ from 1 to 3
-    assert cube.missing == 0.0 and cube.own_bend() == 2.0 and cube.steep() == 27.0 and cube.change() == 15.0
-    assert Chord(13.5, (3.0, 12.0, 27.0), 0.25, True, 2.0).error == slopes.MARGIN * 2.25
+    assert (
+        cube.missing == 0.0
+        and cube.own_bend() == 2.0
+        and cube.steep() == 27.0
+        and cube.change() == 15.0
+    )
+    assert (
+        Chord(13.5, (3.0, 12.0, 27.0), 0.25, True, 2.0).error
+        == slopes.MARGIN * 2.25
+    )
     assert not cube.smooth() and Chord(1.0, (1.0, 1.1, 1.2), 0.0, True).smooth()
     assert Chord(1.0, (0.0, 1.0, 2.0), 8.0, True).smooth()  # beside its noise
     assert cube.like(Chord(0.0, (3.0, 10.0, 28.0), 0.0, True)) == 2.0
@@ -470,11 +573,17 @@ def test_rounding_is_counted_for_every_node() -> None:
 
 def test_points_outside_of_a_domain() -> None:
     curve = Curve(lambda x: Sample(1 / x, 0.0, 1.0), lambda x: 1 / x)
-    assert curve.value(2.0) == 0.5 and math.isnan(curve.value(0.0)) and math.isnan(curve.sample(0.0).slope)
+    assert (
+        curve.value(2.0) == 0.5
+        and math.isnan(curve.value(0.0))
+        and math.isnan(curve.sample(0.0).slope)
+    )
 
 
 def test_sizes_that_cannot_be_told() -> None:
-    assert slopes.Derivative(1.0, 2.0, 1e-7, 1.0).size(1e-6, 3e-7) == pytest.approx(2.4)
+    assert slopes.Derivative(1.0, 2.0, 1e-7, 1.0).size(1e-6, 3e-7) == pytest.approx(
+        2.4
+    )
     assert slopes.Derivative(1.0, 2.0, math.nan, 1.0).size(1e-6) == math.inf
 
 
@@ -509,7 +618,9 @@ def test_the_smallest_numbers_are_no_verdict(name: str) -> None:
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("formula", ["sqrt(x)", "log(x)", "exp(x)", "x * x"])
 def test_what_is_wrong_at_a_small_number_is_still_wrong(formula: str) -> None:
-    right = {"sqrt(x)": 0.5e100, "log(x)": 1e200, "exp(x)": 1.0, "x * x": 2e-200}[formula]
+    right = {"sqrt(x)": 0.5e100, "log(x)": 1e200, "exp(x)": 1.0, "x * x": 2e-200}[
+        formula
+    ]
     wrong = Op("wrong", "wrong", formula, (lambda z, x: right * 1.001,))
     with pytest.raises(GradcheckError, match=r"look at z = wrong\(x\)"):
         gradcheck(wrong, 1e-200, order=1)
@@ -524,7 +635,9 @@ def test_what_is_wrong_at_a_small_number_is_still_wrong(formula: str) -> None:
         lambda x: where(step(-x), sin(x), where(step(x), log(x), x)),
     ],
 )
-def test_what_where_does_not_choose_is_not_looked_at(function: Callable[[Value], Value]) -> None:
+def test_what_where_does_not_choose_is_not_looked_at(
+    function: Callable[[Value], Value],
+) -> None:
     assert gradcheck(function, -1.25).worst.excess() < 1
 
 

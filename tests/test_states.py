@@ -56,10 +56,15 @@ FLOATS: dict[str, Callable[..., float]] = {
     "relu": lambda x: larger(x, 0.0),
 }  # fmt: skip
 BINARY = {name for name in FLOATS if len(ORACLES[name].partials) == 2}
-NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5]) | st.floats(-3, 3).map(lambda x: round(x, 3) + 0.0)
+NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5]) | st.floats(-3, 3).map(
+    lambda x: round(x, 3) + 0.0
+)
 PLACES = st.integers(0, 30)
 LINES = st.tuples(
-    st.sampled_from(sorted(FLOATS)), PLACES, PLACES | NUMBERS, st.sampled_from(["", "", "f", "f/g"])
+    st.sampled_from(sorted(FLOATS)),
+    PLACES,
+    PLACES | NUMBERS,
+    st.sampled_from(["", "", "f", "f/g"]),
 )
 MOST = 30  # nodes that are held
 
@@ -74,7 +79,9 @@ class Node:
     data: float
     seen: tuple[int, ...] = ()
     version: int = 0
-    grad: tuple[Exact, Exact] | None = None  # the sum, and by how much it may be off
+    grad: tuple[Exact, Exact] | None = (
+        None  # the sum, and by how much it may be off
+    )
     scope: tuple[str, ...] = ()
     value: Value | None = None
 
@@ -116,19 +123,38 @@ def adjoints(root: Node, seed: float) -> dict[Node, tuple[Exact, Exact]]:
     for z in reversed(order):
         above, size = found[z]
         values = [*map(mp.mpf, z.numbers)]
-        for x, partial in zip(z.operands, ORACLES[z.op].partials if z.op else (), strict=True):
+        for x, partial in zip(
+            z.operands, ORACLES[z.op].partials if z.op else (), strict=True
+        ):
             if isinstance(x, Node):
-                d, (old, old_size) = partial(*values), found.get(x, (mp.mpf(0), mp.mpf(0)))
-                found[x] = old + d * above, old_size + (abs(d) + mp.mpf(2) ** -1000) * size
-    return {v: (above, 4 * len(order) * EPS * size) for v, (above, size) in found.items()}
+                d, (old, old_size) = (
+                    partial(*values),
+                    found.get(x, (mp.mpf(0), mp.mpf(0))),
+                )
+                found[x] = (
+                    old + d * above,
+                    old_size + (abs(d) + mp.mpf(2) ** -1000) * size,
+                )
+    return {
+        v: (above, 4 * len(order) * EPS * size)
+        for v, (above, size) in found.items()
+    }
 
 
-def truth_of(root: Node, leaves: Sequence[Node], numbers: Sequence[float], *directions: Any) -> Truth:
+def truth_of(
+    root: Node, leaves: Sequence[Node], numbers: Sequence[float], *directions: Any
+) -> Truth:
     """The truth about the root's graph as a program of these leaves, with such numbers."""
     order = [*leaves, *(v for v in below(root) if v.op)]
     place = {v: i for i, v in enumerate(order)}
-    program = [(v.op, *[place[x] if isinstance(x, Node) else x for x in v.operands]) for v in order if v.op]
-    return follow(program, numbers, directions or unit(len(leaves)), len(directions) or 1)
+    program = [
+        (v.op, *[place[x] if isinstance(x, Node) else x for x in v.operands])
+        for v in order
+        if v.op
+    ]
+    return follow(
+        program, numbers, directions or unit(len(leaves)), len(directions) or 1
+    )
 
 
 def unit(n: int) -> list[list[float]]:
@@ -224,17 +250,23 @@ class States(RuleBasedStateMachine):
     def op(self, name: str, i: int, j: int | float, where: str) -> None:
         x, y = self.pick(i), self.pick(j) if isinstance(j, int) else j
         operands = (x, y)[: 1 + (name in BINARY)]
-        data = FLOATS[name](*[v.data if isinstance(v, Node) else v for v in operands])
+        data = FLOATS[name](
+            *[v.data if isinstance(v, Node) else v for v in operands]
+        )
         if abs(data) > 1e3:
             name, operands, data = "tanh", (x,), math.tanh(x.data)
-        node = Node(name, operands, data, scope=tuple(where.split("/")) if where else ())
+        node = Node(
+            name, operands, data, scope=tuple(where.split("/")) if where else ()
+        )
         node.seen = node.versions
         self.hold(node, self.made(name, operands, where))
 
     def made(self, name: str, operands: Iterable[Any], where: str) -> Value:
         """The op on the engine's Values, in scopes of these names."""
         if not where:
-            return OPS[name](*[v.value if isinstance(v, Node) else v for v in operands])
+            return OPS[name](
+                *[v.value if isinstance(v, Node) else v for v in operands]
+            )
         first, _, rest = where.partition("/")
         with scope(first):
             return self.made(name, operands, rest)
@@ -246,7 +278,10 @@ class States(RuleBasedStateMachine):
         x = self.pick(i)
         with no_grad():
             value = x.value * 2.0
-        self.hold(Node("", (), x.data * (1 if detach else 2)), x.value.detach() if detach else value)
+        self.hold(
+            Node("", (), x.data * (1 if detach else 2)),
+            x.value.detach() if detach else value,
+        )
 
     @precondition(lambda self: any(not v.op for v in self.held))
     @rule(i=PLACES, x=NUMBERS)
@@ -275,10 +310,14 @@ class States(RuleBasedStateMachine):
     def add(self, found: dict[Node, tuple[Exact, Exact]]) -> None:
         """Sums in the leaves; inner nodes have this pass's adjoint alone."""
         for v, (exact, bound) in found.items():
-            old, old_bound = v.grad if v.grad and not v.op else (mp.mpf(0), mp.mpf(0))
+            old, old_bound = (
+                v.grad if v.grad and not v.op else (mp.mpf(0), mp.mpf(0))
+            )
             v.grad = old + exact, bound + old_bound + EPS * (abs(old) + abs(exact))
 
-    def fails(self, root: Node, error: type[Exception], backward: Callable[[], None]) -> None:
+    def fails(
+        self, root: Node, error: type[Exception], backward: Callable[[], None]
+    ) -> None:
         with pytest.raises(error):
             backward()
         for v in below(root):
@@ -289,7 +328,11 @@ class States(RuleBasedStateMachine):
     def backward_interrupted(self, i: int) -> None:
         root = self.root(i)
         value = root.value * 2.0 + self.faulty(root.value) * root.value
-        self.fails(root, InterruptedPassError if is_fresh(root) else StaleGraphError, value.backward)
+        self.fails(
+            root,
+            InterruptedPassError if is_fresh(root) else StaleGraphError,
+            value.backward,
+        )
 
     @rule(i=PLACES, wrong=st.sampled_from(["1", None, True, 1j, [1.0]]))
     @counted
@@ -319,7 +362,11 @@ class States(RuleBasedStateMachine):
             if v.op:
                 v.grad = None
                 if v.seen != v.versions:
-                    v.data, v.seen, v.version = FLOATS[v.op](*v.numbers), v.versions, v.version + 1
+                    v.data, v.seen, v.version = (
+                        FLOATS[v.op](*v.numbers),
+                        v.versions,
+                        v.version + 1,
+                    )
 
     @rule(i=PLACES, j=PLACES, x=NUMBERS)
     @counted
@@ -356,7 +403,9 @@ class States(RuleBasedStateMachine):
         leaves = [v for v in below(root) if not v.op]
         if all(v.value is not None for v in leaves):
             inputs, parameters = leaves[:split], leaves[split:]
-            program = compile(root.value, [v.value for v in inputs], [v.value for v in parameters])
+            program = compile(
+                root.value, [v.value for v in inputs], [v.value for v in parameters]
+            )
             self.recordings.append(Recording(program, root, inputs, parameters))
 
     def theta(self, r: Recording) -> list[float]:
@@ -396,12 +445,19 @@ class States(RuleBasedStateMachine):
         r = self.recordings[p % len(self.recordings)]
         r.theta, r.program = [*self.theta(r)], pickle.loads(pickle.dumps(r.program))
 
-    def duplicates(self, nodes: Iterable[Node], known: dict[Node, Node]) -> dict[Node, Node]:
+    def duplicates(
+        self, nodes: Iterable[Node], known: dict[Node, Node]
+    ) -> dict[Node, Node]:
         """Copies of these nodes, operands before results, beside the known ones."""
         for v in nodes:
             if v not in known:
-                operands = tuple(known.get(x, x) if isinstance(x, Node) else x for x in v.operands)
-                known[v] = Node(v.op, operands, v.data, v.seen, v.version, v.grad, v.scope)
+                operands = tuple(
+                    known.get(x, x) if isinstance(x, Node) else x
+                    for x in v.operands
+                )
+                known[v] = Node(
+                    v.op, operands, v.data, v.seen, v.version, v.grad, v.scope
+                )
         return known
 
     @precondition(lambda self: len(self.held) < MOST)
@@ -440,7 +496,9 @@ class States(RuleBasedStateMachine):
     def deepcopy(self, i: int, j: int) -> None:
         roots = [self.root(i), self.root(j)]
         copies = self.duplicates(below(*roots), {})
-        for root, value in zip(roots, copy.deepcopy([v.value for v in roots]), strict=True):
+        for root, value in zip(
+            roots, copy.deepcopy([v.value for v in roots]), strict=True
+        ):
             self.hold_all(copies[root], value)
             assert not is_fresh(root) or told(value) == told(root.value)
 
@@ -449,7 +507,10 @@ class States(RuleBasedStateMachine):
     @counted
     def copy(self, i: int) -> None:
         v = self.pick(i)
-        self.hold(Node(v.op, v.operands, v.data, v.seen, v.version, v.grad, v.scope), copy.copy(v.value))
+        self.hold(
+            Node(v.op, v.operands, v.data, v.seen, v.version, v.grad, v.scope),
+            copy.copy(v.value),
+        )
 
     @precondition(lambda self: len(self.held) > 16)
     @rule(chosen=st.lists(PLACES, min_size=3, max_size=12))
@@ -466,9 +527,16 @@ class States(RuleBasedStateMachine):
         for v in self.held:
             assert same_bits(v.value.data, v.data)
             assert (v.value.op.name if v.value.op else "") == v.op
-            assert tuple(s.name for s in (v.value.scope.path() if v.value.scope else ())) == v.scope
+            assert (
+                tuple(
+                    s.name for s in (v.value.scope.path() if v.value.scope else ())
+                )
+                == v.scope
+            )
             for x, operand in zip(v.operands, v.value.args, strict=True):
-                assert not isinstance(x, Node) or x.value is None or operand is x.value
+                assert (
+                    not isinstance(x, Node) or x.value is None or operand is x.value
+                )
 
     @invariant()
     def gradients_are_equal(self) -> None:
@@ -491,14 +559,28 @@ class States(RuleBasedStateMachine):
 
     @invariant()
     def what_nothing_needs_is_gone(self) -> None:
-        roots = [*self.held, *(x for r in self.recordings for x in (r.root, *r.inputs, *r.parameters))]
+        roots = [
+            *self.held,
+            *(
+                x
+                for r in self.recordings
+                for x in (r.root, *r.inputs, *r.parameters)
+            ),
+        ]
         needed = {*below(*roots)}
         assert all(ref() is None for v, ref in self.gone if v not in needed)
 
 
 def run(examples: int, **options: Any) -> None:
-    settled = {"derandomize": True, "deadline": None, "database": None, "stateful_step_count": 40}
-    run_state_machine_as_test(States, settings=settings(max_examples=examples, **settled, **options))
+    settled = {
+        "derandomize": True,
+        "deadline": None,
+        "database": None,
+        "stateful_step_count": 40,
+    }
+    run_state_machine_as_test(
+        States, settings=settings(max_examples=examples, **settled, **options)
+    )
 
 
 def test_any_sequence_of_operations() -> None:
@@ -540,7 +622,9 @@ def forward_that_keeps_gradients(self: Value) -> Value:
 def forward_of_one_node(self: Value) -> Value:
     """Computes the root alone."""
     if self.form:
-        self._data = self.form.op.evaluate(*[x.data if isinstance(x, Value) else x for x in self.args])
+        self._data = self.form.op.evaluate(
+            *[x.data if isinstance(x, Value) else x for x in self.args]
+        )
     return self
 
 
@@ -549,7 +633,9 @@ def reduce_that_copies_leaves(v: Value) -> tuple[Any, ...]:
     if v.form is None:
         return ENGINE_REDUCE(v)
     load, (rows,) = ENGINE_REDUCE(v)
-    return load, ([copy.copy(row) if isinstance(row, Value) else row for row in rows],)
+    return load, (
+        [copy.copy(row) if isinstance(row, Value) else row for row in rows],
+    )
 
 
 def assign_without_clock(self: Value, x: float) -> None:
@@ -558,22 +644,44 @@ def assign_without_clock(self: Value, x: float) -> None:
 
 ENGINE_REDUCE = copying.reduce
 BREAKS: dict[str, tuple[Any, str, Any]] = {
-    "backward does not look at the clock": (sweeps, "check_fresh", lambda order: order),
+    "backward does not look at the clock": (
+        sweeps,
+        "check_fresh",
+        lambda order: order,
+    ),
     "zero_grad does not clear": (sweeps, "zero_grad", lambda *leaves: None),
     "zero_grad clears to a zero like any other": (sweeps, "NO_GRAD", float("0.0")),
-    "backward forgets after an exception": (Value, "backward", backward_that_forgets),
+    "backward forgets after an exception": (
+        Value,
+        "backward",
+        backward_that_forgets,
+    ),
     "inner gradients add up": (Value, "backward", backward_that_adds_up_inside),
     "forward keeps gradients": (Value, "forward", forward_that_keeps_gradients),
     "forward computes one node": (Value, "forward", forward_of_one_node),
-    "pickle copies what two roots share": (Value, "__reduce__", reduce_that_copies_leaves),
-    "deepcopy is shallow": (Value, "__deepcopy__", lambda self, memo: copying.shallow(self)),
-    "a leaf is assigned and no clock advances": (Value, "data", Value.data.setter(assign_without_clock)),
+    "pickle copies what two roots share": (
+        Value,
+        "__reduce__",
+        reduce_that_copies_leaves,
+    ),
+    "deepcopy is shallow": (
+        Value,
+        "__deepcopy__",
+        lambda self, memo: copying.shallow(self),
+    ),
+    "a leaf is assigned and no clock advances": (
+        Value,
+        "data",
+        Value.data.setter(assign_without_clock),
+    ),
     "detach does not": (Value, "detach", lambda self: self * 1.0),
 }
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_a_broken_engine_is_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_engine_is_noticed(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(*BREAKS[what])
     with pytest.raises((AssertionError, StaleGraphError, pytest.fail.Exception)):
         run(400, phases=[Phase.generate], print_blob=False)
@@ -587,5 +695,9 @@ def figures(count: int = 1000) -> list[tuple[str, str, str]]:
     kinds = ", ".join(f"{n:,} {name}" for name, n in STEPS.most_common())
     tried = f"{count:,} sequences, {STEPS.total():,} steps: {kinds}"
     return [
-        ("operations in any order against a model", tried, f"a gradient off by {WORST[0]:.3f} of its bound")
+        (
+            "operations in any order against a model",
+            tried,
+            f"a gradient off by {WORST[0]:.3f} of its bound",
+        )
     ]

@@ -87,7 +87,9 @@ each = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 
 def data(page: str) -> dict[str, Any]:
     """The JSON of a page."""
-    found = re.search(r'<script type="application/json" id="data">(.*)</script>', page)
+    found = re.search(
+        r'<script type="application/json" id="data">(.*)</script>', page
+    )
     assert found
     return json.loads(found[1])
 
@@ -116,7 +118,9 @@ def test_the_sum_in_which_a_contribution_lands() -> None:
 
 
 @each
-def test_forward_in_order_then_the_seed_then_the_ledger(graph: Callable[[], Value]) -> None:
+def test_forward_in_order_then_the_seed_then_the_ledger(
+    graph: Callable[[], Value],
+) -> None:
     y = graph()
     order, found = toposort(y), steps(y, 2.5)
     assert [step.target for step in found[: len(order)]] == order
@@ -127,11 +131,19 @@ def test_forward_in_order_then_the_seed_then_the_ledger(graph: Callable[[], Valu
 
 
 @each
-def test_the_last_totals_are_the_gradients_bit_for_bit(graph: Callable[[], Value]) -> None:
+def test_the_last_totals_are_the_gradients_bit_for_bit(
+    graph: Callable[[], Value],
+) -> None:
     y = graph()
-    found = {step.target: step.total for step in steps(y) if step.kind in ("seed", "backward")}
+    found = {
+        step.target: step.total
+        for step in steps(y)
+        if step.kind in ("seed", "backward")
+    }
     y.backward()
-    assert {v: repr(total) for v, total in found.items()} == {v: repr(v.grad) for v in found}
+    assert {v: repr(total) for v, total in found.items()} == {
+        v: repr(v.grad) for v in found
+    }
     assert set(found) == set(toposort(y))
 
 
@@ -146,7 +158,10 @@ def test_nothing_changes_and_passes_that_came_before_do_not_count() -> None:
 
 
 def test_a_lone_leaf_and_the_loss_itself() -> None:
-    assert [str(step) for step in steps(Value(2.0, name="x"))] == ["x = 2, a leaf", "seed ∂L/∂x = 1"]
+    assert [str(step) for step in steps(Value(2.0, name="x"))] == [
+        "x = 2, a leaf",
+        "seed ∂L/∂x = 1",
+    ]
     x = Value(2.0, name="x")
     y = x * x
     y.name = "L"
@@ -188,7 +203,10 @@ def test_korean() -> None:
     page = to_html(neuron(), lang="ko")
     assert '<html lang="ko">' in page
     said = [step["words"] for step in data(page)["steps"]]
-    assert said[-1] == "상류 미분 -0.235 × 국소 미분 -1 → 0.235, x의 grad에 더함: 0.235"
+    assert (
+        said[-1]
+        == "상류 미분 -0.235 × 국소 미분 -1 → 0.235, x의 grad에 더함: 0.235"
+    )
 
 
 # --------------------------------------------------------------------------------------------------- the page
@@ -197,7 +215,11 @@ def test_korean() -> None:
 def test_the_page_tells_the_ledger(graph: Callable[[], Value], style: Any) -> None:
     y = graph()
     order = toposort(y)
-    found = [step for step in data(to_html(y, style=style))["steps"] if step["kind"] == "backward"]
+    found = [
+        step
+        for step in data(to_html(y, style=style))["steps"]
+        if step["kind"] == "backward"
+    ]
     told = [(order[s["node"]], order[s["target"]], s["position"]) for s in found]
     assert told == [(step.node, step.operand, step.position) for step in ledger(y)]
     y.backward()
@@ -218,7 +240,9 @@ def test_same_graph_same_page() -> None:
 
 def test_nothing_is_asked_of_the_network() -> None:
     page = to_html(mlp())
-    links = re.findall(r"""(?:src|href)=["']?([^"'> ]+)|url\(([^)]*)\)|https?://[^"' ]+""", page)
+    links = re.findall(
+        r"""(?:src|href)=["']?([^"'> ]+)|url\(([^)]*)\)|https?://[^"' ]+""", page
+    )
     assert {a or b for a, b in links} <= {"#head", ""}
     assert "default-src 'none'" in page
     assert {*re.findall(r"https?://[^\"' ]+", page)} <= {
@@ -232,7 +256,12 @@ def test_a_name_is_only_ever_text() -> None:
     x = Value(2.0, name=evil)
     page = to_html(composite(name=evil)(lambda: exp(x) * x)(), collapse=evil)
     assert "<img" not in page
-    assert page.count("<script") == page.count("</script>") == to_html(neuron()).count("<script") == 2
+    assert (
+        page.count("<script")
+        == page.count("</script>")
+        == to_html(neuron()).count("<script")
+        == 2
+    )
 
 
 def test_characters_that_no_file_can_hold(tmp_path: Path) -> None:
@@ -260,11 +289,18 @@ def test_it_is_written_only_when_it_is_whole(tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------------------------------- its composites
 def test_a_composite_links_to_a_picture_of_its_inside() -> None:
-    page = to_html(composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid")
+    page = to_html(
+        composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid"
+    )
     whole, inside = data(page)["pictures"]
     (box,) = [box for box in whole["boxes"] if box["scope"]]
     assert f'xlink:href="#in-{box["id"]}"' in page
-    assert (box["scope"], box["reads"], box["gives"], box["has"]) == ("sigmoid", [0], [4], [1, 2, 3, 4])
+    assert (box["scope"], box["reads"], box["gives"], box["has"]) == (
+        "sigmoid",
+        [0],
+        [4],
+        [1, 2, 3, 4],
+    )
     assert [v for inner in inside["boxes"] for v in inner["has"]] == [0, 1, 2, 3, 4]
     assert inside["roots"] == [4]
 
@@ -289,14 +325,25 @@ def test_one_naming_for_all_pictures() -> None:
     said = [step["words"] for step in data(page)["steps"]]
     assert any(words.startswith("s = 1/(1+exp(-u²)) = ") for words in said)
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
-    assert texts.count("s") == 2 and "∂L/∂s·s(1-s)" in texts and "∂L/∂s·s²·exp(-u²)" in texts
-    assert {text for text in texts if text.isalpha() and len(text) == 1} == set("xuvsy")
+    assert (
+        texts.count("s") == 2
+        and "∂L/∂s·s(1-s)" in texts
+        and "∂L/∂s·s²·exp(-u²)" in texts
+    )
+    assert {text for text in texts if text.isalpha() and len(text) == 1} == set(
+        "xuvsy"
+    )
 
 
 def test_its_arrows_say_what_draw_says() -> None:
-    page = to_html(composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid")
+    page = to_html(
+        composed(Value(0.5, name="x")), style="textbook", collapse="sigmoid"
+    )
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", page.replace("&#45;", "-"))
-    for x, collapse in ((composed(Value(0.5, name="x")), "sigmoid"), (neuron(), None)):
+    for x, collapse in (
+        (composed(Value(0.5, name="x")), "sigmoid"),
+        (neuron(), None),
+    ):
         for ahead, back in labels(x, collapse=collapse).edges.values():
             assert ahead in texts and (not back or back in texts), (ahead, back)
 
@@ -310,7 +357,13 @@ def test_large_graphs() -> None:
 
     x = Value(0.5)
     pictures = data(to_html(block(block(block(block(x))))))["pictures"]
-    assert [len(picture["boxes"]) for picture in pictures] == [5, 101, 101, 101, 101]
+    assert [len(picture["boxes"]) for picture in pictures] == [
+        5,
+        101,
+        101,
+        101,
+        101,
+    ]
     for _ in range(2100):
         x = sin(x)
     with pytest.raises(ValueError, match="2,101 nodes, too many to draw"):
@@ -322,7 +375,9 @@ def rows(n: int) -> Value:
     random.seed(1)
     model = MLP(2, [4, 4, 1])
     points = [[random.uniform(-1, 1), random.uniform(-1, 1)] for _ in range(n)]
-    y = sum(((model(point) - 1) ** 2 for point in points), start=Value(0.0, name="zero"))
+    y = sum(
+        ((model(point) - 1) ** 2 for point in points), start=Value(0.0, name="zero")
+    )
     y.name = "L"
     return y
 
@@ -367,7 +422,10 @@ CLOSED: dict[str, Callable[[], Value]] = {
 @pytest.mark.parametrize("graph", CLOSED.values(), ids=CLOSED)
 @pytest.mark.parametrize("limit", [0, 60, 150, 5000])
 def test_what_is_not_opened_is_a_step_for_each_operand(
-    graph: Callable[[], Value], limit: int, style: Any, monkeypatch: pytest.MonkeyPatch
+    graph: Callable[[], Value],
+    limit: int,
+    style: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", limit)
     y = graph()
@@ -382,15 +440,23 @@ def test_what_is_not_opened_is_a_step_for_each_operand(
     if limit == 0:
         assert not opened
     if limit == 5000:
-        assert len(ahead) == len(toposort(y)) and opened == [box for box in boxes if box["scope"]]
+        assert len(ahead) == len(toposort(y)) and opened == [
+            box for box in boxes if box["scope"]
+        ]
 
 
 @pytest.mark.parametrize("graph", CLOSED.values(), ids=CLOSED)
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_whatever_is_closed_the_last_totals_are_the_gradients(graph: Callable[[], Value], depth: int) -> None:
+def test_whatever_is_closed_the_last_totals_are_the_gradients(
+    graph: Callable[[], Value], depth: int
+) -> None:
     y = graph()
     walk = Walk(y, 2.0, boxes([y], depth))
-    last = {frame.target: frame.total for frame in walk.frames if frame.kind in ("seed", "backward")}
+    last = {
+        frame.target: frame.total
+        for frame in walk.frames
+        if frame.kind in ("seed", "backward")
+    }
     before = {v: v.grad for v in toposort(y)}
     y.backward(2.0)
     assert set(last) == set(walk.at) and set(before) >= set(last)
@@ -399,7 +465,9 @@ def test_whatever_is_closed_the_last_totals_are_the_gradients(graph: Callable[[]
     so_far = dict[Value, float]()
     for frame in walk.frames:
         if frame.edge:  # passes on what has arrived, all of it
-            assert so_far.get(frame.edge.node, 0.0) == pytest.approx(frame.edge.upstream, rel=1e-12)
+            assert so_far.get(frame.edge.node, 0.0) == pytest.approx(
+                frame.edge.upstream, rel=1e-12
+            )
         if frame.edge and frame.edge.contribution:
             product = frame.edge.upstream * frame.edge.local
             assert frame.edge.contribution == pytest.approx(product, rel=1e-9)
@@ -407,17 +475,24 @@ def test_whatever_is_closed_the_last_totals_are_the_gradients(graph: Callable[[]
             so_far[frame.target] = frame.total
 
 
-def test_a_closed_composite_tells_what_its_own_ledger_sums_up_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_composite_tells_what_its_own_ledger_sums_up_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     x = Value(0.5, name="x")
     page = to_html(composed(x * 3) * 2, collapse="sigmoid")
     said = [step["words"] for step in data(page)["steps"]]
     assert "v = sigmoid(3·x) = 0.8176" in said
-    assert "upstream 2 × local v(1-v) = 0.1491 → 0.2983 added to grad of u: 0.2983" in said
+    assert (
+        "upstream 2 × local v(1-v) = 0.1491 → 0.2983 added to grad of u: 0.2983"
+        in said
+    )
     assert '"#in-' not in page
 
 
-def test_a_composites_values_that_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_composites_values_that_are_made_of_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("autograd.pictures.stepper.MANY_STEPS", 0)
     y = memory()
     found = data(to_html(y, collapse="cell", style="textbook"))
@@ -449,7 +524,11 @@ def test_a_net_of_many_nodes_has_a_page() -> None:
     found = data(to_html(y))
     assert len(found["pictures"][0]["boxes"]) < 50
     y.backward()
-    last = {step["target"]: step["total"] for step in found["steps"] if step["kind"] == "backward"}
+    last = {
+        step["target"]: step["total"]
+        for step in found["steps"]
+        if step["kind"] == "backward"
+    }
     grads = Counter(f"{v.grad:.4g}" for v in toposort(y))
     assert len(last) > 300 and not Counter(last.values()) - grads
 
@@ -461,7 +540,10 @@ def test_a_page_of_too_many_steps_is_refused() -> None:
         return [x * total for x in xs]
 
     xs = [Value(float(i)) for i in range(150)]
-    with pytest.raises(ValueError, match=r"a page of [\d,]+ steps is of no use; collapse composites"):
+    with pytest.raises(
+        ValueError,
+        match=r"a page of [\d,]+ steps is of no use; collapse composites",
+    ):
         to_html(sum(mixed(*xs)), collapse="mixed")
 
 
@@ -469,7 +551,9 @@ def test_a_page_of_too_many_steps_is_refused() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ValueError, match="lang='fr': choose 'en' or 'ko'"):
         neuron().explain(lang="fr")
-    with pytest.raises(ValueError, match="style='book': choose 'value' or 'textbook'"):
+    with pytest.raises(
+        ValueError, match="style='book': choose 'value' or 'textbook'"
+    ):
         neuron().explain(style="book")
     with pytest.raises(ValueError, match="no such composite"):
         neuron().explain(collapse="sigmoid")
@@ -488,14 +572,17 @@ def test_a_page_shows_itself_in_a_frame_of_its_own() -> None:
     page = neuron().explain()
     assert isinstance(page, Page) and isinstance(page, str)
     assert re.fullmatch(
-        r"<a page of [\d,]+ bytes; to_html\(y, 'page.html'\) writes it to a file>", repr(page)
+        r"<a page of [\d,]+ bytes; to_html\(y, 'page.html'\) writes it to a file>",
+        repr(page),
     )
     frame = page._repr_html_()
     assert frame.startswith("<iframe sandbox=") and frame.count("<") == 2
 
 
 def test_marimo_shows_it() -> None:
-    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+    formatting = pytest.importorskip(
+        "marimo._output.formatting", reason="marimo is not installed"
+    )
     found = formatting.try_format(neuron().explain())
     assert found.mimetype == "text/html" and "srcdoc=" in found.data
     shown = formatting.try_format(neuron())
@@ -504,16 +591,28 @@ def test_marimo_shows_it() -> None:
 
 def test_jupyter_shows_it() -> None:
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
-    if find_spec("ipykernel") is None:  # not imported here: fit shows its bar where it is
+    if (
+        find_spec("ipykernel") is None
+    ):  # not imported here: fit shows its bar where it is
         pytest.skip("ipykernel is not installed")
     nbformat = pytest.importorskip("nbformat")
-    graph = "from autograd import Value, exp\ny = 1 / (1 + exp(-Value(0.5, 'x')))\ny"
-    cells = [nbformat.v4.new_code_cell(text) for text in (graph, "y.explain()", "y.explain(lang='ko')")]
+    graph = (
+        "from autograd import Value, exp\ny = 1 / (1 + exp(-Value(0.5, 'x')))\ny"
+    )
+    cells = [
+        nbformat.v4.new_code_cell(text)
+        for text in (graph, "y.explain()", "y.explain(lang='ko')")
+    ]
     notebook = nbformat.v4.new_notebook(cells=cells)
     folder = {"metadata": {"path": str(Path(__file__).parent.parent)}}
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=folder).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources=folder
+    ).execute()
     shown = [cell.outputs[0].data for cell in notebook.cells]
-    assert "<svg" in shown[0]["image/svg+xml"] and "[exp]" not in shown[1]["text/plain"]
+    assert (
+        "<svg" in shown[0]["image/svg+xml"]
+        and "[exp]" not in shown[1]["text/plain"]
+    )
     for output in shown[1:]:
         assert output["text/html"].startswith("<iframe")
         assert output["text/plain"].startswith("<a page of")

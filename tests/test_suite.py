@@ -46,7 +46,10 @@ def test_leaves_a_profiler():
 }
 ENDS = {
     "passed README.md::README.md",
-    *(f"passed test_a.py::test_{name}" for name in ("an_op", "the_ops", "a_number", "the_same_number")),
+    *(
+        f"passed test_a.py::test_{name}"
+        for name in ("an_op", "the_ops", "a_number", "the_same_number")
+    ),
     *(f"passed test_a.py::test_leaves_a_{name}" for name in ("limit", "profiler")),
     "error test_a.py::test_leaves_a_limit - left changed: recursion limit",
     "error test_a.py::test_leaves_a_profiler - left changed: profiler",
@@ -59,12 +62,38 @@ def session(folder: Path, *options: str) -> set[str]:
         (folder / name).write_text(text, encoding="utf-8")
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    command = [sys.executable, "-m", "pytest", "-rA", "--tb=short", *options, "README.md", "test_a.py"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "COLUMNS": "200"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=600)
-    lines = re.findall(r"^(PASSED|FAILED|ERROR) (.*)$", done.stdout.decode(), re.MULTILINE)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rA",
+        "--tb=short",
+        *options,
+        "README.md",
+        "test_a.py",
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTEST_ADDOPTS": "",
+        "COLUMNS": "200",
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=600,
+    )
+    lines = re.findall(
+        r"^(PASSED|FAILED|ERROR) (.*)$", done.stdout.decode(), re.MULTILINE
+    )
     assert lines, done.stdout.decode() + done.stderr.decode()
-    return {f"{end.lower()} {what.replace('AssertionError: ', '')}" for end, what in lines}
+    return {
+        f"{end.lower()} {what.replace('AssertionError: ', '')}"
+        for end, what in lines
+    }
 
 
 def test_a_test_leaves_everything_as_it_was(tmp_path: Path) -> None:
@@ -73,11 +102,20 @@ def test_a_test_leaves_everything_as_it_was(tmp_path: Path) -> None:
 
 
 def test_so_it_does_in_another_order(tmp_path: Path) -> None:
-    pytest.importorskip("pytest_randomly")  # which has numbers of its own for every test
+    pytest.importorskip(
+        "pytest_randomly"
+    )  # which has numbers of its own for every test
     numbers = {end for end in ENDS if "number" in end}
     for seed in (1, 2):
         assert (
-            session(tmp_path, "-p", "randomly", f"--randomly-seed={seed}", "-k", "not number")
+            session(
+                tmp_path,
+                "-p",
+                "randomly",
+                f"--randomly-seed={seed}",
+                "-k",
+                "not number",
+            )
             == ENDS - numbers
         )
 
@@ -90,7 +128,9 @@ def test_so_it_does_in_two_processes(tmp_path: Path) -> None:
 def test_no_name_of_a_test_has_an_address(request: pytest.FixtureRequest) -> None:
     """Two processes would collect other tests."""
     names = [item.nodeid for item in request.session.items]
-    assert [name for name in names if re.search(r"\b0x[0-9a-f]{6,}|<.* at 0x", name)] == []
+    assert [
+        name for name in names if re.search(r"\b0x[0-9a-f]{6,}|<.* at 0x", name)
+    ] == []
 
 
 def test_objects_that_are_not_ours_are_not_asked() -> None:

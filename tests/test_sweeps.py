@@ -58,13 +58,37 @@ Instruction: TypeAlias = tuple[str, str, int, int, float]
 Program: TypeAlias = tuple[list[float], list[Instruction]]
 PATTERNS = ["two", "two", "two", "same", "same", "constant left", "constant right"]
 BINARY = ["add", "sub", "mul", "div", "power", "maximum", "minimum"]
-UNARY = ["neg", "reciprocal", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus"]
+UNARY = [
+    "neg",
+    "reciprocal",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "softplus",
+]
 UNARY += ["sqrt", "relu", "absolute"]
-NUMBERS = st.floats(-3, 3).map(lambda x: x if abs(x) > 1e-20 else 0.0) | st.sampled_from(
-    [0.0, 1.0, -1.0, 2.0, 0.5]
-)
+NUMBERS = st.floats(-3, 3).map(
+    lambda x: x if abs(x) > 1e-20 else 0.0
+) | st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5])
 EDGES = st.sampled_from(
-    [0.0, -0.0, 1e-308, 5e-324, -1e200, 1e200, 710.0, -710.0, math.inf, -math.inf, math.nan]
+    [
+        0.0,
+        -0.0,
+        1e-308,
+        5e-324,
+        -1e200,
+        1e200,
+        710.0,
+        -710.0,
+        math.inf,
+        -math.inf,
+        math.nan,
+    ]
 )
 BACK = st.integers(0, 3) | st.integers(0, 100)
 
@@ -72,20 +96,33 @@ BACK = st.integers(0, 3) | st.integers(0, 100)
 EVERY = (*BINARY, *BINARY, *UNARY)
 
 
-def programs(numbers: st.SearchStrategy[float], names: Sequence[str] = EVERY) -> st.SearchStrategy[Program]:
+def programs(
+    numbers: st.SearchStrategy[float], names: Sequence[str] = EVERY
+) -> st.SearchStrategy[Program]:
     """Programs of up to 4 leaves and 40 steps, shared and unused nodes among them."""
-    step = st.tuples(st.sampled_from(names), st.sampled_from(PATTERNS), BACK, BACK, numbers)
-    steps = st.integers(1, 40).flatmap(lambda n: st.lists(step, min_size=n, max_size=n))
+    step = st.tuples(
+        st.sampled_from(names), st.sampled_from(PATTERNS), BACK, BACK, numbers
+    )
+    steps = st.integers(1, 40).flatmap(
+        lambda n: st.lists(step, min_size=n, max_size=n)
+    )
     return st.tuples(st.lists(numbers, min_size=1, max_size=4), steps)
 
 
-def run(program: Program, make: Callable[[float], Any], call: Callable[..., Any]) -> list[Any]:
+def run(
+    program: Program, make: Callable[[float], Any], call: Callable[..., Any]
+) -> list[Any]:
     """Every node of the program, leaves first, on whatever kind of number."""
     numbers, steps = program
     nodes = [make(x) for x in numbers]
     for name, pattern, i, j, c in steps:
         x, y = nodes[-1 - i % len(nodes)], nodes[-1 - j % len(nodes)]
-        pairs = {"two": (x, y), "same": (x, x), "constant left": (c, x), "constant right": (x, c)}
+        pairs = {
+            "two": (x, y),
+            "same": (x, x),
+            "constant left": (c, x),
+            "constant right": (x, c),
+        }
         nodes.append(call(name, *((x,) if name in UNARY else pairs[pattern])))
     return nodes
 
@@ -106,7 +143,10 @@ TRUTH: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     "sub": (operator.sub, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1))),
     "mul": (operator.mul, (lambda x, y: y, lambda x, y: x)),
     "div": (operator.truediv, (lambda x, y: 1 / y, lambda x, y: -x / y**2)),
-    "power": (operator.pow, (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mp.log(x))),
+    "power": (
+        operator.pow,
+        (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mp.log(x)),
+    ),
     "maximum": (max, (lambda x, y: step(x - y), lambda x, y: step(y - x))),
     "minimum": (min, (lambda x, y: step(y - x), lambda x, y: step(x - y))),
     "neg": (operator.neg, (lambda x: mp.mpf(-1),)),
@@ -118,8 +158,14 @@ TRUTH: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
     "sin": (mp.sin, (mp.cos,)),
     "cos": (mp.cos, (lambda x: -mp.sin(x),)),
     "tanh": (mp.tanh, (lambda x: 1 / mp.cosh(x) ** 2,)),
-    "sigmoid": (lambda x: 1 / (1 + mp.exp(-x)), (lambda x: mp.exp(-x) / (1 + mp.exp(-x)) ** 2,)),
-    "softplus": (lambda x: max(x, 0) + mp.log1p(mp.exp(-abs(x))), (lambda x: 1 / (1 + mp.exp(-x)),)),
+    "sigmoid": (
+        lambda x: 1 / (1 + mp.exp(-x)),
+        (lambda x: mp.exp(-x) / (1 + mp.exp(-x)) ** 2,),
+    ),
+    "softplus": (
+        lambda x: max(x, 0) + mp.log1p(mp.exp(-abs(x))),
+        (lambda x: 1 / (1 + mp.exp(-x)),),
+    ),
     "sqrt": (mp.sqrt, (lambda x: 0.5 / mp.sqrt(x),)),
     "relu": (lambda x: max(x, mp.mpf(0)), (lambda x: mp.mpf(1 if x > 0 else 0),)),
     "absolute": (abs, (lambda x: mp.sign(x),)),
@@ -131,16 +177,25 @@ def truth(name: str, *operands: Any) -> Any:
 
 
 def is_tame(z: Any) -> bool:
-    return isinstance(z, mp.mpf) and mp.isfinite(z) and (z == 0 or 1e-30 < abs(z) < 1e30)
+    return (
+        isinstance(z, mp.mpf)
+        and mp.isfinite(z)
+        and (z == 0 or 1e-30 < abs(z) < 1e30)
+    )
 
 
 def defined(name: str, *operands: Any) -> bool:
     """Whether the value is of moderate size and every partial finite."""
     try:
-        numbers = [truth(name, *operands), *(partial(*operands) for partial in TRUTH[name][1])]
+        numbers = [
+            truth(name, *operands),
+            *(partial(*operands) for partial in TRUTH[name][1]),
+        ]
     except (ZeroDivisionError, ValueError, OverflowError):
         return False
-    return is_tame(numbers[0]) and all(isinstance(x, mp.mpf) and mp.isfinite(x) for x in numbers)
+    return is_tame(numbers[0]) and all(
+        isinstance(x, mp.mpf) and mp.isfinite(x) for x in numbers
+    )
 
 
 def tame(program: Program) -> Program:
@@ -149,8 +204,14 @@ def tame(program: Program) -> Program:
 
     def call(name: str, *operands: Any) -> Any:
         exact = [mp.mpf(x) for x in operands]
-        gentle = [name, "sub" if name in BINARY else "tanh", "minimum" if name in BINARY else "tanh"]
-        found = next(name for name in gentle if name == gentle[-1] or defined(name, *exact))
+        gentle = [
+            name,
+            "sub" if name in BINARY else "tanh",
+            "minimum" if name in BINARY else "tanh",
+        ]
+        found = next(
+            name for name in gentle if name == gentle[-1] or defined(name, *exact)
+        )
         steps.append((found, *program[1][len(steps)][1:]))
         return float(truth(found, *exact))
 
@@ -183,7 +244,10 @@ def differentiate(program: Program, nodes: Sequence[Value]) -> list[Dual]:
                 d = partial(*values)
                 for source, (t, size) in x.tangents.items():
                     old, old_size = tangents.get(source, (0, 0))
-                    tangents[source] = (old + d * t, old_size + (abs(d) + 1e-280) * size)
+                    tangents[source] = (
+                        old + d * t,
+                        old_size + (abs(d) + 1e-280) * size,
+                    )
         return Dual(found, tangents)
 
     return run(program, make, call)
@@ -221,7 +285,12 @@ COMPLEX = {
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)
-@given(programs(st.floats(-1, 1), ["add", "sub", "mul", "sin", "cos", "tanh", "neg", "sigmoid"]))
+@given(
+    programs(
+        st.floats(-1, 1),
+        ["add", "sub", "mul", "sin", "cos", "tanh", "neg", "sigmoid"],
+    )
+)
 def test_random_smooth_graphs_against_complex_steps(program: Program) -> None:
     nodes = build(program)
     assume(all(abs(v.data) < 20 for v in nodes))
@@ -229,8 +298,16 @@ def test_random_smooth_graphs_against_complex_steps(program: Program) -> None:
     leaves = nodes[: len(program[0])]
     assume(all(abs(v.grad) < 1e6 for v in nodes))
     for i, leaf in enumerate(leaves):
-        shifted = ([x + (1e-200j if i == k else 0) for k, x in enumerate(program[0])], program[1])
-        expected = run(shifted, complex, lambda name, *operands: COMPLEX[name](*operands))[-1].imag / 1e-200
+        shifted = (
+            [x + (1e-200j if i == k else 0) for k, x in enumerate(program[0])],
+            program[1],
+        )
+        expected = (
+            run(shifted, complex, lambda name, *operands: COMPLEX[name](*operands))[
+                -1
+            ].imag
+            / 1e-200
+        )
         assert leaf.grad == pytest.approx(expected, rel=1e-9, abs=1e-7)
 
 
@@ -253,7 +330,9 @@ def test_random_smooth_graphs_against_complex_steps(program: Program) -> None:
         (lambda x: (x + 1) * (x + 1) - x * x, 3.0, 2.0),
     ],
 )
-def test_the_same_operand_twice(function: Callable[[Value], Value], x: float, expected: float) -> None:
+def test_the_same_operand_twice(
+    function: Callable[[Value], Value], x: float, expected: float
+) -> None:
     v = Value(x)
     function(v).backward()
     assert v.grad == expected
@@ -341,7 +420,10 @@ def bits(numbers: Any) -> list[str]:
 
 
 def test_backward_twice_on_graphs_of_sums_and_of_products() -> None:
-    for function, expected in ((lambda x: x + x + 1, 2.0), (lambda x: x * x * x, 27.0)):
+    for function, expected in (
+        (lambda x: x + x + 1, 2.0),
+        (lambda x: x * x * x, 27.0),
+    ):
         x = Value(3.0)
         y = function(x)
         for passes in (1, 2, 3):
@@ -352,7 +434,9 @@ def test_backward_twice_on_graphs_of_sums_and_of_products() -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(programs(NUMBERS).map(tame), st.integers(-40, 40))
-def test_a_seed_that_is_a_power_of_two_scales_exactly(program: Program, power: int) -> None:
+def test_a_seed_that_is_a_power_of_two_scales_exactly(
+    program: Program, power: int
+) -> None:
     nodes = build(program)
     nodes[-1].backward()
     once = [v.grad for v in nodes]
@@ -368,7 +452,10 @@ def test_seed_zero_and_negative_seed(program: Program) -> None:
     nodes = build(program)
     nodes[-1].backward()
     once = [v.grad for v in nodes]
-    assume(all(map(math.isfinite, once)) and all(math.isfinite(s.local) for s in ledger(nodes[-1])))
+    assume(
+        all(map(math.isfinite, once))
+        and all(math.isfinite(s.local) for s in ledger(nodes[-1]))
+    )
     zero_grad(*nodes)
     nodes[-1].backward(-1.0)
     assert [v.grad for v in nodes] == [-x for x in once]
@@ -397,7 +484,20 @@ def test_a_nan_seed_and_an_infinite_one_go_through() -> None:
 
 
 BAD_SEEDS = [
-    *("1", b"1", None, True, np.True_, 1j, np.complex128(1), [1.0], (1.0,), {}, object(), Decimal(1)),
+    *(
+        "1",
+        b"1",
+        None,
+        True,
+        np.True_,
+        1j,
+        np.complex128(1),
+        [1.0],
+        (1.0,),
+        {},
+        object(),
+        Decimal(1),
+    ),
     *(np.array(1.0), np.array([1.0]), np.timedelta64(1, "s"), Value(1.0)),
 ]
 
@@ -455,7 +555,9 @@ def faulty() -> Op:
 ERROR: list[BaseException] = []
 
 
-@pytest.mark.parametrize("error", [RuntimeError, ZeroDivisionError, KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize(
+    "error", [RuntimeError, ZeroDivisionError, KeyboardInterrupt, MemoryError]
+)
 def test_if_a_pass_raises_the_leaves_have_the_gradients_of_before(
     faulty: Op, error: type[BaseException]
 ) -> None:
@@ -464,11 +566,18 @@ def test_if_a_pass_raises_the_leaves_have_the_gradients_of_before(
     (before * 7).backward()
     given_.grad = None
     grads = [v.grad for v in (untouched, before, given_, ahead)]
-    y = ahead * before + untouched * given_ + (faulty(untouched * before) * given_ + before)
+    y = (
+        ahead * before
+        + untouched * given_
+        + (faulty(untouched * before) * given_ + before)
+    )
     for _ in range(2):
         with pytest.raises(error):
             y.backward()
-        assert all(v.grad is g for v, g in zip((untouched, before, given_, ahead), grads, strict=True))
+        assert all(
+            v.grad is g
+            for v, g in zip((untouched, before, given_, ahead), grads, strict=True)
+        )
     (ahead * before).backward()
     assert before.grad == 7.0 + 3.0
 
@@ -584,7 +693,9 @@ def test_another_roots_forward_leaves_this_one_stale(sweep: Sweep) -> None:
 
 
 @each_sweep
-def test_a_node_made_from_a_stale_one_that_was_recomputed_later(sweep: Sweep) -> None:
+def test_a_node_made_from_a_stale_one_that_was_recomputed_later(
+    sweep: Sweep,
+) -> None:
     x = Value(3.0, "x")
     h = x * x
     x.data = 5.0
@@ -616,7 +727,9 @@ def test_forward_of_a_fresh_graph_makes_no_other_graph_stale(sweep: Sweep) -> No
 
 
 @each_sweep
-def test_forward_after_an_unrelated_assignment_makes_no_other_graph_stale(sweep: Sweep) -> None:
+def test_forward_after_an_unrelated_assignment_makes_no_other_graph_stale(
+    sweep: Sweep,
+) -> None:
     x, unrelated = Value(3.0), Value(1.0)
     h = x * x
     y, z = h + unrelated, h * 2
@@ -636,7 +749,9 @@ def test_a_leaf_assigned_before_the_graph_was_built(sweep: Sweep) -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(programs(NUMBERS), st.data())
-def test_a_write_anywhere_raises_or_changes_nothing(program: Program, data: st.DataObject) -> None:
+def test_a_write_anywhere_raises_or_changes_nothing(
+    program: Program, data: st.DataObject
+) -> None:
     """Whenever a leaf is assigned, backward raises exactly if the root was computed from an older number."""
     cut = data.draw(st.integers(0, len(program[1])))
     which = data.draw(st.integers(0, len(program[0]) - 1))
@@ -690,7 +805,9 @@ def recompute(x: Value, y: Value) -> None:
 
 @pytest.mark.parametrize("change", [assign, recompute])
 @pytest.mark.parametrize("read", [0, 1, 2])
-def test_a_change_while_a_ledger_is_read(change: Callable[[Value, Value], None], read: int) -> None:
+def test_a_change_while_a_ledger_is_read(
+    change: Callable[[Value, Value], None], read: int
+) -> None:
     with pytest.raises(StaleGraphError):
         read_on(change, read)
 
@@ -723,7 +840,12 @@ def check_ledger(y: Value, seed: float = 1.0) -> None:
     expected = [v for v in order if v is not y]
     assert bits(totals[v] for v in expected) == bits(v.grad for v in expected)
     edges = [(s.node, s[2]) for s in steps]
-    assert edges == [(v, i) for v in reversed(order) for i, x in enumerate(v.args) if isinstance(x, Value)]
+    assert edges == [
+        (v, i)
+        for v in reversed(order)
+        for i, x in enumerate(v.args)
+        if isinstance(x, Value)
+    ]
     assert all(s.node.args[s[2]] is s.operand for s in steps)
     assert bits(s.upstream for s in steps) == bits(s.node.grad for s in steps)
 
@@ -736,7 +858,9 @@ def test_the_ledger_adds_up_to_the_gradients(program: Program) -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(programs(NUMBERS | EDGES), NUMBERS | EDGES)
-def test_the_ledger_adds_up_to_the_gradients_at_the_edges_too(program: Program, seed: float) -> None:
+def test_the_ledger_adds_up_to_the_gradients_at_the_edges_too(
+    program: Program, seed: float
+) -> None:
     check_ledger(build(program)[-1], seed)
 
 
@@ -761,7 +885,10 @@ def test_both_edges_of_a_square() -> None:
 def test_constants_have_no_edges() -> None:
     x = Value(3.0)
     assert [(s[2], s.local) for s in ledger(2 - x)] == [(1, -1.0)]
-    assert [(s[2], s.local) for s in ledger(where(x, 2.0, x))] == [(0, 0.0), (2, 0.0)]
+    assert [(s[2], s.local) for s in ledger(where(x, 2.0, x))] == [
+        (0, 0.0),
+        (2, 0.0),
+    ]
     assert list(ledger(x)) == []
 
 
@@ -817,14 +944,25 @@ def sigmoid_of_four_primitives(x: Value) -> Value:
     return 1 / (1 + exp(-x))
 
 
-@pytest.mark.parametrize("x", [-709.0, -710.0, -800.0, -1000.0, -1e308, 0.0, 40.0, 1000.0])
+@pytest.mark.parametrize(
+    "x", [-709.0, -710.0, -800.0, -1000.0, -1e308, 0.0, 40.0, 1000.0]
+)
 def test_the_composed_sigmoid_saturates(x: float) -> None:
     v = Value(x)
     y = sigmoid_of_four_primitives(v)
     y.backward()
-    exact = mp.exp(-mp.mpf(x)) / (1 + mp.exp(-mp.mpf(x))) ** 2 if abs(x) < 1e6 else mp.mpf(0)
+    exact = (
+        mp.exp(-mp.mpf(x)) / (1 + mp.exp(-mp.mpf(x))) ** 2
+        if abs(x) < 1e6
+        else mp.mpf(0)
+    )
     assert abs(v.grad - exact) <= 1e-12 * exact + 1e-130
-    assert sorted(u.op.name for u in toposort(y) if u.op) == ["add", "exp", "neg", "reciprocal"]
+    assert sorted(u.op.name for u in toposort(y) if u.op) == [
+        "add",
+        "exp",
+        "neg",
+        "reciprocal",
+    ]
 
 
 def test_saturated_branches_leave_the_others_alone() -> None:
@@ -841,11 +979,17 @@ def test_saturated_branches_leave_the_others_alone() -> None:
         (lambda x: log(1 + exp(x)), 1000.0),  # truth 1
         (lambda x: sqrt(x) * sqrt(x), 0.0),  # truth 1
         (lambda x: 1 / (1 / x), 0.0),  # truth 1
-        (lambda x: relu(-(1 / x)), 0.0),  # a pole that a later op passes on is no overflow
+        (
+            lambda x: relu(-(1 / x)),
+            0.0,
+        ),  # a pole that a later op passes on is no overflow
         (lambda x: x * log(x), 0.0),  # truth -inf
         (lambda x: exp(log(x)), 0.0),  # truth 1
         (lambda x: exp(x) * exp(-x), 1000.0),  # truth 0
-        (lambda x: sqrt(1 / exp(-x)), -1000.0),  # truth 0, but the root has an infinite slope there
+        (
+            lambda x: sqrt(1 / exp(-x)),
+            -1000.0,
+        ),  # truth 0, but the root has an infinite slope there
     ],
 )
 def test_where_the_rule_does_not_apply_the_gradient_is_loud(
@@ -857,7 +1001,8 @@ def test_where_the_rule_does_not_apply_the_gradient_is_loud(
 
 
 @pytest.mark.parametrize(
-    "function", [lambda x: exp(-x) * 0.0, lambda x: relu(-exp(-x)), lambda x: 1 / exp(-x)]
+    "function",
+    [lambda x: exp(-x) * 0.0, lambda x: relu(-exp(-x)), lambda x: 1 / exp(-x)],
 )
 def test_a_zero_partial_at_an_overflow(function: Callable[[Value], Value]) -> None:
     v = Value(-1000.0)
@@ -895,7 +1040,9 @@ def test_the_ledger_of_a_tangle(seed: int) -> None:
 def test_two_hundred_rebuilds_give_one_bit_pattern() -> None:
     seen, kept = set(), []
     for i in range(200):
-        kept.append([Value(float(i)) for _ in range(i % 7)])  # moves the addresses about
+        kept.append(
+            [Value(float(i)) for _ in range(i % 7)]
+        )  # moves the addresses about
         seen.add(tuple(gradients(1)))
     assert len(seen) == 1
 
@@ -907,7 +1054,12 @@ def test_the_hash_seed_has_no_influence(seed: str) -> None:
     script = head + functions + "print([gradients(i) for i in range(20)])"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == str([gradients(i) for i in range(20)])
 
@@ -1035,12 +1187,22 @@ def test_a_deep_ladder_of_shared_nodes() -> None:
 
 
 def test_a_partial_that_asks_for_data_is_refused() -> None:
-    leaky = Op("leaky", "leaky", "where(x > 0, x, 0.1 * x)", (lambda z, x: where(x > 0, 1.0, 0.1),))
+    leaky = Op(
+        "leaky",
+        "leaky",
+        "where(x > 0, x, 0.1 * x)",
+        (lambda z, x: where(x > 0, 1.0, 0.1),),
+    )
     x = Value(-1.0)
     with pytest.raises(TypeError, match=r"leaky asks for data.*where\(step\(x\)"):
         leaky(x).backward()
     del OPS["leaky"]
-    better = Op("leaky", "leaky", "where(x > 0, x, 0.1 * x)", (lambda z, x: where(x.step(), 1.0, 0.1),))
+    better = Op(
+        "leaky",
+        "leaky",
+        "where(x > 0, x, 0.1 * x)",
+        (lambda z, x: where(x.step(), 1.0, 0.1),),
+    )
     y = better(x)
     y.backward()
     assert (x.grad, grad(y, x).data) == (0.1, 0.1)
@@ -1066,7 +1228,9 @@ def test_the_message_says_that_an_inner_node_was_computed_again() -> None:
     y = h * h
     x.data = 5.0
     h.forward()
-    with pytest.raises(StaleGraphError, match=r"the Value 10 was computed again after"):
+    with pytest.raises(
+        StaleGraphError, match=r"the Value 10 was computed again after"
+    ):
         y.backward()
 
 
@@ -1082,12 +1246,16 @@ def test_one_pass_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
             held.append(False)
 
     monkeypatch.setattr(sweeps, "LOCK", Lock())
-    monkeypatch.setattr(sweeps, "clear", lambda *_: held.append(held == [True]) or [])
+    monkeypatch.setattr(
+        sweeps, "clear", lambda *_: held.append(held == [True]) or []
+    )
     Value(1.0).backward()
     assert held == [True, True, False]
 
 
-def test_an_interrupt_before_anything_was_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_before_anything_was_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     x = Value(3.0)
     y = x * x
     y.backward()
@@ -1105,6 +1273,8 @@ def test_a_grad_that_was_set_to_no_number_is_named() -> None:
     x, w = Value(2.0), Value(3.0)
     y = x * w
     x.grad = "5"  # type: ignore[assignment]
-    with pytest.raises(TypeError, match=r"a leaf's grad takes real numbers .*not str"):
+    with pytest.raises(
+        TypeError, match=r"a leaf's grad takes real numbers .*not str"
+    ):
         y.backward()
     assert (x.grad, w.grad) == ("5", 0.0)

@@ -17,7 +17,10 @@ from nn import SGD, Neuron, fit
 
 NAN = float("nan")
 COLUMNS: dict[Any, list[Any]] = {"K": [1, 2], "S": [10, 20]}
-RIGHT, CROSSED = [8.0, 16.0], [-19.0, -38.0]  # S - 2·K, and with the columns in the table's order
+RIGHT, CROSSED = (
+    [8.0, 16.0],
+    [-19.0, -38.0],
+)  # S - 2·K, and with the columns in the table's order
 
 
 class Frame:
@@ -107,7 +110,19 @@ def records(data: dict[Any, list[Any]]) -> Any:
     return fields(data).view(np.recarray)
 
 
-FRAMES = [Frame, Rows, Bare, Numbers, Arrow, dict, UserDict, fields, records, pandas, polars]
+FRAMES = [
+    Frame,
+    Rows,
+    Bare,
+    Numbers,
+    Arrow,
+    dict,
+    UserDict,
+    fields,
+    records,
+    pandas,
+    polars,
+]
 frames = pytest.mark.parametrize("make", FRAMES, ids=lambda make: make.__name__)
 
 
@@ -135,7 +150,12 @@ def test_further_columns_may_be_there(make: Callable[[Any], Any]) -> None:
 
 
 def test_further_columns_may_hold_anything() -> None:
-    table = {"day": ["Mon", "Tue"], **COLUMNS, "ragged": [[1], [2, 3]], "odd": [None, object()]}
+    table = {
+        "day": ["Mon", "Tue"],
+        **COLUMNS,
+        "ragged": [[1], [2, 3]],
+        "odd": [None, object()],
+    }
     assert program("S", "K")(table).tolist() == RIGHT
 
 
@@ -143,7 +163,10 @@ def test_further_columns_may_hold_anything() -> None:
 def test_what_is_missing_is_named(make: Callable[[Any], Any]) -> None:
     compiled = program("spot", "K")
     for method in (compiled, compiled.value_and_grad, compiled.vjp):
-        with pytest.raises(ValueError, match=r"X has no column 'spot'; its columns are 'K', 'S'; .*to_numpy"):
+        with pytest.raises(
+            ValueError,
+            match=r"X has no column 'spot'; its columns are 'K', 'S'; .*to_numpy",
+        ):
             method(make(COLUMNS))
     with pytest.raises(ValueError, match="no column 'a', 'b'"):
         program("a", "b")(make(COLUMNS))
@@ -151,7 +174,9 @@ def test_what_is_missing_is_named(make: Callable[[Any], Any]) -> None:
 
 def test_long_lists_of_columns_are_cut_short() -> None:
     table = {f"c{i}": [1.0] for i in range(30)}
-    with pytest.raises(ValueError, match=r"its columns are 'c0', .*'c7', and 22 more;"):
+    with pytest.raises(
+        ValueError, match=r"its columns are 'c0', .*'c7', and 22 more;"
+    ):
         program("S", "K")(table)
     assert program("c29", "c28")(table).tolist() == [-1.0]
 
@@ -160,13 +185,19 @@ def test_long_lists_of_columns_are_cut_short() -> None:
 def test_inputs_without_names_go_by_position(make: Callable[[Any], Any]) -> None:
     compiled = program("", "")
     assert compiled(make(COLUMNS)).tolist() == CROSSED
-    with pytest.raises(ValueError, match=r"X has the shape \(2, 3\); this program takes rows of 2$"):
+    with pytest.raises(
+        ValueError, match=r"X has the shape \(2, 3\); this program takes rows of 2$"
+    ):
         compiled(make({**COLUMNS, "T": [0, 0]}))
 
 
 def test_tables_without_names_go_by_position() -> None:
     compiled = program("S", "K")
-    for table in ([[1, 10], [2, 20]], np.array([[1, 10], [2, 20]]), Frame({0: [1, 2], 1: [10, 20]})):
+    for table in (
+        [[1, 10], [2, 20]],
+        np.array([[1, 10], [2, 20]]),
+        Frame({0: [1, 2], 1: [10, 20]}),
+    ):
         assert compiled(table).tolist() == CROSSED
 
 
@@ -194,7 +225,8 @@ def test_labels_that_are_neither_words_nor_numbers(labels: list[Any]) -> None:
     table = Bare({})
     table.columns, table.numbers = labels, data
     with pytest.raises(
-        ValueError, match=r"X has no column .*; its columns are .*; rename them, or .*to_numpy"
+        ValueError,
+        match=r"X has no column .*; its columns are .*; rename them, or .*to_numpy",
     ):
         program("S", "K")(table)
     assert program("", "")(table).tolist() == CROSSED
@@ -202,9 +234,13 @@ def test_labels_that_are_neither_words_nor_numbers(labels: list[Any]) -> None:
 
 def test_columns_of_several_levels() -> None:
     pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame([[1.0, 10.0], [2.0, 20.0]], columns=pd.MultiIndex.from_product([["K", "S"], ["a"]]))
+    frame = pd.DataFrame(
+        [[1.0, 10.0], [2.0, 20.0]],
+        columns=pd.MultiIndex.from_product([["K", "S"], ["a"]]),
+    )
     with pytest.raises(
-        ValueError, match=r"no column 'S', 'K'; its columns are \('K', 'a'\), \('S', 'a'\); ren"
+        ValueError,
+        match=r"no column 'S', 'K'; its columns are \('K', 'a'\), \('S', 'a'\); ren",
     ):
         program("S", "K")(frame)
     frame.columns = ["K", "S"]
@@ -222,37 +258,57 @@ def test_columns_of_several_levels() -> None:
         (("S", "S"), ("S", "S"), True),
     ],
 )
-def test_names_of_some_inputs_alone_do_not_decide(names: Any, labels: Any, fits: bool) -> None:
+def test_names_of_some_inputs_alone_do_not_decide(
+    names: Any, labels: Any, fits: bool
+) -> None:
     table = Bare({})
-    table.columns, table.numbers = labels, np.array([[10.0, 1.0, 0.0], [20.0, 2.0, 0.0]])[:, : len(labels)]
+    table.columns, table.numbers = (
+        labels,
+        np.array([[10.0, 1.0, 0.0], [20.0, 2.0, 0.0]])[:, : len(labels)],
+    )
     if fits:
         assert program(*names)(table).tolist() == RIGHT
     else:
-        with pytest.raises(ValueError, match=r"inputs' names .* do not tell which to take; give each"):
+        with pytest.raises(
+            ValueError,
+            match=r"inputs' names .* do not tell which to take; give each",
+        ):
             program(*names)(table)
 
 
 def test_a_column_that_is_there_twice() -> None:
-    frame = pytest.importorskip("pandas").DataFrame([[10.0, 1.0, 7.0]], columns=["S", "K", "K"])
+    frame = pytest.importorskip("pandas").DataFrame(
+        [[10.0, 1.0, 7.0]], columns=["S", "K", "K"]
+    )
     with pytest.raises(ValueError, match="X has more than one column 'K'"):
         program("S", "K")(frame)
     frame.columns = ["S", "T", "T"]
     s = Value(1.0, "S")
     assert compile(s * 2, [s])(frame).tolist() == [20.0]  # the others do not matter
     a, b, c = (Value(1.0) for _ in range(3))
-    assert compile(a - 2 * b + c, [a, b, c])(frame).tolist() == [15.0]  # by position
+    assert compile(a - 2 * b + c, [a, b, c])(frame).tolist() == [
+        15.0
+    ]  # by position
 
 
 def test_a_program_of_one_input() -> None:
     s = Value(1.0, "S")
-    for table in (COLUMNS, Frame(COLUMNS), [10, 20], np.array([10, 20]), [[10], [20]]):
+    for table in (
+        COLUMNS,
+        Frame(COLUMNS),
+        [10, 20],
+        np.array([10, 20]),
+        [[10], [20]],
+    ):
         assert compile(s * 2, [s])(table).tolist() == [20.0, 40.0]
 
 
 def test_a_table_of_no_rows() -> None:
     for make in (Frame, dict, pandas):
         assert program("S", "K")(make({"K": [], "S": []})).shape == (0,)
-    frame = pytest.importorskip("pandas").DataFrame(columns=["S", "K"])  # of objects, but there are none
+    frame = pytest.importorskip("pandas").DataFrame(
+        columns=["S", "K"]
+    )  # of objects, but there are none
     assert program("S", "K")(frame).shape == (0,)
 
 
@@ -261,32 +317,59 @@ BAD: dict[str, tuple[Any, str]] = {
     "text": (["a", "b"], "real numbers, not (str|String|<U1|object)"),
     "digits": (["1", "2"], "real numbers"),
     "objects": (np.array([1.0, 2.0], dtype=object), "real numbers, not [oO]bject"),
-    "None": (np.array([1.0, None], dtype=object), "real numbers, not [oO]bject|missing value"),
+    "None": (
+        np.array([1.0, None], dtype=object),
+        "real numbers, not [oO]bject|missing value",
+    ),
     "complex": ([1j, 2], "real numbers, not complex128"),
-    "dates": (np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"), "real numbers, not (datetime64|Date)"),
-    "times": (np.array([1, 2], dtype="m8[s]"), "real numbers, not (timedelta64|Duration)"),
+    "dates": (
+        np.array(["2020-01-01", "2020-01-02"], dtype="M8[D]"),
+        "real numbers, not (datetime64|Date)",
+    ),
+    "times": (
+        np.array([1, 2], dtype="m8[s]"),
+        "real numbers, not (timedelta64|Duration)",
+    ),
     "missing": (Empty([3, None]), "no number in row 1, but a missing value"),
-    "masked": (np.ma.masked_array([1.0, 2.0], [False, True]), "is masked; fill the gaps"),
+    "masked": (
+        np.ma.masked_array([1.0, 2.0], [False, True]),
+        "is masked; fill the gaps",
+    ),
     "a number": (1.0, r"the shape \(\); it needs a number for every row"),
-    "two-dimensional": (np.ones((2, 2)), r"the shape \(2, [12]\); it needs a number for every row"),
+    "two-dimensional": (
+        np.ones((2, 2)),
+        r"the shape \(2, [12]\); it needs a number for every row",
+    ),
 }
 
 
-@pytest.mark.parametrize("make", [Frame, Arrow, dict], ids=["Frame", "Arrow", "dict"])
+@pytest.mark.parametrize(
+    "make", [Frame, Arrow, dict], ids=["Frame", "Arrow", "dict"]
+)
 @pytest.mark.parametrize("kind", BAD)
-def test_a_column_without_numbers_is_named(kind: str, make: Callable[[Any], Any]) -> None:
+def test_a_column_without_numbers_is_named(
+    kind: str, make: Callable[[Any], Any]
+) -> None:
     column, words = BAD[kind]
     table = make({"S": np.array([10.0, 20.0]), "strike": column})
     for compiled in (program("S", "strike"), program("", "")):
         with pytest.raises(ValueError, match=rf"X's column 'strike' .*({words})"):
             compiled(table)
-    for X, y, name in ((table, [1.0, 2.0], "X"), ([[1.0, 2.0]] * 2, make({"strike": column}), "y")):
-        with pytest.raises(ValueError, match=rf"{name}'s column 'strike' .*({words})"):
+    for X, y, name in (
+        (table, [1.0, 2.0], "X"),
+        ([[1.0, 2.0]] * 2, make({"strike": column}), "y"),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"{name}'s column 'strike' .*({words})"
+        ):
             trained(X, y)
 
 
 def test_columns_of_unlike_length() -> None:
-    with pytest.raises(ValueError, match="X's columns are of unlike length: 'S' has 2, 'K' has 1 rows"):
+    with pytest.raises(
+        ValueError,
+        match="X's columns are of unlike length: 'S' has 2, 'K' has 1 rows",
+    ):
         program("S", "K")({"S": [1.0, 2.0], "K": [1.0]})
 
 
@@ -305,19 +388,30 @@ def test_fit_takes_columns_in_their_order(make: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("make", [Frame, dict, fields, pandas, polars])
 def test_bools_are_taken_by_both(make: Callable[[Any], Any]) -> None:
-    flags, numbers = {"S": [True, False], "K": [False, True]}, {"S": [1, 0], "K": [0, 1]}
+    flags, numbers = (
+        {"S": [True, False], "K": [False, True]},
+        {"S": [1, 0], "K": [0, 1]},
+    )
     table = fields(flags, bool) if make is fields else make(flags)
-    assert program("S", "K")(table).tolist() == program("S", "K")(make(numbers)).tolist() == [1.0, -2.0]
+    assert (
+        program("S", "K")(table).tolist()
+        == program("S", "K")(make(numbers)).tolist()
+        == [1.0, -2.0]
+    )
     assert trained(table, [True, False]) == trained(make(numbers), [1, 0])
     assert program("S", "K")([[True, False]]).tolist() == [1.0]
-    assert trained([[True, False], [False, True]], [1, 0]) == trained([[1, 0], [0, 1]], [1, 0])
+    assert trained([[True, False], [False, True]], [1, 0]) == trained(
+        [[1, 0], [0, 1]], [1, 0]
+    )
 
 
 def test_bools_are_no_parameters_and_no_seeds() -> None:
     compiled = compile(Value(2.0) * 3)
     with pytest.raises(ValueError, match="theta must hold real numbers, not bool"):
         compiled(None, [True])
-    with pytest.raises(ValueError, match=r"weights.*must hold real numbers, not bool"):
+    with pytest.raises(
+        ValueError, match=r"weights.*must hold real numbers, not bool"
+    ):
         compiled.value_and_grad(weights=[True])
 
 
@@ -325,16 +419,27 @@ def test_bools_are_no_parameters_and_no_seeds() -> None:
 def test_masked_tables_are_refused_alike(mask: Any) -> None:
     masked = np.ma.masked_array([[1.0, 2.0]], mask)
     for table in (masked, [masked[0]], (masked[0],)):
-        with pytest.raises(ValueError, match="X is masked; fill the gaps, or leave their rows out"):
+        with pytest.raises(
+            ValueError, match="X is masked; fill the gaps, or leave their rows out"
+        ):
             program("S", "K")(table)
-        with pytest.raises(TypeError, match="X is masked; fill the gaps, or leave their rows out"):
+        with pytest.raises(
+            TypeError, match="X is masked; fill the gaps, or leave their rows out"
+        ):
             trained(table, [1.0])
     with pytest.raises(ValueError, match="theta is masked"):
         program("S", "K")([[1.0, 2.0]], np.ma.masked_array([1.0]))
 
 
 def test_what_has_no_columns() -> None:
-    assert labels([[1.0]]) == labels(np.ones((2, 2))) == labels({}) == labels(5.0) == labels(None) == []
+    assert (
+        labels([[1.0]])
+        == labels(np.ones((2, 2)))
+        == labels({})
+        == labels(5.0)
+        == labels(None)
+        == []
+    )
     assert columns([[1.0]], "X") is None
     assert labels(Arrow(COLUMNS)) == labels(fields(COLUMNS)) == ["K", "S"]
 
@@ -343,7 +448,9 @@ def test_a_table_that_cannot_be_read() -> None:
     class Lazy:
         columns = ("S", "K")
 
-    with pytest.raises(ValueError, match="X's column 'S' cannot be read from Lazy; give an array"):
+    with pytest.raises(
+        ValueError, match="X's column 'S' cannot be read from Lazy; give an array"
+    ):
         program("S", "K")(Lazy())
 
 
@@ -358,22 +465,37 @@ def test_pandas_types() -> None:
     frame = pandas(COLUMNS)
     for kind in ("Int64", "Float64", "float32", "int8", "uint64"):
         assert compiled(frame.astype(kind)).tolist() == RIGHT
-        assert trained(frame.astype(kind), frame["S"].astype(kind)) == trained(frame, frame["S"])
+        assert trained(frame.astype(kind), frame["S"].astype(kind)) == trained(
+            frame, frame["S"]
+        )
     flags = frame.assign(K=pd.array([True, False], dtype="boolean"))
     assert compiled(flags).tolist() == [8.0, 20.0]
     assert np.isnan(compiled(frame.assign(K=[1.0, NAN]))).tolist() == [False, True]
-    unnamed = frame.convert_dtypes().rename(columns={"K": 0, "S": 1}).astype({0: "Float64"})
+    unnamed = (
+        frame.convert_dtypes()
+        .rename(columns={"K": 0, "S": 1})
+        .astype({0: "Float64"})
+    )
     assert compiled(unnamed).tolist() == CROSSED
 
 
-@pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean", "category", "object", "str", "string"])
+@pytest.mark.parametrize(
+    "kind", ["Int64", "Float64", "boolean", "category", "object", "str", "string"]
+)
 def test_pandas_columns_without_numbers(kind: str) -> None:
     pd = pytest.importorskip("pandas")
-    column = pd.Series(["a", "b"] if kind in ("category", "str", "string") else [1, None]).astype(kind)
+    column = pd.Series(
+        ["a", "b"] if kind in ("category", "str", "string") else [1, None]
+    ).astype(kind)
     table = pandas(COLUMNS).assign(K=column)
-    for use in (program("S", "K"), program("", ""), lambda table: trained(table, [1.0, 2.0])):
+    for use in (
+        program("S", "K"),
+        program("", ""),
+        lambda table: trained(table, [1.0, 2.0]),
+    ):
         with pytest.raises(
-            ValueError, match=r"X's column 'K' .*(row 1, but a missing value|real numbers, not)"
+            ValueError,
+            match=r"X's column 'K' .*(row 1, but a missing value|real numbers, not)",
         ):
             use(table)
 
@@ -383,11 +505,19 @@ def test_polars_types() -> None:
     frame = polars(COLUMNS)
     for kind in (pl.Int64, pl.Float32, pl.UInt8, pl.Float64):
         assert compiled(frame.cast(kind)).tolist() == RIGHT
-    assert compiled(frame.with_columns(K=pl.Series([True, False]))).tolist() == [8.0, 20.0]
-    assert np.isnan(compiled(frame.with_columns(K=pl.Series([1.0, NAN])))).tolist() == [False, True]
+    assert compiled(frame.with_columns(K=pl.Series([True, False]))).tolist() == [
+        8.0,
+        20.0,
+    ]
+    assert np.isnan(
+        compiled(frame.with_columns(K=pl.Series([1.0, NAN])))
+    ).tolist() == [False, True]
     for column in (["a", "b"], [1, None], [True, None], [None, None], [[1], [2]]):
         for use in (compiled, lambda table: trained(table, [1.0, 2.0])):
-            with pytest.raises(ValueError, match=r"X's column 'K' .*(missing value|real numbers, not)"):
+            with pytest.raises(
+                ValueError,
+                match=r"X's column 'K' .*(missing value|real numbers, not)",
+            ):
                 use(frame.with_columns(K=pl.Series(column)))
 
 
@@ -397,7 +527,9 @@ def test_series_of_pandas_and_polars() -> None:
     for library in ("pandas", "polars"):
         series = pytest.importorskip(library).Series
         assert compiled(series([10, 20])).tolist() == [20.0, 40.0]
-    with pytest.raises(ValueError, match="X has no number in row 1, but a missing value"):
+    with pytest.raises(
+        ValueError, match="X has no number in row 1, but a missing value"
+    ):
         compiled(pytest.importorskip("polars").Series([1, None]))
 
 
@@ -406,20 +538,27 @@ def rows_of(table: Any) -> Iterator[Any]:
 
 
 def test_iterators_in_fit() -> None:
-    assert trained(rows_of([[1, 2], [3, 4]]), iter([1, 2])) == trained([[1, 2], [3, 4]], [1, 2])
+    assert trained(rows_of([[1, 2], [3, 4]]), iter([1, 2])) == trained(
+        [[1, 2], [3, 4]], [1, 2]
+    )
 
 
 @pytest.mark.parametrize("row", [[1, 10], (1.0, 10.0), np.array([1, 10])])
 def test_a_single_row(row: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"shape \(2,\); this program takes rows of 2; of a single row write \[X\]"
+        ValueError,
+        match=r"shape \(2,\); this program takes rows of 2; of a single row write \[X\]",
     ):
         program("S", "K")(row)
     assert program("S", "K")([row]).tolist() == [-19.0]
 
 
 def test_a_single_row_of_a_frame() -> None:
-    row = pytest.importorskip("pandas").DataFrame([[10.0, 1.0]], columns=["S", "K"]).iloc[0]
+    row = (
+        pytest.importorskip("pandas")
+        .DataFrame([[10.0, 1.0]], columns=["S", "K"])
+        .iloc[0]
+    )
     with pytest.raises(ValueError, match=r"of a single row write \[X\]"):
         program("S", "K")(row)
     assert program("S", "K")([row]).tolist() == [8.0]

@@ -13,22 +13,58 @@ from hypothesis import given, strategies as st
 
 from autograd import OPS, Op, Value, where
 from autograd.ieee import PYTHON
-from autograd.terms import ARITHMETIC, Term, Tree, evaluator, fold, parse, substitute, terms_of, text
+from autograd.terms import (
+    ARITHMETIC,
+    Term,
+    Tree,
+    evaluator,
+    fold,
+    parse,
+    substitute,
+    terms_of,
+    text,
+)
 from autograd.value import varies
 
 NAMES = ("x", "y", "w")
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
 LEAVES = st.sampled_from([*NAMES, "2", "0.5", "1e-3", "3"])
-SIGNS = ("+", "-", "*", "/", "%", "//", "==", "!=", "<", "<=", ">", ">=", "and", "or")
+SIGNS = (
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "//",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "and",
+    "or",
+)
 
 
 def larger(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Formulas made of smaller ones, with brackets only where they were drawn."""
     pair = st.tuples(parts, st.sampled_from(SIGNS), parts).map(" ".join)
-    choice = st.tuples(parts, parts, parts).map(lambda p: f"({p[0]}) if ({p[1]}) else {p[2]}")
+    choice = st.tuples(parts, parts, parts).map(
+        lambda p: f"({p[0]}) if ({p[1]}) else {p[2]}"
+    )
     call = parts.map(lambda x: f"sin({x})")
-    sign = st.tuples(st.sampled_from(["-", "+", "not "]), parts).map(lambda p: f"({p[0]}({p[1]}))")
-    return pair | choice | call | sign | parts.map(lambda x: f"({x})") | parts.map(lambda x: f"-{x}")
+    sign = st.tuples(st.sampled_from(["-", "+", "not "]), parts).map(
+        lambda p: f"({p[0]}({p[1]}))"
+    )
+    return (
+        pair
+        | choice
+        | call
+        | sign
+        | parts.map(lambda x: f"({x})")
+        | parts.map(lambda x: f"-{x}")
+    )
 
 
 FORMULAS = st.recursive(LEAVES, larger, max_leaves=8)
@@ -42,8 +78,13 @@ def valued(source: str, numbers: dict[str, float]) -> object:
         return type(error)
 
 
-@given(FORMULAS, st.tuples(*[st.floats(-3, 3).map(lambda x: round(x, 2)) for _ in NAMES]))
-def test_a_tree_printed_means_what_the_formula_means(formula: str, at: tuple[float, ...]) -> None:
+@given(
+    FORMULAS,
+    st.tuples(*[st.floats(-3, 3).map(lambda x: round(x, 2)) for _ in NAMES]),
+)
+def test_a_tree_printed_means_what_the_formula_means(
+    formula: str, at: tuple[float, ...]
+) -> None:
     numbers = dict(zip(NAMES, at, strict=True))
     printed = text(parse(formula), {name: name for name in NAMES})
     assert repr(valued(printed, numbers)) == repr(valued(formula, numbers)), printed
@@ -62,9 +103,16 @@ def test_a_function_of_a_tree_is_the_formula_where_python_has_a_value(
 
 @pytest.mark.parametrize(
     ("formula", "expected"),
-    [("1 / x", math.inf), ("log(x)", -math.inf), ("exp(x + 1000)", math.inf), ("sqrt(x - 1)", math.nan)],
+    [
+        ("1 / x", math.inf),
+        ("log(x)", -math.inf),
+        ("exp(x + 1000)", math.inf),
+        ("sqrt(x - 1)", math.nan),
+    ],
 )
-def test_where_python_raises_ieee_has_an_answer(formula: str, expected: float) -> None:
+def test_where_python_raises_ieee_has_an_answer(
+    formula: str, expected: float
+) -> None:
     assert repr(evaluator(["x"], parse(formula))(0.0)) == repr(expected)
 
 
@@ -126,7 +174,9 @@ def test_the_same_tree_in_other_arithmetic() -> None:
     """A fold asks nothing of its words but that they are functions."""
     tree = parse("(x + 1) * x / 3")
     assert fold(tree, ARITHMETIC, {"x": Fraction(1, 2)}) == Fraction(1, 4)
-    depth: dict[str, Callable[..., int]] = {sign: lambda *args: 1 + max(args) for sign in "+*/"}
+    depth: dict[str, Callable[..., int]] = {
+        sign: lambda *args: 1 + max(args) for sign in "+*/"
+    }
     assert fold(tree, depth, {"x": 0}, lambda _: 0) == 3
 
 
@@ -178,7 +228,10 @@ def test_a_partial_is_applied_to_names(partial: Any, printed: str) -> None:
 )
 def test_a_partial_that_asks_for_a_number_has_no_tree(partial: Any) -> None:
     with pytest.raises(
-        TypeError, match=re.escape("a partial of traced asks for data (>, .data); use where(step(x)")
+        TypeError,
+        match=re.escape(
+            "a partial of traced asks for data (>, .data); use where(step(x)"
+        ),
     ):
         tree_of(partial)
 

@@ -25,7 +25,15 @@ from autograd.value import NO_GRAD
 from nn import MLP, SGD, History, Layer, Module, Neuron, fit, hinge, mse, parameter
 from tests.interrupts import Interrupted
 
-ROWS = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0], [0.0, 0.3], [-1.2, -0.4], [2.0, 1.0], [0.9, -0.6]]
+ROWS = [
+    [0.5, -1.0],
+    [1.5, 0.25],
+    [-0.75, 2.0],
+    [0.0, 0.3],
+    [-1.2, -0.4],
+    [2.0, 1.0],
+    [0.9, -0.6],
+]
 NUMBERS = [1.0, -0.5, 2.0, 0.25, -1.0, 0.5, 3.0]
 LABELS = [0, 1, 1, 0, 0, 1, 1]
 
@@ -34,7 +42,10 @@ class Line(Module):
     """slope·x + shift, with given numbers."""
 
     def __init__(self, slope: float = 0.5, shift: float = -0.25) -> None:
-        self.slope, self.shift = parameter(slope, "slope"), parameter(shift, "shift")
+        self.slope, self.shift = (
+            parameter(slope, "slope"),
+            parameter(shift, "shift"),
+        )
 
     def forward(self, x: Any) -> Value:
         return self.slope * x + self.shift
@@ -68,10 +79,14 @@ def quick(model: Any, X: Any, y: Any, **options: Any) -> History:
 
 # ---------------------------------------------------------------------------------------------- the optimizer
 def test_a_step_goes_down_the_gradient() -> None:
-    assert SGD(0.5).update(np.array([1.0, 2.0]), np.array([4.0, -1.0]), 7).tolist() == [-1.0, 2.5]
+    assert SGD(0.5).update(
+        np.array([1.0, 2.0]), np.array([4.0, -1.0]), 7
+    ).tolist() == [-1.0, 2.5]
     assert SGD(0.5).update(np.array([1.0]), np.array([4.0])).tolist() == [-1.0]
     falling = SGD(lambda epoch: 1.0 - 0.25 * epoch)
-    assert [falling.update(np.zeros(1), np.ones(1), epoch)[0] for epoch in (0, 1, 3)] == [-1.0, -0.75, -0.25]
+    assert [
+        falling.update(np.zeros(1), np.ones(1), epoch)[0] for epoch in (0, 1, 3)
+    ] == [-1.0, -0.75, -0.25]
     before = np.array([1.0]), np.array([2.0])
     SGD(1.0).update(*before, 0)
     assert [x.tolist() for x in before] == [[1.0], [2.0]]
@@ -81,7 +96,12 @@ def test_step_reads_grads_and_assigns_data() -> None:
     a, b = parameter(1.0), parameter(2.0)
     (a * a * b).backward()
     SGD(lambda epoch: 0.5**epoch).step([a, b], 2)
-    assert [a.data, b.data, a.grad, b.grad] == [1.0 - 0.25 * 4, 2.0 - 0.25 * 1, 4.0, 1.0]
+    assert [a.data, b.data, a.grad, b.grad] == [
+        1.0 - 0.25 * 4,
+        2.0 - 0.25 * 1,
+        4.0,
+        1.0,
+    ]
     SGD(0.5).step((a, b))
     assert [a.data, b.data] == [-2.0, 1.25]
     assert type(a.data) is float
@@ -108,10 +128,19 @@ def test_an_optimizer_does_not_change() -> None:
 
 # ---------------------------------------------------------------------------------------- descent by formulas
 def descent(
-    kind: str, X: Any, y: Any, start: Any, rate: Callable[[int], float], epochs: int, size: int
+    kind: str,
+    X: Any,
+    y: Any,
+    start: Any,
+    rate: Callable[[int], float],
+    epochs: int,
+    size: int,
 ) -> Any:
     """Linear or logistic regression by hand: the loss of every epoch, and the parameters."""
-    table, targets = np.column_stack([np.array(X), np.ones(len(X))]), np.array(y, dtype=float)
+    table, targets = (
+        np.column_stack([np.array(X), np.ones(len(X))]),
+        np.array(y, dtype=float),
+    )
     weights, losses = np.array(start), list[float]()
     for epoch in range(epochs):
         total = 0.0
@@ -132,36 +161,55 @@ def descent(
 @pytest.mark.parametrize("size", [None, 1, 3, 7, 100])
 @pytest.mark.parametrize(
     ("loss", "activation", "kind"),
-    [("mse", "linear", "mse"), ("bce", "sigmoid", "bce"), ("bce_with_logits", "linear", "bce")],
+    [
+        ("mse", "linear", "mse"),
+        ("bce", "sigmoid", "bce"),
+        ("bce_with_logits", "linear", "bce"),
+    ],
 )
 @pytest.mark.parametrize("rate", [0.2, lambda epoch: 0.3 / (1 + epoch)])
-def test_fit_is_gradient_descent(size: int | None, loss: str, activation: str, kind: str, rate: Any) -> None:
+def test_fit_is_gradient_descent(
+    size: int | None, loss: str, activation: str, kind: str, rate: Any
+) -> None:
     y = NUMBERS if kind == "mse" else LABELS
     model = seeded(lambda: Neuron(2, activation=activation, init=(1.0, 1.0)))
     rates = rate if callable(rate) else lambda epoch: rate
-    losses, weights = descent(kind, ROWS, y, theta(model), rates, 6, size or len(ROWS))
-    history = quick(model, ROWS, y, loss=loss, optimizer=SGD(rate), epochs=6, batch_size=size)
+    losses, weights = descent(
+        kind, ROWS, y, theta(model), rates, 6, size or len(ROWS)
+    )
+    history = quick(
+        model, ROWS, y, loss=loss, optimizer=SGD(rate), epochs=6, batch_size=size
+    )
     assert history.loss == pytest.approx(losses, rel=1e-12)
     assert theta(model) == pytest.approx(weights, rel=1e-12)
     assert (len(history.loss), history.stopped, history.metrics) == (6, "", {})
     assert {type(x) for x in (*history.loss, *theta(model))} == {float}
 
 
-@pytest.mark.parametrize("loss", ["mse", mse, hinge, lambda z, t: (z - t) * (z - t) + exp(z * 0.1)])
+@pytest.mark.parametrize(
+    "loss", ["mse", mse, hinge, lambda z, t: (z - t) * (z - t) + exp(z * 0.1)]
+)
 def test_fit_is_a_loop_of_backward_and_step(loss: Any) -> None:
     X, y = ROWS[:4], [1, -1, -1, 1]
-    ours, peer = (seeded(lambda: MLP(2, [3, 1], activation="tanh")) for _ in range(2))
+    ours, peer = (
+        seeded(lambda: MLP(2, [3, 1], activation="tanh")) for _ in range(2)
+    )
     history, losses, optimizer = quick(ours, X, y, loss=loss), [], SGD(0.1)
     for epoch in range(3):
         peer.zero_grad()
-        rows = [(mse if loss == "mse" else loss)(peer(row), target) for row, target in zip(X, y, strict=True)]
+        rows = [
+            (mse if loss == "mse" else loss)(peer(row), target)
+            for row, target in zip(X, y, strict=True)
+        ]
         total = sum(rows[1:], rows[0]) / len(rows)
         total.backward()
         optimizer.step(peer.parameters(), epoch)
         losses.append(total.data)
     assert history.loss == pytest.approx(losses, rel=1e-13)
     assert theta(ours) == pytest.approx(theta(peer), rel=1e-12)
-    assert all(p.grad is NO_GRAD for p in ours.parameters())  # a backward pass afterwards shows itself alone
+    assert all(
+        p.grad is NO_GRAD for p in ours.parameters()
+    )  # a backward pass afterwards shows itself alone
 
 
 def test_gradients_from_before_do_not_count() -> None:
@@ -185,18 +233,31 @@ def test_several_outputs_and_targets() -> None:
 
 def test_a_penalty_in_the_loss_is_micrograds() -> None:
     micrograd = pytest.importorskip("micrograd.nn")
-    model, peer = (seeded(lambda make=make: make(2, [3, 1]), 7) for make in (MLP, micrograd.MLP))
+    model, peer = (
+        seeded(lambda make=make: make(2, [3, 1]), 7)
+        for make in (MLP, micrograd.MLP)
+    )
     y, losses = [2 * t - 1 for t in LABELS], []
 
     def penalised(z: Value, t: float) -> Value:
         return hinge(z, t) + 0.01 * sum(p * p for p in model.parameters())
 
     history = quick(
-        model, ROWS, y, loss=penalised, optimizer=SGD(lambda k: 1 - 0.9 * k / 100), epochs=10, metrics=[right]
+        model,
+        ROWS,
+        y,
+        loss=penalised,
+        optimizer=SGD(lambda k: 1 - 0.9 * k / 100),
+        epochs=10,
+        metrics=[right],
     )
     for k in range(10):
-        margins = [(1 + -t * peer(row)).relu() for row, t in zip(ROWS, y, strict=True)]
-        loss = sum(margins) * (1 / len(y)) + 0.01 * sum(p * p for p in peer.parameters())
+        margins = [
+            (1 + -t * peer(row)).relu() for row, t in zip(ROWS, y, strict=True)
+        ]
+        loss = sum(margins) * (1 / len(y)) + 0.01 * sum(
+            p * p for p in peer.parameters()
+        )
         peer.zero_grad()
         loss.backward()
         for p in peer.parameters():
@@ -217,18 +278,28 @@ def watched(orders: list[list[float]]) -> Callable[[Any, Any], float]:
     return order
 
 
-def orders_of(seed: int, **options: Any) -> tuple[list[list[float]], History, list[float]]:
+def orders_of(
+    seed: int, **options: Any
+) -> tuple[list[list[float]], History, list[float]]:
     found: list[list[float]] = []
     model = Line()
     random.seed(seed)
     history = quick(
-        model, range(7), range(7), epochs=5, optimizer=SGD(0.01), metrics=[watched(found)], **options
+        model,
+        range(7),
+        range(7),
+        epochs=5,
+        optimizer=SGD(0.01),
+        metrics=[watched(found)],
+        **options,
     )
     return [order for order in found if len(order) == 7], history, theta(model)
 
 
 @pytest.mark.parametrize("size", [1, 3, None])
-def test_shuffle_takes_every_row_once_in_an_order_of_the_seed(size: int | None) -> None:
+def test_shuffle_takes_every_row_once_in_an_order_of_the_seed(
+    size: int | None,
+) -> None:
     orders, history, end = orders_of(3, shuffle=True, batch_size=size)
     assert [sorted(order) for order in orders] == [list(range(7))] * 5
     assert len({tuple(order) for order in orders}) == 5
@@ -256,7 +327,13 @@ def test_the_same_seed_gives_the_same_history() -> None:
     for _ in range(2):
         model = seeded(lambda: MLP(2, [3, 1]), 5)
         history = quick(
-            model, ROWS, LABELS, loss="bce_with_logits", shuffle=True, batch_size=2, metrics=["accuracy"]
+            model,
+            ROWS,
+            LABELS,
+            loss="bce_with_logits",
+            shuffle=True,
+            batch_size=2,
+            metrics=["accuracy"],
         )
         runs.append((history, [x.hex() for x in (*history.loss, *theta(model))]))
     assert runs[0] == runs[1]
@@ -264,15 +341,20 @@ def test_the_same_seed_gives_the_same_history() -> None:
 
 # ---------------------------------------------------------------------------------------------------- metrics
 def right(outputs: list[float], targets: list[float]) -> float:
-    return sum((z > 0) == (t > 0) for z, t in zip(outputs, targets, strict=True)) / len(targets)
+    return sum(
+        (z > 0) == (t > 0) for z, t in zip(outputs, targets, strict=True)
+    ) / len(targets)
 
 
 @pytest.mark.parametrize(
-    ("loss", "y", "cut"), [("bce_with_logits", LABELS, 0.5), ("hinge", [2 * t - 1 for t in LABELS], 0)]
+    ("loss", "y", "cut"),
+    [("bce_with_logits", LABELS, 0.5), ("hinge", [2 * t - 1 for t in LABELS], 0)],
 )
 def test_accuracy_of_one_output(loss: str, y: list[int], cut: float) -> None:
     model = seeded(lambda: Neuron(2, nonlin=False))
-    expected = np.mean([(model(row).data > 0) == (t > cut) for row, t in zip(ROWS, y, strict=True)])
+    expected = np.mean(
+        [(model(row).data > 0) == (t > cut) for row, t in zip(ROWS, y, strict=True)]
+    )
     history = quick(model, ROWS, y, loss=loss, metrics=["accuracy", right])
     assert history.metrics["accuracy"][0] == pytest.approx(expected)
     assert [*history.metrics] == ["accuracy", "right"]
@@ -283,14 +365,38 @@ def test_accuracy_of_one_output(loss: str, y: list[int], cut: float) -> None:
 
 def test_accuracy_of_probabilities() -> None:
     model = seeded(lambda: Neuron(2, activation="sigmoid"))
-    expected = np.mean([(model(row).data > 0.5) == (t > 0.5) for row, t in zip(ROWS, LABELS, strict=True)])
+    expected = np.mean(
+        [
+            (model(row).data > 0.5) == (t > 0.5)
+            for row, t in zip(ROWS, LABELS, strict=True)
+        ]
+    )
     history = quick(
-        model, ROWS, LABELS, loss="bce", metrics=("accuracy",), batch_size=2, epochs=1, shuffle=True
+        model,
+        ROWS,
+        LABELS,
+        loss="bce",
+        metrics=("accuracy",),
+        batch_size=2,
+        epochs=1,
+        shuffle=True,
     )
     assert 0 <= history.metrics["accuracy"][0] <= 1
-    exact = quick(model, ROWS, LABELS, loss="bce", metrics=("accuracy",), optimizer=SGD(1e-300))
+    exact = quick(
+        model,
+        ROWS,
+        LABELS,
+        loss="bce",
+        metrics=("accuracy",),
+        optimizer=SGD(1e-300),
+    )
     assert exact.metrics["accuracy"][0] == pytest.approx(
-        np.mean([(model(row).data > 0.5) == (t > 0.5) for row, t in zip(ROWS, LABELS, strict=True)])
+        np.mean(
+            [
+                (model(row).data > 0.5) == (t > 0.5)
+                for row, t in zip(ROWS, LABELS, strict=True)
+            ]
+        )
     )
     assert 0 < expected < 1
 
@@ -299,13 +405,24 @@ def test_accuracy_of_probabilities() -> None:
 @pytest.mark.parametrize("hot", [False, True])
 def test_accuracy_of_classes(loss: str, hot: bool) -> None:
     kind = "sigmoid" if loss == "cross_entropy" else "linear"
-    model, classes = seeded(lambda: Layer(2, 3, activation=kind)), [0, 2, 1, 1, 0, 2, 2]
+    model, classes = (
+        seeded(lambda: Layer(2, 3, activation=kind)),
+        [0, 2, 1, 1, 0, 2, 2],
+    )
     outputs = np.array([[v.data for v in model(row)] for row in ROWS])
     y = np.eye(3)[classes] if hot else classes
     history = quick(model, ROWS, y, loss=loss, metrics=["accuracy"])
-    assert history.metrics["accuracy"][0] == pytest.approx(np.mean(outputs.argmax(axis=1) == classes))
-    shares = outputs if kind == "sigmoid" else np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
-    assert history.loss[0] == pytest.approx(-np.mean(np.log(shares[range(7), classes])))
+    assert history.metrics["accuracy"][0] == pytest.approx(
+        np.mean(outputs.argmax(axis=1) == classes)
+    )
+    shares = (
+        outputs
+        if kind == "sigmoid"
+        else np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    )
+    assert history.loss[0] == pytest.approx(
+        -np.mean(np.log(shares[range(7), classes]))
+    )
     assert history.loss[2] < history.loss[0]
 
 
@@ -332,13 +449,18 @@ def test_a_metric_may_need_several_rows() -> None:
         rest = sum((p - t) ** 2 for p, t in zip(outputs, targets, strict=True))
         return 1 - rest / sum((t - mean) ** 2 for t in targets)
 
-    assert quick(Line(1.0, 0.0), NUMBERS, NUMBERS, metrics=[r2]).metrics["r2"] == [1.0] * 3
+    assert (
+        quick(Line(1.0, 0.0), NUMBERS, NUMBERS, metrics=[r2]).metrics["r2"]
+        == [1.0] * 3
+    )
 
 
 def test_two_metrics_of_one_name() -> None:
     """Both are kept, or it is said that they cannot be."""
     try:
-        history = quick(Line(), NUMBERS, NUMBERS, metrics=[lambda p, t: 1.0, lambda p, t: 2.0])
+        history = quick(
+            Line(), NUMBERS, NUMBERS, metrics=[lambda p, t: 1.0, lambda p, t: 2.0]
+        )
     except ValueError as error:
         assert "lambda" in str(error)
     else:
@@ -347,10 +469,15 @@ def test_two_metrics_of_one_name() -> None:
 
 # ---------------------------------------------------------------------------------------------------- history
 def test_how_a_history_is_printed() -> None:
-    assert repr(History([2.0, 0.123456789])) == "History(2 epochs, loss 2 → 0.123457)"
+    assert (
+        repr(History([2.0, 0.123456789])) == "History(2 epochs, loss 2 → 0.123457)"
+    )
     assert repr(History()) == "History(0 epochs)"
     stopped = History([1.0, 0.5], stopped="interrupted in epoch 2")
-    assert repr(stopped) == "History(2 epochs, loss 1 → 0.5, stopped: interrupted in epoch 2)"
+    assert (
+        repr(stopped)
+        == "History(2 epochs, loss 1 → 0.5, stopped: interrupted in epoch 2)"
+    )
     assert History() == History([], {}, "")
     assert History().loss is not History().loss
 
@@ -368,12 +495,17 @@ def test_a_history_can_be_plotted() -> None:
     assert len(plt.get_fignums()) == count
     new = history.plot()
     assert (new is ax, len(plt.get_fignums())) == (False, count + 1)
-    assert [(line.get_label(), list(line.get_ydata())) for line in new.get_lines()] == [
+    assert [
+        (line.get_label(), list(line.get_ydata())) for line in new.get_lines()
+    ] == [
         ("loss", [3.0, 2.0, 1.0]),
         ("accuracy", [0.5, 0.75, 1.0]),
     ]
     assert list(new.get_lines()[0].get_xdata()) == [0, 1, 2]
-    assert [text.get_text() for text in new.get_legend().get_texts()] == ["loss", "accuracy"]
+    assert [text.get_text() for text in new.get_legend().get_texts()] == [
+        "loss",
+        "accuracy",
+    ]
     assert new.get_xlabel() == "epoch"
     assert len(History().plot().get_lines()) == 1
     plt.close("all")
@@ -391,14 +523,20 @@ def test_a_metric_named_loss_does_not_hide_the_loss() -> None:
     except ValueError as error:
         assert "loss" in str(error)
         return
-    assert [list(line.get_ydata()) for line in history.plot().get_lines()] == [history.loss, [7.0] * 3]
+    assert [list(line.get_ydata()) for line in history.plot().get_lines()] == [
+        history.loss,
+        [7.0] * 3,
+    ]
     plt.close("all")
 
 
 def test_a_plot_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
-    with pytest.raises(ModuleNotFoundError, match=r"History\.plot needs matplotlib: pip install matplotlib"):
+    with pytest.raises(
+        ModuleNotFoundError,
+        match=r"History\.plot needs matplotlib: pip install matplotlib",
+    ):
         History([1.0]).plot()
 
 
@@ -407,8 +545,12 @@ def test_importing_nn_does_not_import_matplotlib() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
-def test_the_progress_bar(progress: bool | None, shown: bool, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("progress", "shown"), [(True, True), (False, False), (None, False)]
+)
+def test_the_progress_bar(
+    progress: bool | None, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     quick(Line(), NUMBERS, NUMBERS, progress=progress)
     out, err = capsys.readouterr()
     assert (out, "training" in err, "loss=" in err) == ("", shown, shown)
@@ -436,7 +578,9 @@ def test_a_terminal_gets_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None
 class Watched(Module):
     """A line that counts its recorded calls, and does something at one of them."""
 
-    def __init__(self, at: int = -1, event: Callable[[Any], Any] = float, slope: float = 0.5) -> None:
+    def __init__(
+        self, at: int = -1, event: Callable[[Any], Any] = float, slope: float = 0.5
+    ) -> None:
         self.line, self.at, self.event, self.calls = Line(slope), at, event, 0
 
     def forward(self, x: Any) -> Value:
@@ -450,7 +594,9 @@ class Watched(Module):
 def blown_up(at: int) -> Callable[[Any, Any], Value]:
     """A loss that is infinite from the given call on; those that only try, in no_grad, do not count."""
     count = iter(range(1_000_000))
-    return lambda z, t: mse(z, t) if not z.op or next(count) < at else log((z - z) * 0.0) * -1.0
+    return lambda z, t: (
+        mse(z, t) if not z.op or next(count) < at else log((z - z) * 0.0) * -1.0
+    )
 
 
 @pytest.mark.parametrize("size", [None, 1, 2, 3])
@@ -467,8 +613,18 @@ def test_after_an_infinite_loss_the_parameters_are_the_last_with_a_finite_one(
             return SGD(0.1).update(now, gradient, epoch)
 
     start, batch = theta(model), size or 4
-    with pytest.warns(RuntimeWarning, match="training stopped.*smaller rate") as caught:
-        history = quick(model, X, X, loss=blown_up(good), optimizer=Noted(), batch_size=size, epochs=9)
+    with pytest.warns(
+        RuntimeWarning, match="training stopped.*smaller rate"
+    ) as caught:
+        history = quick(
+            model,
+            X,
+            X,
+            loss=blown_up(good),
+            optimizer=Noted(),
+            batch_size=size,
+            epochs=9,
+        )
     assert len(caught) == 1
     assert caught[0].filename != fit.__code__.co_filename
     assert theta(model) == (steps[-1] if steps else start)
@@ -478,7 +634,8 @@ def test_after_an_infinite_loss_the_parameters_are_the_last_with_a_finite_one(
     assert len(steps) == finite
     assert len(history.loss) == finite // len(per_epoch)
     assert re.search(
-        rf"in epoch {finite // len(per_epoch)} the loss is inf\b.*last finite loss", history.stopped
+        rf"in epoch {finite // len(per_epoch)} the loss is inf\b.*last finite loss",
+        history.stopped,
     )
     assert history.stopped in repr(history)
 
@@ -488,11 +645,15 @@ def test_after_an_infinite_loss_the_parameters_are_the_last_with_a_finite_one(
 def test_a_rate_that_is_too_large(rate: float, size: int | None) -> None:
     model, X, y = Line(), [100.0, -50.0, 20.0], [1.0, 2.0, 3.0]
     with pytest.warns(RuntimeWarning, match="training stopped"):
-        history = quick(model, X, y, optimizer=SGD(rate), epochs=500, batch_size=size)
+        history = quick(
+            model, X, y, optimizer=SGD(rate), epochs=500, batch_size=size
+        )
     assert all(map(math.isfinite, [*theta(model), *history.loss]))
     assert history.stopped
     assert len(history.loss) < 500
-    assert any(math.isfinite(mse(model(x), t).data) for x, t in zip(X, y, strict=True))
+    assert any(
+        math.isfinite(mse(model(x), t).data) for x, t in zip(X, y, strict=True)
+    )
 
 
 @pytest.mark.parametrize("x", [1e150, 1e154])
@@ -517,7 +678,9 @@ def test_an_optimizer_that_leaves_the_numbers(bad: float, at: int) -> None:
         return np.array([0.5, bad]) if epoch == at else now - 0.1 * gradient
 
     with pytest.warns(RuntimeWarning, match="would be inf or nan"):
-        history = quick(model, NUMBERS, NUMBERS, optimizer=optimizer_of(update), epochs=9)
+        history = quick(
+            model, NUMBERS, NUMBERS, optimizer=optimizer_of(update), epochs=9
+        )
     assert (theta(model), len(seen), len(history.loss)) == (seen[-1], at + 1, at)
 
 
@@ -532,12 +695,32 @@ def test_the_row_and_the_node_that_are_to_blame_are_named(engine: str) -> None:
 
     with pytest.warns(RuntimeWarning, match="training stopped"):
         history = fit(
-            Root(), [1.0, 4.0, 0.0], [1, 1, 1], loss="mse", optimizer=SGD(0.1), epochs=3, engine=engine
+            Root(),
+            [1.0, 4.0, 0.0],
+            [1, 1, 1],
+            loss="mse",
+            optimizer=SGD(0.1),
+            epochs=3,
+            engine=engine,
         )
     flow = "the gradient of the Value 0 is -inf: -2.0 × inf flows back from z = sqrt(x) at x = 0.0, in Root"
-    assert f"in epoch 0 a parameter would be inf or nan (row 2: {flow}, {__file__}, line" in history.stopped
-    with pytest.warns(RuntimeWarning, match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan at x = -4"):
-        fit(Root(), [1.0, -4.0], [1, 1], loss="mse", optimizer=SGD(0.1), epochs=3, engine=engine)
+    assert (
+        f"in epoch 0 a parameter would be inf or nan (row 2: {flow}, {__file__}, line"
+        in history.stopped
+    )
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan at x = -4",
+    ):
+        fit(
+            Root(),
+            [1.0, -4.0],
+            [1, 1],
+            loss="mse",
+            optimizer=SGD(0.1),
+            epochs=3,
+            engine=engine,
+        )
 
 
 @pytest.mark.parametrize("engine", ["compiled", "eager"])
@@ -548,8 +731,18 @@ def test_the_row_whose_loss_it_is_is_named(engine: str) -> None:
         def forward(self, x: Any) -> Value:
             return sqrt(self.slope * x)
 
-    with pytest.warns(RuntimeWarning, match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan"):
-        fit(Root(), [0.0, -1.0], [0, 0], loss=lambda p, t: p, optimizer=SGD(0.1), epochs=1, engine=engine)
+    with pytest.warns(
+        RuntimeWarning, match=r"the loss is nan \(row 1: z = sqrt\(x\) is nan"
+    ):
+        fit(
+            Root(),
+            [0.0, -1.0],
+            [0, 0],
+            loss=lambda p, t: p,
+            optimizer=SGD(0.1),
+            epochs=1,
+            engine=engine,
+        )
 
 
 def test_a_model_that_refuses_to_run_again_does_no_harm() -> None:
@@ -562,8 +755,17 @@ def test_a_model_that_refuses_to_run_again_does_no_harm() -> None:
 
     rows = [1.0] * 1000
     rows[573] = -1.0
-    with pytest.warns(RuntimeWarning, match="epoch 0 the loss is nan; the parameters are those"):
-        history = fit(Strict(), rows, [0.0] * 1000, loss=lambda p, t: p, optimizer=SGD(0.1), epochs=1)
+    with pytest.warns(
+        RuntimeWarning, match="epoch 0 the loss is nan; the parameters are those"
+    ):
+        history = fit(
+            Strict(),
+            rows,
+            [0.0] * 1000,
+            loss=lambda p, t: p,
+            optimizer=SGD(0.1),
+            epochs=1,
+        )
     assert history.stopped
 
 
@@ -594,8 +796,12 @@ def test_an_optimizer_that_works_in_place() -> None:
     assert theta(ours) == theta(peer)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, ValueError, SystemExit])
-def test_an_optimizer_that_is_interrupted_in_place(error: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, RuntimeError, ValueError, SystemExit]
+)
+def test_an_optimizer_that_is_interrupted_in_place(
+    error: type[BaseException],
+) -> None:
     def half(now: Any, gradient: Any, epoch: int) -> Any:
         now[0] = 77.0
         raise error
@@ -608,13 +814,25 @@ def test_an_optimizer_that_is_interrupted_in_place(error: type[BaseException]) -
 
 @pytest.mark.parametrize(
     "result",
-    [lambda now: now[:-1], lambda now: np.append(now, 1.0), lambda now: now[:, None] + 1, lambda now: None],
+    [
+        lambda now: now[:-1],
+        lambda now: np.append(now, 1.0),
+        lambda now: now[:, None] + 1,
+        lambda now: None,
+    ],
     ids=["short", "long", "column", "none"],
 )
-def test_an_optimizer_that_gives_another_shape(result: Callable[[Any], Any]) -> None:
+def test_an_optimizer_that_gives_another_shape(
+    result: Callable[[Any], Any],
+) -> None:
     model = Line()
     with pytest.raises((ValueError, TypeError)):
-        quick(model, NUMBERS, NUMBERS, optimizer=optimizer_of(lambda now, gradient, epoch: result(now + 1)))
+        quick(
+            model,
+            NUMBERS,
+            NUMBERS,
+            optimizer=optimizer_of(lambda now, gradient, epoch: result(now + 1)),
+        )
     assert theta(model) == [0.5, -0.25]
 
 
@@ -658,7 +876,10 @@ ERRORS = [KeyboardInterrupt, RuntimeError, ZeroDivisionError, SystemExit]
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("place", ["model", "loss", "update", "rate", "metric", "before", "between", "after"])
+@pytest.mark.parametrize(
+    "place",
+    ["model", "loss", "update", "rate", "metric", "before", "between", "after"],
+)
 def test_whatever_is_raised_leaves_the_parameters_of_a_whole_step(
     error: type[BaseException], place: str
 ) -> None:
@@ -673,7 +894,13 @@ def test_whatever_is_raised_leaves_the_parameters_of_a_whole_step(
     for _ in range(2):
         for i in (0, 2):
             fit(
-                expected, X[i : i + 2], X[i : i + 2], loss="mse", optimizer=SGD(0.1), epochs=1, progress=False
+                expected,
+                X[i : i + 2],
+                X[i : i + 2],
+                loss="mse",
+                optimizer=SGD(0.1),
+                epochs=1,
+                progress=False,
             )
             thetas.append(theta(expected))
 
@@ -713,7 +940,14 @@ def test_whatever_is_raised_leaves_the_parameters_of_a_whole_step(
         sly[1 if place == "between" else 0].at = 4
     with stopping(error):
         history = quick(
-            model, X, X, loss=loss, optimizer=optimizer_of(update), batch_size=2, epochs=9, metrics=[metric]
+            model,
+            X,
+            X,
+            loss=loss,
+            optimizer=optimizer_of(update),
+            batch_size=2,
+            epochs=9,
+            metrics=[metric],
         )
     whole = 4 if place == "metric" else 3
     assert theta(model) == pytest.approx(thetas[whole], rel=1e-14)
@@ -743,8 +977,12 @@ def training(model: Any, engine: str, rate: float) -> History:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(("engine", "rate"), [("eager", 0.1), ("compiled", 0.1), ("eager", 1e200)])
-def test_an_interrupt_before_any_line(engine: str, rate: float, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("engine", "rate"), [("eager", 0.1), ("compiled", 0.1), ("eager", 1e200)]
+)
+def test_an_interrupt_before_any_line(
+    engine: str, rate: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     """From the first epoch to the last line it gives the History; before that, nothing has changed."""
     training(Line(), engine, rate)  # what is made once is made now
     Noted.thetas.clear()
@@ -755,7 +993,9 @@ def test_an_interrupt_before_any_line(engine: str, rate: float, capsys: pytest.C
     for n in [*range(1, last, last // 70), *range(last, counter.lines + 1)]:
         model, history = Line(), None
         try:
-            history = Interrupted(n).run(lambda model=model: training(model, engine, rate))
+            history = Interrupted(n).run(
+                lambda model=model: training(model, engine, rate)
+            )
         except KeyboardInterrupt:
             assert not begun and theta(model) == start
         begun = begun or history is not None
@@ -764,7 +1004,11 @@ def test_an_interrupt_before_any_line(engine: str, rate: float, capsys: pytest.C
         assert (SCOPE.get(), gc.isenabled()) == (None, True)
         if history is not None:
             done = len(history.loss)
-            said = f"interrupted in epoch {done}" if done < 2 else "interrupted after the last epoch"
+            said = (
+                f"interrupted in epoch {done}"
+                if done < 2
+                else "interrupted after the last epoch"
+            )
             assert history.stopped == said or history.stopped == whole.stopped != ""
             assert history.loss == pytest.approx(whole.loss[: len(history.loss)])
             assert {*map(len, history.metrics.values())} <= {len(history.loss)}
@@ -830,11 +1074,16 @@ def test_the_forms_of_data(form: Callable[[Any], Any]) -> None:
 
 def test_targets_in_a_column_and_inputs_of_one_number() -> None:
     runs = []
-    for X, y in ((NUMBERS, NUMBERS), ([[x] for x in NUMBERS], [[x] for x in NUMBERS])):
+    for X, y in (
+        (NUMBERS, NUMBERS),
+        ([[x] for x in NUMBERS], [[x] for x in NUMBERS]),
+    ):
         model = seeded(lambda: Neuron(1, nonlin=False))
         runs.append((quick(model, X, y), theta(model)))
     assert runs[0] == runs[1]
-    bools = quick(Line(), [True, False], np.array([True, False]), loss="bce_with_logits")
+    bools = quick(
+        Line(), [True, False], np.array([True, False]), loss="bce_with_logits"
+    )
     assert bools == quick(Line(), [1, 0], [1, 0], loss="bce_with_logits")
 
 
@@ -865,7 +1114,9 @@ def test_an_output_may_have_constants_among_its_values() -> None:
 
     y, ours, peer = [int(x > 0) for x in NUMBERS], Reference(), Line(0.5, 0.0)
     peer.shift.parameter = False
-    found = quick(ours, NUMBERS, y, loss="cross_entropy_with_logits", metrics=["accuracy"])
+    found = quick(
+        ours, NUMBERS, y, loss="cross_entropy_with_logits", metrics=["accuracy"]
+    )
     expected = quick(peer, NUMBERS, y, loss="bce_with_logits", metrics=["accuracy"])
     assert found.loss == pytest.approx(expected.loss, rel=1e-12)
     assert found.metrics == expected.metrics
@@ -896,8 +1147,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"X": [[], [], []]}, r"\bX\b"),
     ({"X": np.zeros((0, 2)), "y": []}, r"\bX\b"),
     ({"X": iter(()), "y": iter(())}, r"\bX\b"),
-    *[({"X": [ROW, ROW, [0.0, bad]]}, r"X\[2\]") for bad in (math.nan, math.inf, -math.inf)],
-    *[({"y": [0.0, bad, bad]}, r"y\[1\]") for bad in (math.nan, math.inf, -math.inf)],
+    *[
+        ({"X": [ROW, ROW, [0.0, bad]]}, r"X\[2\]")
+        for bad in (math.nan, math.inf, -math.inf)
+    ],
+    *[
+        ({"y": [0.0, bad, bad]}, r"y\[1\]")
+        for bad in (math.nan, math.inf, -math.inf)
+    ],
     ({"X": "abc"}, r"\bX\b"),
     ({"X": b"abc"}, r"\bX\b"),
     ({"X": [["a", "b"]] * 3}, r"\bX\b"),
@@ -920,9 +1177,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"X": [[1.0, 2.0, 3.0]] * 3}, r"2 inputs, not 3"),
     ({"X": [1.0, 2.0, 3.0]}, r"2 inputs, not 1"),
     ({"y": [[1.0, 0.0]] * 3}, r"1 predictions? do not match 2"),
-    *[({"y": [*[1.0] * i, 2.0, *[1.0] * (2 - i)], "loss": "bce"}, rf"y\[{i}\]") for i in range(3)],
     *[
-        ({"y": [*[1.0] * i, 0.0, *[1.0] * (2 - i)], "loss": "hinge"}, rf"y\[{i}\].*-1 or 1.*0")
+        ({"y": [*[1.0] * i, 2.0, *[1.0] * (2 - i)], "loss": "bce"}, rf"y\[{i}\]")
+        for i in range(3)
+    ],
+    *[
+        (
+            {"y": [*[1.0] * i, 0.0, *[1.0] * (2 - i)], "loss": "hinge"},
+            rf"y\[{i}\].*-1 or 1.*0",
+        )
         for i in range(3)
     ],
     *[
@@ -938,7 +1201,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         for c in (3, -1, 0.5)
     ],
     (
-        {"model": Layer(2, 2, activation="softmax"), "y": [[1, 0], [0, 1], [1, 1]], "loss": "cross_entropy"},
+        {
+            "model": Layer(2, 2, activation="softmax"),
+            "y": [[1, 0], [0, 1], [1, 1]],
+            "loss": "cross_entropy",
+        },
         r"y\[2\].*add up to 1",
     ),
     ({"y": [0, 1, 1], "loss": "cross_entropy"}, "row of classes"),
@@ -952,7 +1219,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"metrics": ["recall"]}, "'recall'.*accuracy"),
     ({"metrics": "accuracy"}, "mse.*no accuracy"),
     ({"metrics": ["accuracy"]}, "mse.*no accuracy"),
-    ({"metrics": ["accuracy"], "loss": lambda z, t: (z - t) ** 2}, "accuracy.*function"),
+    (
+        {"metrics": ["accuracy"], "loss": lambda z, t: (z - t) ** 2},
+        "accuracy.*function",
+    ),
     ({"metrics": [None]}, "None"),
     *[({"epochs": n}, rf"epochs.*{n!r}") for n in (0, -1, 2.5, None, "3")],
     *[({"batch_size": n}, rf"batch_size.*{n!r}") for n in (0, -1, 2.5, "3")],
@@ -960,15 +1230,29 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": None}, "None"),
     ({"optimizer": SGD}, "SGD"),
     ({"model": Layer(2, 1).forward}, "parameters"),
-    ({"model": type("Empty", (Module,), {"forward": lambda self, x: Value(1.0)})()}, "no parameters"),
+    (
+        {
+            "model": type(
+                "Empty", (Module,), {"forward": lambda self, x: Value(1.0)}
+            )()
+        },
+        "no parameters",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("wrong", "words"), WRONG, ids=[f"{i}-{[*w]}" for i, (w, _) in enumerate(WRONG)])
-def test_what_does_not_fit_is_said_before_anything_changes(wrong: dict[str, Any], words: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "words"), WRONG, ids=[f"{i}-{[*w]}" for i, (w, _) in enumerate(WRONG)]
+)
+def test_what_does_not_fit_is_said_before_anything_changes(
+    wrong: dict[str, Any], words: str
+) -> None:
     options = {"model": Neuron(2, activation="sigmoid"), **GOOD, **wrong}
     model, X, y = (options.pop(name) for name in ("model", "X", "y"))
-    with nothing_changed(model), pytest.raises((ValueError, TypeError), match=words):
+    with (
+        nothing_changed(model),
+        pytest.raises((ValueError, TypeError), match=words),
+    ):
         quick(model, X, y, **options)
 
 
@@ -984,14 +1268,24 @@ def test_a_model_that_gives_no_value() -> None:
 
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
 @pytest.mark.parametrize("size", [None, 1])
-def test_a_row_whose_loss_is_no_value_is_named(engine: str, size: int | None) -> None:
+def test_a_row_whose_loss_is_no_value_is_named(
+    engine: str, size: int | None
+) -> None:
     def loss(p: Value, t: float) -> Any:
         return p.data if t > 2 else (p - t) ** 2
 
     with pytest.raises(
-        TypeError, match=r"the loss of row 3 must be a Value, not float; .*make plain numbers"
+        TypeError,
+        match=r"the loss of row 3 must be a Value, not float; .*make plain numbers",
     ):
-        quick(Line(), [0.0] * 5, [0, 1, 2, 3, 1], loss=loss, engine=engine, batch_size=size)
+        quick(
+            Line(),
+            [0.0] * 5,
+            [0, 1, 2, 3, 1],
+            loss=loss,
+            engine=engine,
+            batch_size=size,
+        )
 
 
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
@@ -1001,7 +1295,9 @@ def test_a_row_that_numpy_takes_the_graph_from_is_named(engine: str) -> None:
 
     model = Line()
     model.slope.data, model.shift.data = 0.0, 1.0
-    with pytest.raises(TypeError, match="the loss of row 1 must be a Value, not int"):
+    with pytest.raises(
+        TypeError, match="the loss of row 1 must be a Value, not int"
+    ):
         quick(model, [1.0, 1.0], [1, -1], loss=loss, engine=engine)
 
 
@@ -1038,7 +1334,10 @@ def test_training_where_nothing_is_recorded() -> None:
 
 def test_an_error_in_the_middle_is_no_warning() -> None:
     model = Watched(5, raiser(RuntimeError))
-    with warnings.catch_warnings(record=True) as caught, pytest.raises(RuntimeError):
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        pytest.raises(RuntimeError),
+    ):
         quick(model, [1.0, 2.0], [1.0, 2.0])
     assert not caught
 
@@ -1064,7 +1363,14 @@ def test_the_last_step_is_looked_at_too() -> None:
     model = MLP(1, [1])
     before = [p.data for p in model.parameters()]
     with pytest.warns(RuntimeWarning, match="at the end"):
-        history = fit(model, [1.0, 2.0], [0.0, 0.0], loss="mse", optimizer=SGD(1e200), epochs=1)
+        history = fit(
+            model,
+            [1.0, 2.0],
+            [0.0, 0.0],
+            loss="mse",
+            optimizer=SGD(1e200),
+            epochs=1,
+        )
     assert [p.data for p in model.parameters()] == before
     assert "at the end" in history.stopped and len(history.loss) == 1
 
@@ -1080,4 +1386,11 @@ def test_a_rate_that_goes_wrong(rate: float) -> None:
 def test_masked_tables_are_refused() -> None:
     masked = np.ma.masked_array([1.0, 2.0], mask=[False, True])
     with pytest.raises(TypeError, match="masked"):
-        fit(MLP(1, [1]), masked, [1.0, 2.0], loss="mse", optimizer=SGD(0.1), epochs=1)
+        fit(
+            MLP(1, [1]),
+            masked,
+            [1.0, 2.0],
+            loss="mse",
+            optimizer=SGD(0.1),
+            epochs=1,
+        )

@@ -17,7 +17,19 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import given, note, settings, strategies as st
 
-from autograd import OPS, Op, Value, compile, grad, hessian, hvp, jvp, log, log1p, step
+from autograd import (
+    OPS,
+    Op,
+    Value,
+    compile,
+    grad,
+    hessian,
+    hvp,
+    jvp,
+    log,
+    log1p,
+    step,
+)
 from autograd.lines import codes
 from tests.jets import KNOWN, UNITS, Truth, follow
 from tests.oracle import TINY, same_bits
@@ -28,7 +40,10 @@ some = settings(many, max_examples=25)
 randoms = st.randoms(use_true_random=False)
 Matrix: TypeAlias = "list[list[float]]"  # a row for every output
 COMPILED_FLOOR = 1e-307  # below it a Program's numbers may be 0, as its README says
-LONG, SHORT = 60, 10  # ops in a program for the first derivatives, and for the third
+LONG, SHORT = (
+    60,
+    10,
+)  # ops in a program for the first derivatives, and for the third
 
 
 def identity(n: int) -> Matrix:
@@ -36,7 +51,9 @@ def identity(n: int) -> Matrix:
 
 
 def dot(values: Sequence[Any], direction: Sequence[float]) -> Any:
-    return sum([x * d for x, d in zip(values, direction, strict=True)], start=Value(0.0))
+    return sum(
+        [x * d for x, d in zip(values, direction, strict=True)], start=Value(0.0)
+    )
 
 
 # ---------------------------------------------------------------------- the back ends: gradients of outputs
@@ -51,10 +68,14 @@ class Graph:
     @classmethod
     def of(cls, case: Case, ops: Any = OPS) -> Graph:
         nodes = case.build(ops)
-        return cls(case, nodes[: len(case.leaves)], [nodes[i] for i in case.outputs])
+        return cls(
+            case, nodes[: len(case.leaves)], [nodes[i] for i in case.outputs]
+        )
 
     def pickled(self) -> Graph:
-        return Graph(self.case, *pickle.loads(pickle.dumps((self.leaves, self.outputs))))
+        return Graph(
+            self.case, *pickle.loads(pickle.dumps((self.leaves, self.outputs)))
+        )
 
 
 def by_backward(g: Graph) -> Matrix:
@@ -80,12 +101,17 @@ def table(case: Case) -> Matrix:
     return [[*case.leaves], [*case.row]] * (20 if case.places % 2 else 1)
 
 
-def by_program(g: Graph, again: Callable[[Any], Any] = lambda program: program) -> Matrix:
+def by_program(
+    g: Graph, again: Callable[[Any], Any] = lambda program: program
+) -> Matrix:
     """All outputs by one program, where no output's pole can meet another's seed of 0."""
     found, rows = list[list[float]](), table(g.case)
     for outputs in [g.outputs] if is_finite(g) else [[y] for y in g.outputs]:
         program = again(compile(outputs, g.leaves))
-        found += [program.vjp(rows, [seed] * len(rows))[1][0].tolist() for seed in identity(len(outputs))]
+        found += [
+            program.vjp(rows, [seed] * len(rows))[1][0].tolist()
+            for seed in identity(len(outputs))
+        ]
     return found
 
 
@@ -97,7 +123,10 @@ def by_parameters(g: Graph) -> Matrix:
     seeds, X = [1.0] + [0.0] * (rows - 1), [g.case.leaves[:half]] * rows
     for y in g.outputs:
         program = compile(y, g.leaves[:half], g.leaves[half:])
-        by_theta, by_inputs = program.value_and_grad(X, weights=seeds)[1], program.vjp(X, seeds)[1]
+        by_theta, by_inputs = (
+            program.value_and_grad(X, weights=seeds)[1],
+            program.vjp(X, seeds)[1],
+        )
         found.append([*by_inputs[0].tolist(), *by_theta.tolist()])
     return found
 
@@ -189,9 +218,19 @@ class Tally:
     worst: float = 0.0
     where: str = "nowhere"
 
-    def judge(self, truth: Truth, got: float, place: int, mask: int, where: str, graph: bool = False) -> None:
+    def judge(
+        self,
+        truth: Truth,
+        got: float,
+        place: int,
+        mask: int,
+        where: str,
+        graph: bool = False,
+    ) -> None:
         """``graph``: of a derivative as a graph, which leaves out what is times 0, even where that is nan."""
-        floor = COMPILED_FLOOR if "compiled" in where or "program" in where else TINY
+        floor = (
+            COMPILED_FLOOR if "compiled" in where or "program" in where else TINY
+        )
         ratio = truth.ratio(got, place, mask, floor)
         if ratio is None or (graph and got == 0 and ratio == math.inf):
             self.silent += 1
@@ -210,13 +249,23 @@ class Tally:
         return replace(ahead, **counts)
 
 
-def first_order(case: Case, name: str = "", ops: Any = OPS, back_ends: Sequence[str] = tuple(FIRST)) -> Tally:
+def first_order(
+    case: Case,
+    name: str = "",
+    ops: Any = OPS,
+    back_ends: Sequence[str] = tuple(FIRST),
+) -> Tally:
     """Every number of the program, and every output's gradient by every back end."""
-    truth, tally = follow(case.program, case.leaves, identity(len(case.leaves)), 1), Tally(1)
+    truth, tally = (
+        follow(case.program, case.leaves, identity(len(case.leaves)), 1),
+        Tally(1),
+    )
     for place, v in enumerate(case.build(ops)):
         tally.judge(truth, v.data, place, 0, f"{name}: value of number {place}")
     for end in back_ends:
-        for place, row in zip(case.outputs, FIRST[end](Graph.of(case, ops)), strict=True):
+        for place, row in zip(
+            case.outputs, FIRST[end](Graph.of(case, ops)), strict=True
+        ):
             for i, got in enumerate(row):
                 where = f"{name}: {end} of number {place} by leaf {i}"
                 tally.judge(truth, got, place, 2 << i, where, end in GRAPHS)
@@ -226,7 +275,9 @@ def first_order(case: Case, name: str = "", ops: Any = OPS, back_ends: Sequence[
 def is_known(case: Case, truth: Truth) -> bool:
     """Whether it has x**y with a Value y that is 0 or 1: see test_the_derivatives_of_a_power_..."""
     lines = [operands for name, *operands in case.program if name == "power"]
-    return any(isinstance(y, int) and truth.jets[y].value in (0, 1) for x, y in lines)
+    return any(
+        isinstance(y, int) and truth.jets[y].value in (0, 1) for x, y in lines
+    )
 
 
 def higher_order(case: Case, name: str = "", ops: Any = OPS) -> Tally:
@@ -239,7 +290,9 @@ def higher_order(case: Case, name: str = "", ops: Any = OPS) -> Tally:
         found = differentiate(g.outputs[-1], g.leaves, *case.directions)
         for evaluate in (eager, MEANS[(i + case.places) % 3]):
             for mask, got in zip((6, 14), evaluate(found, g), strict=True):
-                where = f"{name}: {end}, {evaluate.__name__}, order {mask.bit_count()}"
+                where = (
+                    f"{name}: {end}, {evaluate.__name__}, order {mask.bit_count()}"
+                )
                 tally.judge(truth, got, case.places - 1, mask, where, graph=True)
     return tally
 
@@ -267,17 +320,28 @@ def survey(kind: str, count: int) -> Tally:
     """The same for so many seeds."""
     (check, most, guarded), tally = CHECKS[kind], Tally()
     for seed in range(count):
-        tally = tally.add(check(random_case(Random(seed), most, guarded), f"seed {seed}"))
+        tally = tally.add(
+            check(random_case(Random(seed), most, guarded), f"seed {seed}")
+        )
     return tally
 
 
 def test_what_the_survey_counts() -> None:
     """Most moderate numbers are claimed, and nan is seen to come out at poles and outside of domains."""
-    moderate, wild = survey("order 1, moderate numbers", 60), survey("order 1, any numbers", 60)
+    moderate, wild = (
+        survey("order 1, moderate numbers", 60),
+        survey("order 1, any numbers", 60),
+    )
     assert moderate.programs == wild.programs == 60
-    assert moderate.numbers > 2000 and moderate.loud == 0 and moderate.silent < moderate.numbers / 5
+    assert (
+        moderate.numbers > 2000
+        and moderate.loud == 0
+        and moderate.silent < moderate.numbers / 5
+    )
     assert wild.numbers > 1000 and wild.loud > 30
-    assert 1 >= max(moderate.worst, wild.worst) > 0.01  # the bound is not a hundred times what is needed
+    assert (
+        1 >= max(moderate.worst, wild.worst) > 0.01
+    )  # the bound is not a hundred times what is needed
 
 
 def by_vjp(y: Value, x: Value) -> Value:
@@ -297,12 +361,16 @@ def test_a_power_differentiated_by_both_operands_where_its_exponent_is_0() -> No
 
 
 @pytest.mark.parametrize("differentiate", [by_vjp, by_tangent])
-def test_what_has_no_value_has_no_derivative_as_a_graph_either(differentiate: Any) -> None:
+def test_what_has_no_value_has_no_derivative_as_a_graph_either(
+    differentiate: Any,
+) -> None:
     x = Value(-1.0)
     assert math.isnan(differentiate(differentiate(log(x), x), x).data)
 
 
-@pytest.mark.xfail(reason="a graph leaves out what is times a constant 0, such as 1 - 1")
+@pytest.mark.xfail(
+    reason="a graph leaves out what is times a constant 0, such as 1 - 1"
+)
 def test_a_slope_that_is_nan_times_a_constant_0() -> None:
     x = Value(-1.0)
     assert math.isnan(jvp(log1p(log(x - x)), {x: 1.0}).data)
@@ -318,7 +386,11 @@ def scaled(op: Op, i: int) -> Any:
 
     def wrong(*args: Any) -> Any:
         found = op.partials[i](*args)
-        return found + 1e-10 if isinstance(found, float) and not found else found * SLIP
+        return (
+            found + 1e-10
+            if isinstance(found, float) and not found
+            else found * SLIP
+        )
 
     return (*op.partials[:i], wrong, *op.partials[i + 1 :])
 
@@ -334,8 +406,14 @@ WRONG |= {
     if len({*map(str, codes(op.partials[-2:]))}) > 1
 }
 WRONG |= {
-    "maximum gives a tie to y": ("maximum", (lambda z, x, y: step(x - y), lambda z, x, y: 1 - step(x - y))),
-    "minimum gives a tie to x": ("minimum", (lambda z, x, y: 1 - step(x - y), lambda z, x, y: step(x - y))),
+    "maximum gives a tie to y": (
+        "maximum",
+        (lambda z, x, y: step(x - y), lambda z, x, y: 1 - step(x - y)),
+    ),
+    "minimum gives a tie to x": (
+        "minimum",
+        (lambda z, x, y: 1 - step(x - y), lambda z, x, y: step(x - y)),
+    ),
     "relu has slope 1 at 0": ("relu", (lambda z, x: 1 - step(-x),)),
     "abs has slope 1 at 0": ("absolute", (lambda z, x: 1 - 2 * step(-x),)),
 }
@@ -346,7 +424,14 @@ def replaced(name: str, partials: Any) -> Iterator[dict[str, Op]]:
     """The ops, one of them with other partials."""
     op = OPS[name]
     try:
-        wrong = Op(f"wrong_{name}", op.symbol, op.formula, partials, op.domain, selects=op.selects)
+        wrong = Op(
+            f"wrong_{name}",
+            op.symbol,
+            op.formula,
+            partials,
+            op.domain,
+            selects=op.selects,
+        )
         yield {**OPS, name: wrong}
     finally:
         OPS.pop(f"wrong_{name}", None)
@@ -369,7 +454,9 @@ def noticed_first(case: Case, truth: Truth, ops: Any, end: str) -> bool:
 
 def noticed_higher(case: Case, truth: Truth, ops: Any, end: str) -> bool:
     g, tally = Graph.of(case, ops), Tally()
-    for mask, z in zip((6, 14), HIGHER[end](g.outputs[-1], g.leaves, *case.directions), strict=True):
+    for mask, z in zip(
+        (6, 14), HIGHER[end](g.outputs[-1], g.leaves, *case.directions), strict=True
+    ):
         tally.judge(truth, z.data, case.places - 1, mask, end, graph=True)
     return tally.worst > 1 and not is_known(case, truth)
 
@@ -406,7 +493,8 @@ def same(left: Sequence[float], right: Sequence[float]) -> list[Pair]:
 def allowed(truth: Truth, place: int, mask: int) -> float:
     """By how much two ways of computing a number may differ: inf where nothing is claimed."""
     claimed = (
-        math.isfinite(truth.ratio(0.0, place, mask) or 0.0) and truth.ratio(0.0, place, mask) is not None
+        math.isfinite(truth.ratio(0.0, place, mask) or 0.0)
+        and truth.ratio(0.0, place, mask) is not None
     )
     return 2 * truth.bound(place, mask) if claimed else math.inf
 
@@ -414,15 +502,24 @@ def allowed(truth: Truth, place: int, mask: int) -> float:
 def close(case: Case, left: Sequence[float], right: Sequence[float]) -> list[Pair]:
     """Equal to the bounds of the last number's gradient."""
     truth = follow(case.program, case.leaves, identity(len(case.leaves)), 1)
-    bounds = [allowed(truth, case.places - 1, 2 << i) for i in range(len(case.leaves))]
+    bounds = [
+        allowed(truth, case.places - 1, 2 << i) for i in range(len(case.leaves))
+    ]
     return list(zip(left, right, bounds, strict=True))
 
 
 def extended(case: Case, *lines: Any) -> Case:
     """The program and some more lines; in them -1 is its last number, -2 that of the first new line."""
     place = {-1 - k: case.places - 1 + k for k in range(len(lines))}
-    more = [(name, *[place.get(x, x) if isinstance(x, int) else x for x in xs]) for name, *xs in lines]
-    return replace(case, program=[*case.program, *more], outputs=(case.places + len(lines) - 1,))
+    more = [
+        (name, *[place.get(x, x) if isinstance(x, int) else x for x in xs])
+        for name, *xs in lines
+    ]
+    return replace(
+        case,
+        program=[*case.program, *more],
+        outputs=(case.places + len(lines) - 1,),
+    )
 
 
 def plain_gradient(case: Case) -> list[float]:
@@ -448,7 +545,10 @@ def sum_of_seeds(case: Case) -> list[Pair]:
 
 
 def backward_twice(case: Case) -> list[Pair]:
-    return same(gradient(case.build(), len(case.leaves), 1.0, 1.0), [2 * x for x in plain_gradient(case)])
+    return same(
+        gradient(case.build(), len(case.leaves), 1.0, 1.0),
+        [2 * x for x in plain_gradient(case)],
+    )
 
 
 def dead_nodes(case: Case) -> list[Pair]:
@@ -466,18 +566,25 @@ def order_of_creation(case: Case) -> list[Pair]:
         if isinstance(x, int) and x not in made:
             name, *operands = case.program[x - n] if x >= n else ("leaf",)
             made[x] = (
-                OPS[name](*[make(i) for i in operands[::-1]][::-1]) if operands else Value(case.leaves[x])
+                OPS[name](*[make(i) for i in operands[::-1]][::-1])
+                if operands
+                else Value(case.leaves[x])
             )
         return made[x] if isinstance(x, int) else x
 
     n = len(case.leaves)
     root = make(case.places - 1)
-    return same(gradient([*map(make, reversed(range(n))), root], n)[::-1], plain_gradient(case))
+    return same(
+        gradient([*map(make, reversed(range(n))), root], n)[::-1],
+        plain_gradient(case),
+    )
 
 
 def order_of_operands(case: Case) -> list[Pair]:
     turned = [
-        (name, *operands[::-1]) if name in ("add", "mul", "maximum", "minimum") else (name, *operands)
+        (name, *operands[::-1])
+        if name in ("add", "mul", "maximum", "minimum")
+        else (name, *operands)
         for name, *operands in case.program
     ]
     other = replace(case, program=turned)
@@ -492,14 +599,24 @@ def constants_for_leaves(case: Case) -> list[Pair]:
         nodes: list[Any] = [*map(Value, case.leaves)]
         nodes[i] = case.leaves[i]
         for name, *operands in case.program:
-            nodes.append(OPS[name](*[nodes[x] if isinstance(x, int) else x for x in operands]))
+            nodes.append(
+                OPS[name](
+                    *[nodes[x] if isinstance(x, int) else x for x in operands]
+                )
+            )
         whole = case.build()
-        pairs += same([float(getattr(x, "data", x)) for x in nodes], [x.data for x in whole])
+        pairs += same(
+            [float(getattr(x, "data", x)) for x in nodes], [x.data for x in whole]
+        )
         if isinstance(nodes[-1], Value):
             nodes[-1].backward()
             kept = [k for k in range(n) if k != i]
             found = [nodes[k].grad if k in kept else math.nan for k in range(n)]
-            pairs += [pair for k, pair in enumerate(close(case, found, gradient(whole, n))) if k in kept]
+            pairs += [
+                pair
+                for k, pair in enumerate(close(case, found, gradient(whole, n)))
+                if k in kept
+            ]
     return pairs
 
 
@@ -510,13 +627,19 @@ def cut_in_two(case: Case) -> list[Pair]:
     leaf = Value(nodes[at].data)
     ahead = [*nodes[:at], leaf]
     for name, *operands in case.program[at + 1 - n :]:
-        ahead.append(OPS[name](*[ahead[x] if isinstance(x, int) else x for x in operands]))
+        ahead.append(
+            OPS[name](*[ahead[x] if isinstance(x, int) else x for x in operands])
+        )
     ahead[-1].backward()
     nodes[at].backward(leaf.grad)
     return close(case, [x.grad for x in nodes[:n]], plain_gradient(case))
 
 
-def rule(name: str, by_f: Callable[[float, float], float], by_g: Callable[[float, float], float]) -> Any:
+def rule(
+    name: str,
+    by_f: Callable[[float, float], float],
+    by_g: Callable[[float, float], float],
+) -> Any:
     """The rule for an op of two numbers of the program, f the last and g another."""
 
     def check(case: Case) -> list[Pair]:
@@ -543,7 +666,10 @@ def inverse_pair(*lines: Any) -> Callable[[Case], list[Pair]]:
 
 
 def scaled_by_a_power_of_two(case: Case) -> list[Pair]:
-    return same(plain_gradient(extended(case, ("mul", -1, 0.125))), [x / 8 for x in plain_gradient(case)])
+    return same(
+        plain_gradient(extended(case, ("mul", -1, 0.125))),
+        [x / 8 for x in plain_gradient(case)],
+    )
 
 
 def forward_is_reverse(case: Case) -> list[Pair]:
@@ -555,16 +681,23 @@ def symmetric_hessian(case: Case) -> list[Pair]:
     n, place = len(case.leaves), case.places - 1
     truth, nodes = follow(case.program, case.leaves, identity(n), 2), case.build()
     rows, pairs = hessian(nodes[-1], nodes[:n]), list[Pair]()
-    for i, k in [] if is_known(case, truth) else itertools.combinations(range(n), 2):
+    for i, k in (
+        [] if is_known(case, truth) else itertools.combinations(range(n), 2)
+    ):
         mask = 2 << i | 2 << k
-        pairs.append((rows[i][k].data, rows[k][i].data, allowed(truth, place, mask)))
+        pairs.append(
+            (rows[i][k].data, rows[k][i].data, allowed(truth, place, mask))
+        )
     return pairs
 
 
 def rows_of_a_table(case: Case) -> list[Pair]:
     """Values and gradients of rows among others, and of each alone."""
     g = Graph.of(replace(case, outputs=(case.places - 1,)))
-    program, rows = compile(g.outputs[0], g.leaves), [[*case.leaves], [*case.row]] * 12
+    program, rows = (
+        compile(g.outputs[0], g.leaves),
+        [[*case.leaves], [*case.row]] * 12,
+    )
     values, (_, many) = program(rows), program.vjp(rows)
     return same([*values[::2]], [values[0]] * 12) + close(
         case, many[0].tolist(), program.vjp(rows[:1])[1][0].tolist()
@@ -608,10 +741,15 @@ def complex_step(case: Case) -> list[Pair]:
     for i in range(n):
         numbers = [complex(x, 1e-200 * (i == k)) for k, x in enumerate(case.leaves)]
         for name, *operands in case.program:
-            chosen = [numbers[x] if isinstance(x, int) else complex(x) for x in operands]
+            chosen = [
+                numbers[x] if isinstance(x, int) else complex(x) for x in operands
+            ]
             numbers.append(COMPLEX[name](*chosen))
         found.append(numbers[-1].imag / 1e-200)
-    return [(x, y, bound + 1e-100) for x, y, bound in close(case, found, plain_gradient(case))]
+    return [
+        (x, y, bound + 1e-100)
+        for x, y, bound in close(case, found, plain_gradient(case))
+    ]
 
 
 IDENTITIES: dict[str, Callable[[Case], list[Pair]]] = {
@@ -626,7 +764,9 @@ IDENTITIES |= {
     "sum_rule": rule("add", lambda f, g: 1.0, lambda f, g: 1.0),
     "product_rule": rule("mul", lambda f, g: g, lambda f, g: f),
     "quotient_rule": rule(
-        "div", lambda f, g: 1 / g if g else math.inf, lambda f, g: -f / g / g if g else math.inf
+        "div",
+        lambda f, g: 1 / g if g else math.inf,
+        lambda f, g: -f / g / g if g else math.inf,
     ),
     "exp_log": inverse_pair(("log", -1), ("exp", -2)),
     "log_exp": inverse_pair(("exp", -1), ("log", -2)),
@@ -653,12 +793,24 @@ def test_identities(name: str, rng: Random) -> None:
         assert is_same(left, right, tolerance)
 
 
-PARITY = {"sin": -1, "cos": 1, "tanh": -1, "absolute": 1, "neg": -1, "reciprocal": -1, "sign": -1}
-ORDERS = {"tanh": 2}  # the terms of its higher derivatives are added in another order at -x
+PARITY = {
+    "sin": -1,
+    "cos": 1,
+    "tanh": -1,
+    "absolute": 1,
+    "neg": -1,
+    "reciprocal": -1,
+    "sign": -1,
+}
+ORDERS = {
+    "tanh": 2
+}  # the terms of its higher derivatives are added in another order at -x
 
 
 @pytest.mark.parametrize("name", PARITY)
-def test_odd_and_even_ops_have_even_and_odd_derivatives_to_the_bit(name: str) -> None:
+def test_odd_and_even_ops_have_even_and_odd_derivatives_to_the_bit(
+    name: str,
+) -> None:
     for seed in range(200):
         at = Random(seed).uniform(0, 10) * 10.0 ** Random(seed).randint(-20, 2)
         x, y = Value(at), Value(-at)
@@ -670,7 +822,9 @@ def test_odd_and_even_ops_have_even_and_odd_derivatives_to_the_bit(name: str) ->
 
 @pytest.mark.parametrize("n", range(1, 9))
 @pytest.mark.parametrize("x", [2.0, 0.0, -1.0, 0.3])
-def test_the_nth_derivative_of_x_to_the_n_is_its_factorial(n: int, x: float) -> None:
+def test_the_nth_derivative_of_x_to_the_n_is_its_factorial(
+    n: int, x: float
+) -> None:
     for make in (lambda v: v**n, lambda v: math.prod([v] * (n - 1), start=v)):
         leaf = Value(x)
         y = make(leaf)
@@ -689,7 +843,9 @@ def by_hvp(y: Value, x: Value) -> Value:
 @pytest.mark.parametrize("outer", [by_vjp, by_tangent, by_hvp])
 @pytest.mark.parametrize("middle", [by_vjp, by_tangent, by_hvp])
 @pytest.mark.parametrize("inner", [by_vjp, by_tangent, by_hvp])
-def test_perturbations_are_not_confused(outer: Any, middle: Any, inner: Any) -> None:
+def test_perturbations_are_not_confused(
+    outer: Any, middle: Any, inner: Any
+) -> None:
     """d/dx x·d/dy(x + y) is 1, and three levels deep d/dx x·d/dy(y·d/dz(x·y·z)) is 4xy."""
     x, y, z = Value(3.0), Value(5.0), Value(7.0)
     assert outer(x * inner(x + y, y), x).data == 1
@@ -707,7 +863,11 @@ def tried_identities(count: int) -> tuple[int, int, int]:
         for pair in check(random_case(Random(seed), SHORT))
         if pair[2] < math.inf
     ]
-    return count * len(IDENTITIES), len(pairs), sum(not is_same(*pair) for pair in pairs)
+    return (
+        count * len(IDENTITIES),
+        len(pairs),
+        sum(not is_same(*pair) for pair in pairs),
+    )
 
 
 def figures(count: int = 10_000) -> list[tuple[str, str, str]]:

@@ -13,7 +13,18 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import OPS, Op, Value, compile as compiled, formula, grad, no_grad, reciprocal, toposort, ufuncs
+from autograd import (
+    OPS,
+    Op,
+    Value,
+    compile as compiled,
+    formula,
+    grad,
+    no_grad,
+    reciprocal,
+    toposort,
+    ufuncs,
+)
 
 UFUNCS = {name: x for name, x in vars(np).items() if isinstance(x, np.ufunc)}
 SIGNS: dict[str, Callable[..., Any]] = {
@@ -29,7 +40,9 @@ SIGNS: dict[str, Callable[..., Any]] = {
     "fabs": operator.abs,
     "square": lambda x: x * x,
 }
-OWN = {name: op for name, op in OPS.items() if name in UFUNCS and name not in SIGNS}  # exp, log, maximum, …
+OWN = {
+    name: op for name, op in OPS.items() if name in UFUNCS and name not in SIGNS
+}  # exp, log, maximum, …
 WITH_OP = {UFUNCS[name] for name in OWN}  # by whichever of its names
 RECORDED: dict[str, Callable[..., Any]] = {**SIGNS, **OWN}
 BINARY = [name for name in RECORDED if UFUNCS[name].nin == 2]
@@ -40,16 +53,29 @@ COMPARED = {
     "greater_equal": operator.ge,
 }
 ALIASES = {name for name, x in UFUNCS.items() if name != x.__name__}
-OTHERS = {*UFUNCS} - {*RECORDED, *COMPARED, "equal", "not_equal", "heaviside"} - ALIASES
+OTHERS = (
+    {*UFUNCS} - {*RECORDED, *COMPARED, "equal", "not_equal", "heaviside"} - ALIASES
+)
 WITHOUT = sorted(name for name in OTHERS if UFUNCS[name] not in WITH_OP)
-SCALARS = [np.float64, np.float32, np.float16, np.longdouble, np.int64, np.int8, np.uint16]
+SCALARS = [
+    np.float64,
+    np.float32,
+    np.float16,
+    np.longdouble,
+    np.int64,
+    np.int8,
+    np.uint16,
+]
 
 
 def shown(z: Any, leaves: dict[int, str]) -> Any:
     """A graph as nested text, leaves by their names: equal for equal graphs."""
     if not isinstance(z, Value):
         return repr(z.item() if isinstance(z, np.bool_) else z)
-    return leaves.get(id(z)) or (z.op and z.op.name, *[shown(x, leaves) for x in z.args])
+    return leaves.get(id(z)) or (
+        z.op and z.op.name,
+        *[shown(x, leaves) for x in z.args],
+    )
 
 
 def test_what_is_recorded() -> None:
@@ -87,9 +113,20 @@ def test_the_same_graph_as_the_operator_or_the_op_records(name: str) -> None:
     if name not in BINARY:
         assert shown(function(x), leaves) == shown(own(x), leaves)
         return
-    for operands in ((x, y), (y, x), (x, x), (x, 2.0), (3, y), (1, y), (x, -1), (0, x)):
+    for operands in (
+        (x, y),
+        (y, x),
+        (x, x),
+        (x, 2.0),
+        (3, y),
+        (1, y),
+        (x, -1),
+        (0, x),
+    ):
         plain = [float(v) if isinstance(v, int) else v for v in operands]
-        assert shown(function(*operands), leaves) == shown(own(*plain), leaves), operands
+        assert shown(function(*operands), leaves) == shown(own(*plain), leaves), (
+            operands
+        )
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -107,7 +144,10 @@ def test_the_numbers_are_numpys(name: str) -> None:
 def test_operators_with_numpys_scalars(sign: str, scalar: Any) -> None:
     x, op = Value(3.0), getattr(operator, sign)
     for number in (scalar(2), scalar(1), scalar(0)):
-        for made, expected in ((op(number, x), op(float(number), x)), (op(x, number), op(x, float(number)))):
+        for made, expected in (
+            (op(number, x), op(float(number), x)),
+            (op(x, number), op(x, float(number))),
+        ):
             assert shown(made, {id(x): "x"}) == shown(expected, {id(x): "x"})
             assert all(type(y) in (float, Value) for y in made.args)
 
@@ -125,10 +165,20 @@ def test_comparisons_with_numpys_scalars(name: str, scalar: Any) -> None:
 
 def test_values_are_equal_to_themselves_alone() -> None:
     v = Value(1.0)
-    for other in (np.float64(1), np.float32(1), np.int64(1), np.array([1.0]), np.array(1.0)):
+    for other in (
+        np.float64(1),
+        np.float32(1),
+        np.int64(1),
+        np.array([1.0]),
+        np.array(1.0),
+    ):
         assert (other == v, v == other) == (False, False)
         assert (other != v, v != other) == (True, True)
-    assert (np.equal(v, v), np.not_equal(v, v), np.equal(v, Value(1.0))) == (True, False, False)
+    assert (np.equal(v, v), np.not_equal(v, v), np.equal(v, Value(1.0))) == (
+        True,
+        False,
+        False,
+    )
 
 
 # The book's programs
@@ -140,20 +190,36 @@ def test_the_books_sigmoid() -> None:
 
     x = Value(0.5, "x")
     y = sigmoid(x)
-    assert [v.op.name for v in toposort(y) if v.op] == ["neg", "exp", "add", "reciprocal"]
+    assert [v.op.name for v in toposort(y) if v.op] == [
+        "neg",
+        "exp",
+        "add",
+        "reciprocal",
+    ]
     assert formula(y) == "y = 1/(1+exp(-x))"
     y.backward()
     assert y.data == sigmoid(0.5)
     assert x.grad == pytest.approx(y.data * (1 - y.data), rel=1e-15)
-    assert compiled(y, [x])([[0.5], [-1.0]]).tolist() == pytest.approx([sigmoid(0.5), sigmoid(-1.0)])
+    assert compiled(y, [x])([[0.5], [-1.0]]).tolist() == pytest.approx(
+        [sigmoid(0.5), sigmoid(-1.0)]
+    )
 
 
 def test_the_books_other_functions() -> None:
     x = Value(0.5, "x")
-    relu, softplus, swish = np.maximum(0, x), np.log(1 + np.exp(x)), x / (1 + np.exp(-x))
+    relu, softplus, swish = (
+        np.maximum(0, x),
+        np.log(1 + np.exp(x)),
+        x / (1 + np.exp(-x)),
+    )
     entropy = -np.sum([t * np.log(p + 1e-7) for t, p in ((0, x), (1, 1 - x))])
     assert [z.data for z in (relu, softplus, swish, entropy)] == pytest.approx(
-        [0.5, math.log(1 + math.exp(0.5)), 0.5 / (1 + math.exp(-0.5)), -math.log(0.5 + 1e-7)]
+        [
+            0.5,
+            math.log(1 + math.exp(0.5)),
+            0.5 / (1 + math.exp(-0.5)),
+            -math.log(0.5 + 1e-7),
+        ]
     )
     assert grad(softplus, x).data == pytest.approx(1 / (1 + math.exp(-0.5)))
     assert formula(np.tanh(x) ** 2) == "y = tanh(x)²"
@@ -182,14 +248,18 @@ def test_where() -> None:
     assert np.where(x, 1, b).args == (x, 1.0, b)
 
 
-@pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float64(0), np.int8(0)], ids=repr)
+@pytest.mark.parametrize(
+    "zero", [0, 0.0, -0.0, np.float64(0), np.int8(0)], ids=repr
+)
 def test_heaviside_is_the_step(zero: Any) -> None:
     x = Value(2.0)
     z = np.heaviside(x, zero)
     assert (z.op, z.args, z.data) == (OPS["step"], (x,), 1.0)
 
 
-@pytest.mark.parametrize("other", [0.5, 1, np.float64(1), math.nan, Value(0.0)], ids=repr)
+@pytest.mark.parametrize(
+    "other", [0.5, 1, np.float64(1), math.nan, Value(0.0)], ids=repr
+)
 def test_no_other_heaviside(other: Any) -> None:
     with pytest.raises(TypeError, match=re.escape("write np.heaviside(x, 0.0)")):
         np.heaviside(Value(2.0), other)
@@ -203,7 +273,12 @@ def test_without_recording() -> None:
 
 def test_functions_that_ask_for_a_shape() -> None:
     v = Value(2.0)
-    assert (np.ndim(v), np.shape(v), np.size(v), np.isscalar(v)) == (0, (), 1, False)
+    assert (np.ndim(v), np.shape(v), np.size(v), np.isscalar(v)) == (
+        0,
+        (),
+        1,
+        False,
+    )
 
 
 # An op of one's own
@@ -234,7 +309,8 @@ def test_an_op_of_ones_own_is_found_by_either_name(
 ) -> None:
     without("atan", "arctan")
     with pytest.raises(
-        TypeError, match=r"np\.arctan of Value has no op: write it in ops, define an Op named 'arctan'"
+        TypeError,
+        match=r"np\.arctan of Value has no op: write it in ops, define an Op named 'arctan'",
     ):
         np.arctan(Value(1.0))
     op = register(name, "atan", "atan(x)", (lambda z, x: reciprocal(1 + x * x),))
@@ -244,7 +320,9 @@ def test_an_op_of_ones_own_is_found_by_either_name(
     assert grad(np.arctan(x), x).data == 0.5
 
 
-def test_an_op_of_two_operands(without: Callable[..., None], register: Callable[..., Op]) -> None:
+def test_an_op_of_two_operands(
+    without: Callable[..., None], register: Callable[..., Op]
+) -> None:
     without("hypot")
     partials = (lambda z, x, y: x / z, lambda z, x, y: y / z)
     op = register("hypot", "hypot", "hypot(x, y)", partials)
@@ -280,14 +358,33 @@ def test_a_ufunc_without_an_op(name: str) -> None:
             operands: list[Any] = [1] * function.nin
             operands[place] = Value(2.0)
             said = refusal(lambda operands=operands: function(*operands))
-            assert f"np.{name} of " in said and " has no op: write " in said and "v.data" in said
+            assert (
+                f"np.{name} of " in said
+                and " has no op: write " in said
+                and "v.data" in said
+            )
 
 
 @pytest.mark.parametrize(
-    "name", ["sum", "dot", "mean", "clip", "round", "cumsum", "nan_to_num", "stack", "max", "outer"]
+    "name",
+    [
+        "sum",
+        "dot",
+        "mean",
+        "clip",
+        "round",
+        "cumsum",
+        "nan_to_num",
+        "stack",
+        "max",
+        "outer",
+    ],
 )
 def test_a_function_on_arrays_without_an_op(name: str) -> None:
-    v, more = Value(2.0), {"dot": [3.0], "outer": [3.0], "clip": [0, 1]}.get(name, [])
+    v, more = (
+        Value(2.0),
+        {"dot": [3.0], "outer": [3.0], "clip": [0, 1]}.get(name, []),
+    )
     operands: list[Any] = [[v, v]] if name == "stack" else [v, *more]
     said = refusal(lambda: getattr(np, name)(*operands))
     assert re.match(rf"np\.{name} of \w+.* has no op: write ", said)
@@ -305,7 +402,13 @@ def test_a_function_of_a_part_of_numpy_and_one_of_somebody_else() -> None:
 
 
 def test_what_is_to_be_written_instead_computes_the_same() -> None:
-    x, low, high, xs, ys = Value(0.75), 0.0, 0.5, [Value(1.5), Value(2.5)], [3.0, 4.0]
+    x, low, high, xs, ys = (
+        Value(0.75),
+        0.0,
+        0.5,
+        [Value(1.5), Value(2.5)],
+        [3.0, 4.0],
+    )
     numbers = [v.data for v in xs]
     given: dict[Any, tuple[Any, ...]] = {
         np.clip: (0.75, low, high),
@@ -317,11 +420,19 @@ def test_what_is_to_be_written_instead_computes_the_same() -> None:
     names = {**vars(autograd), "x": x, "low": low, "high": high, "xs": xs, "ys": ys}
     for function, text in ufuncs.INSTEAD.items():
         z = eval(text, names)  # noqa: S307  our own text
-        assert z.data == pytest.approx(float(function(*given.get(function, (0.75,))))), text
+        assert z.data == pytest.approx(
+            float(function(*given.get(function, (0.75,))))
+        ), text
         assert z.op is not None
 
 
-ARRAYS = [np.array([1.0, 2.0]), np.array([[1.0]]), np.array([1]), np.array([True]), np.array([])]
+ARRAYS = [
+    np.array([1.0, 2.0]),
+    np.array([[1.0]]),
+    np.array([1]),
+    np.array([True]),
+    np.array([]),
+]
 
 
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda a: f"{a.dtype}{a.shape}")
@@ -338,15 +449,21 @@ def test_arrays_are_refused(array: Any) -> None:
     ]
     for call in calls:
         said = refusal(call)
-        assert "takes real numbers" in said and "ndarray" in said and ".item()" in said
+        assert (
+            "takes real numbers" in said and "ndarray" in said and ".item()" in said
+        )
 
 
-@pytest.mark.parametrize("bad", [True, np.True_, 1j, "1", None, np.datetime64(1, "s"), [1.0]], ids=repr)
+@pytest.mark.parametrize(
+    "bad", [True, np.True_, 1j, "1", None, np.datetime64(1, "s"), [1.0]], ids=repr
+)
 @pytest.mark.parametrize("name", BINARY)
 def test_what_is_no_number_is_refused(name: str, bad: Any) -> None:
     for operands in ((Value(2.0), bad), (bad, Value(2.0))):
         said = refusal(lambda operands=operands: UFUNCS[name](*operands))
-        assert "takes real numbers" in said and type(bad).__name__.rstrip("_") in said
+        assert (
+            "takes real numbers" in said and type(bad).__name__.rstrip("_") in said
+        )
 
 
 def test_options_and_methods_are_refused() -> None:
@@ -358,7 +475,10 @@ def test_options_and_methods_are_refused() -> None:
         ),
         (lambda: np.exp(v, where=True), "has no where="),
         (lambda: np.add(v, 1.0, dtype=float), "has no dtype="),
-        (lambda: np.add.reduce(v), r"np\.add\.reduce takes arrays, .* write a loop"),
+        (
+            lambda: np.add.reduce(v),
+            r"np\.add\.reduce takes arrays, .* write a loop",
+        ),
         (lambda: np.add.accumulate(v), r"np\.add\.accumulate takes arrays"),
         (lambda: np.multiply.outer(out, v), r"np\.multiply\.outer takes arrays"),
         (lambda: np.add.at(out, [0], v), r"np\.add\.at takes arrays"),
@@ -394,10 +514,18 @@ def test_an_array_of_values_and_a_value_element_by_element(name: str) -> None:
 
 @pytest.mark.parametrize("sign", ["add", "sub", "mul", "truediv", "pow"])
 def test_operators_of_an_array_of_values_and_a_value(sign: str) -> None:
-    operate, array, v = getattr(operator, sign), values_of(2.0, 0.5, 3.0), Value(2.0)
+    operate, array, v = (
+        getattr(operator, sign),
+        values_of(2.0, 0.5, 3.0),
+        Value(2.0),
+    )
     leaves = (*array, v)
-    assert graphs(operate(array, v), *leaves) == graphs([operate(x, v) for x in array], *leaves)
-    assert graphs(operate(v, array), *leaves) == graphs([operate(v, x) for x in array], *leaves)
+    assert graphs(operate(array, v), *leaves) == graphs(
+        [operate(x, v) for x in array], *leaves
+    )
+    assert graphs(operate(v, array), *leaves) == graphs(
+        [operate(v, x) for x in array], *leaves
+    )
     wanted, kept = graphs([operate(x, v) for x in array], *leaves), array
     array = getattr(operator, f"i{sign}")(array, v)
     assert array is kept and graphs(array, *leaves) == wanted
@@ -410,9 +538,13 @@ def test_every_op_of_arrays_of_values(name: str) -> None:
     arrays = [values_of(*row) for row in rows]
     pairs = [*zip(*arrays, strict=True)]
     leaves = [x for array in arrays for x in array]
-    assert graphs(op(*arrays), *leaves) == graphs([op(*pair) for pair in pairs], *leaves)
+    assert graphs(op(*arrays), *leaves) == graphs(
+        [op(*pair) for pair in pairs], *leaves
+    )
     lone: list[Any] = [arrays[0], *[row[0] for row in rows[1:]]]
-    assert graphs(op(*lone), *leaves) == graphs([op(x, *lone[1:]) for x in arrays[0]], *leaves)
+    assert graphs(op(*lone), *leaves) == graphs(
+        [op(x, *lone[1:]) for x in arrays[0]], *leaves
+    )
 
 
 def test_elements_may_be_numbers_and_in_any_shape() -> None:
@@ -441,10 +573,14 @@ def test_the_books_softmax() -> None:
     assert [z.data for z in s] == pytest.approx(list(shares))
     for i, z in enumerate(s):
         slopes = [d.data for d in grad(z, list(a))]
-        assert slopes == pytest.approx([shares[i] * ((i == j) - shares[j]) for j in range(3)])
+        assert slopes == pytest.approx(
+            [shares[i] * ((i == j) - shares[j]) for j in range(3)]
+        )
 
 
-DECIDED_ONCE: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {  # by NumPy in C: an index is an element
+DECIDED_ONCE: dict[
+    str, tuple[Callable[[Any], Any], list[Any]]
+] = {  # by NumPy in C: an index is an element
     "maximum": (lambda a: np.maximum(0, a), ["0", 0]),
     "minimum": (lambda a: np.minimum(a, 0.5), [0.5, "1"]),
     "clip": (lambda a: np.clip(a, 0, 1), [1, 0]),
@@ -461,7 +597,9 @@ def test_what_numpy_decides_of_arrays_alone(name: str) -> None:
     """NumPy asks no Value here but for > and <: the README says so.  The op of that name records itself."""
     function, wanted = DECIDED_ONCE[name]
     a = values_of(2.0, -3.0)
-    assert [x if isinstance(x, int | float) else graphs([x], *a)[0] for x in function(a)] == wanted
+    assert [
+        x if isinstance(x, int | float) else graphs([x], *a)[0] for x in function(a)
+    ] == wanted
 
 
 def test_what_to_write_instead_is_recorded() -> None:
@@ -474,12 +612,20 @@ def test_what_to_write_instead_is_recorded() -> None:
 
 def test_an_array_is_not_changed_in_place() -> None:
     v, array = Value(2.0), np.array([1.0, 2.0])
-    for operate in (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow):
+    for operate in (
+        operator.iadd,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+        operator.ipow,
+    ):
         assert "no out=" in refusal(lambda operate=operate: operate(array, v))
     assert array.tolist() == [1.0, 2.0]
 
 
-def test_type_checkers_know_the_protocols_by_the_names_of_their_parameters() -> None:
+def test_type_checkers_know_the_protocols_by_the_names_of_their_parameters() -> (
+    None
+):
     """Those of numpy's _SupportsArrayUFunc and _SupportsArrayFunc."""
     assert [*inspect.signature(Value.__array_ufunc__).parameters] == [
         "self",

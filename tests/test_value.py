@@ -85,16 +85,51 @@ REFUSED: list[tuple[Any, str]] = [
     (float, "convert it"),
     (math.exp, "convert it"),
 ]
-ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+ARITHMETIC = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+]
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge]
 FUNCTIONS = [maximum, minimum, max, min]
 UNSUPPORTED = [
-    *(operator.floordiv, operator.mod, operator.matmul, operator.lshift, operator.rshift),
+    *(
+        operator.floordiv,
+        operator.mod,
+        operator.matmul,
+        operator.lshift,
+        operator.rshift,
+    ),
     *(operator.and_, operator.or_, operator.xor, divmod),
 ]
 EDGES = [
-    *(0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1e-200, -1e-154, 0.5, -0.5, 1.0, -1.0),
-    *(1.0000000000000002, 2.0, -2.0, 3.0, 40.0, -710.0, 745.2, 1000.0, -1000.0, 2.0**53 + 2.0),
+    *(
+        0.0,
+        -0.0,
+        5e-324,
+        -5e-324,
+        2.2250738585072014e-308,
+        1e-200,
+        -1e-154,
+        0.5,
+        -0.5,
+        1.0,
+        -1.0,
+    ),
+    *(
+        1.0000000000000002,
+        2.0,
+        -2.0,
+        3.0,
+        40.0,
+        -710.0,
+        745.2,
+        1000.0,
+        -1000.0,
+        2.0**53 + 2.0,
+    ),
     *(1e154, -1e200, 1.7976931348623157e308, math.inf, -math.inf, math.nan),
 ]
 
@@ -107,10 +142,18 @@ def kind(x: object) -> str:
     return f"{type(x).__name__}{getattr(x, 'ndim', '')}"
 
 
-each_refused = pytest.mark.parametrize(("bad", "advice"), REFUSED, ids=[kind(bad) for bad, _ in REFUSED])
-each_accepted = pytest.mark.parametrize("number", ACCEPTED, ids=lambda t: t.__name__)
-each_edge_op = pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "power", "maximum", "minimum"])
-each_unary_op = pytest.mark.parametrize("name", [op.name for op in OPS.values() if len(op.operands) == 1])
+each_refused = pytest.mark.parametrize(
+    ("bad", "advice"), REFUSED, ids=[kind(bad) for bad, _ in REFUSED]
+)
+each_accepted = pytest.mark.parametrize(
+    "number", ACCEPTED, ids=lambda t: t.__name__
+)
+each_edge_op = pytest.mark.parametrize(
+    "name", ["add", "sub", "mul", "div", "power", "maximum", "minimum"]
+)
+each_unary_op = pytest.mark.parametrize(
+    "name", [op.name for op in OPS.values() if len(op.operands) == 1]
+)
 
 
 def refuses(call: Callable[..., object], bad: object, advice: str) -> None:
@@ -157,8 +200,13 @@ def test_every_real_number_is_kept_as_a_float(number: Callable[[int], Any]) -> N
 
 @each_accepted
 @pytest.mark.parametrize("op", ARITHMETIC)
-def test_arithmetic_takes_every_real_number(op: Callable[..., Any], number: Callable[[int], Any]) -> None:
-    for z, expected in ((op(Value(3.0), number(2)), op(3.0, 2.0)), (op(number(2), Value(3.0)), op(2.0, 3.0))):
+def test_arithmetic_takes_every_real_number(
+    op: Callable[..., Any], number: Callable[[int], Any]
+) -> None:
+    for z, expected in (
+        (op(Value(3.0), number(2)), op(3.0, 2.0)),
+        (op(number(2), Value(3.0)), op(2.0, 3.0)),
+    ):
         assert type(z) is Value
         assert type(z.data) is float
         assert z.data == expected
@@ -166,12 +214,28 @@ def test_arithmetic_takes_every_real_number(op: Callable[..., Any], number: Call
 
 
 @each_accepted
-def test_functions_and_comparisons_take_every_real_number(number: Callable[[int], Any]) -> None:
+def test_functions_and_comparisons_take_every_real_number(
+    number: Callable[[int], Any],
+) -> None:
     v, two = Value(3.0), number(2)
-    for z in (maximum(v, two), maximum(two, v), where(number(1), v, two), where(v, v, two)):
+    for z in (
+        maximum(v, two),
+        maximum(two, v),
+        where(number(1), v, two),
+        where(v, v, two),
+    ):
         assert type(z) is Value
         assert z.data == 3.0
-    results = [v > two, two < v, v >= two, two <= v, not v < two, not two > v, not v <= two, not two >= v]
+    results = [
+        v > two,
+        two < v,
+        v >= two,
+        two <= v,
+        not v < two,
+        not two > v,
+        not v <= two,
+        not two >= v,
+    ]
     assert results == [True] * 8
     assert all(type(result) is bool for result in results)
 
@@ -208,19 +272,30 @@ def test_a_condition_may_be_a_bool() -> None:
 
 @pytest.mark.parametrize(
     "x",
-    [mpmath.mpf("0.3"), Fraction(3, 10), Decimal("0.3"), sympy.Float("0.3"), sympy.Rational(3, 10)],
+    [
+        mpmath.mpf("0.3"),
+        Fraction(3, 10),
+        Decimal("0.3"),
+        sympy.Float("0.3"),
+        sympy.Rational(3, 10),
+    ],
     ids=kind,
 )
-def test_the_advice_for_a_number_of_more_digits_gives_the_derivative(x: Any) -> None:
+def test_the_advice_for_a_number_of_more_digits_gives_the_derivative(
+    x: Any,
+) -> None:
     """To convert it in a function that mpmath.diff takes would not: all its steps are one float."""
     with pytest.raises(
-        TypeError, match=r"convert it once, with float\(\.\.\.\), and differentiate with grad"
+        TypeError,
+        match=r"convert it once, with float\(\.\.\.\), and differentiate with grad",
     ):
         Value(1.0) * x
     t = Value(float(x))
     found = grad(tanh(3 * t) * exp(-t * t), t).data
     assert found == pytest.approx(
-        float(mpmath.diff(lambda t: mpmath.tanh(3 * t) * mpmath.exp(-t * t), t.data))
+        float(
+            mpmath.diff(lambda t: mpmath.tanh(3 * t) * mpmath.exp(-t * t), t.data)
+        )
     )
     assert mpmath.diff(lambda t: tanh(3 * Value(float(t))).data, float(x)) == 0.0
 
@@ -242,10 +317,16 @@ def test_assigning_data_refuses(bad: Any, advice: str) -> None:
 
 @each_refused
 @pytest.mark.parametrize("op", [*ARITHMETIC, *COMPARISONS, maximum, minimum])
-def test_operators_refuse_on_both_sides(op: Callable[..., object], bad: Any, advice: str) -> None:
+def test_operators_refuse_on_both_sides(
+    op: Callable[..., object], bad: Any, advice: str
+) -> None:
     v = Value(3.0)
     refuses(lambda: op(v, bad), bad, advice)
-    if op is operator.pow and isinstance(bad, Fraction) and sys.version_info < (3, 13):
+    if (
+        op is operator.pow
+        and isinstance(bad, Fraction)
+        and sys.version_info < (3, 13)
+    ):
         return  # there Fraction ** anything is float(fraction) ** anything, and never asks us
     if op in COMPARISONS and without_dimensions(bad):
         return  # to compare its scalars with others NumPy makes such arrays of them
@@ -261,24 +342,35 @@ def test_functions_refuse_at_every_place(bad: Any, advice: str) -> None:
     refuses(lambda: min(bad, v), bad, advice)
     for operands in ((v, bad, 1.0), (v, 1.0, bad), (1.0, v, bad), (0.0, v, bad)):
         refuses(lambda operands=operands: where(*operands), bad, advice)
-    if not isinstance(bad, bool | np.bool_):  # as a condition, a bool says what it should
+    if not isinstance(
+        bad, bool | np.bool_
+    ):  # as a condition, a bool says what it should
         refuses(lambda: where(bad, v, 1.0), bad, advice)
 
 
 @each_refused
 @pytest.mark.parametrize(
-    "op", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
+    "op",
+    [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow],
 )
-def test_in_place_operators_refuse(op: Callable[..., object], bad: Any, advice: str) -> None:
+def test_in_place_operators_refuse(
+    op: Callable[..., object], bad: Any, advice: str
+) -> None:
     v = Value(3.0)
     refuses(lambda: op(v, bad), bad, advice)
     if not isinstance(bad, Fraction | bytearray):
-        with pytest.raises(TypeError):  # an array's own message, since NumPy answers first
+        with pytest.raises(
+            TypeError
+        ):  # an array's own message, since NumPy answers first
             op(copy.copy(bad) if isinstance(bad, np.ndarray) else bad, v)
 
 
 @pytest.mark.parametrize("op", UNSUPPORTED)
-@pytest.mark.parametrize("other", [2, 2.0, np.float64(2), np.int64(2), np.array([2.0]), Value(2.0)], ids=kind)
+@pytest.mark.parametrize(
+    "other",
+    [2, 2.0, np.float64(2), np.int64(2), np.array([2.0]), Value(2.0)],
+    ids=kind,
+)
 def test_operators_that_do_not_exist(op: Callable[..., object], other: Any) -> None:
     for operands in ((Value(3.0), other), (other, Value(3.0))):
         with pytest.raises(TypeError):
@@ -309,12 +401,19 @@ def test_operators_that_do_not_exist(op: Callable[..., object], other: Any) -> N
             lambda v: np.add(v, [1.0]),
             lambda v: np.nextafter(1.0, v),
         ),
-        *(lambda v: pow(v, 2, 5), lambda v: pow(2, v, 5), lambda v: pow(v, v, v), lambda v: round(v, 2)),
+        *(
+            lambda v: pow(v, 2, 5),
+            lambda v: pow(2, v, 5),
+            lambda v: pow(v, v, v),
+            lambda v: round(v, 2),
+        ),
         *(lambda v: v[0], lambda v: [1, 2][v], lambda v: 1 in v, lambda v: v()),
         *(lambda v: 1 if v else 2, lambda v: v and 1),
     ],
 )
-def test_conversions_that_would_cut_the_graph(call: Callable[[Value], object]) -> None:
+def test_conversions_that_would_cut_the_graph(
+    call: Callable[[Value], object],
+) -> None:
     with pytest.raises(TypeError):
         call(Value(3.0))
 
@@ -389,7 +488,10 @@ def test_operands_keep_their_order_and_numbers_stay_plain() -> None:
     assert (5**v).args == (5.0, v)
     assert where(v, 1, w).args == (v, 1.0, w)
     assert (v * v).args == (v, v)
-    assert all(type(x) is float for x in ((5 - v).args[0], (v - 5).args[1], where(v, 1, w).args[1]))
+    assert all(
+        type(x) is float
+        for x in ((5 - v).args[0], (v - 5).args[1], where(v, 1, w).args[1])
+    )
     assert [z.data for z in (5 - v, 5 / w, 2**v, v - 5)] == [2.0, 2.5, 8.0, -2.0]
 
 
@@ -410,7 +512,12 @@ def test_prev_and_op_are_what_micrograds_notebooks_walk() -> None:
     assert (v * v)._prev == (v, v)
     assert [type(x) for x in (v * 2)._prev] == [Value, Value]
     assert [x.data for x in (2 * v)._prev] == [2.0, 3.0]
-    assert ((v + w)._op, (v * w)._op, (v / w)._op, v.relu()._op) == ("+", "×", "/", "relu")
+    assert ((v + w)._op, (v * w)._op, (v / w)._op, v.relu()._op) == (
+        "+",
+        "×",
+        "/",
+        "relu",
+    )
     with pytest.raises(AttributeError):
         v._prev = ()
     with pytest.raises(AttributeError):
@@ -421,7 +528,9 @@ def test_equality_and_hash_are_by_identity() -> None:
     a, b = Value(1.0), Value(1.0)
     assert a == a
     assert a != b
-    assert (a == 1.0, np.float64(1) == a, a == np.array([1.0]), a == "1") == (False,) * 4
+    assert (a == 1.0, np.float64(1) == a, a == np.array([1.0]), a == "1") == (
+        False,
+    ) * 4
     assert len({a, b, a}) == 2
     assert [a, b].index(b) == 1
     before = hash(a)
@@ -440,18 +549,26 @@ def test_order_is_by_data() -> None:
     assert [v.data for v in sorted(values)] == [-math.inf, -1.0, 2.0, 3.0, math.inf]
     assert max(values).data == math.inf
     assert min(values) is values[3]
-    assert (Value(0.0) <= Value(-0.0), Value(0.0) >= Value(-0.0), Value(0.0) < Value(-0.0)) == (
+    assert (
+        Value(0.0) <= Value(-0.0),
+        Value(0.0) >= Value(-0.0),
+        Value(0.0) < Value(-0.0),
+    ) == (
         True,
         True,
         False,
     )
     n = Value(math.nan)
     assert not any(
-        compare(*pair) for compare in COMPARISONS for pair in ((n, n), (n, 1.0), (1.0, n), (values[0], n))
+        compare(*pair)
+        for compare in COMPARISONS
+        for pair in ((n, n), (n, 1.0), (1.0, n), (values[0], n))
     )
 
 
-def test_a_comparison_takes_an_int_that_is_too_large_as_the_constructor_does() -> None:
+def test_a_comparison_takes_an_int_that_is_too_large_as_the_constructor_does() -> (
+    None
+):
     with pytest.raises(OverflowError):
         assert Value(1.0) < 10**400
 
@@ -584,7 +701,9 @@ def test_no_grad_as_a_block() -> None:
         with no_grad():
             z = x.exp()
         w = x * 2
-    assert [(type(v), v.op, v.args, v.scope) for v in (y, z, w)] == [(Value, None, (), None)] * 3
+    assert [(type(v), v.op, v.args, v.scope) for v in (y, z, w)] == [
+        (Value, None, (), None)
+    ] * 3
     assert (y.data, w.data) == (21.0, 6.0)
     assert (x * 2).op is not None
 
@@ -613,7 +732,12 @@ def test_no_grad_ends_with_an_exception() -> None:
 def test_what_where_chooses_under_no_grad_has_no_history() -> None:
     y = Value(3.0) * 2
     with no_grad():
-        chosen = [where(1.0, y, 2.0), where(True, y, 2.0), where(0.0, 2.0, y), where(y, y, 2.0)]
+        chosen = [
+            where(1.0, y, 2.0),
+            where(True, y, 2.0),
+            where(0.0, 2.0, y),
+            where(y, y, 2.0),
+        ]
     assert [(v.data, v.op, v is y) for v in chosen] == [(6.0, None, False)] * 4
     assert where(True, y, 2.0) is y
 
@@ -663,8 +787,13 @@ NUMPY = {
 # np.power itself says nan for (-inf) ** 0.5, where IEEE 754 and C say inf
 
 
-def check_no_exception(op: Op, numbers: tuple[float, ...], pattern: tuple[bool, ...]) -> float:
-    operands = [Value(x) if is_value else x for x, is_value in zip(numbers, pattern, strict=True)]
+def check_no_exception(
+    op: Op, numbers: tuple[float, ...], pattern: tuple[bool, ...]
+) -> float:
+    operands = [
+        Value(x) if is_value else x
+        for x, is_value in zip(numbers, pattern, strict=True)
+    ]
     z = op(*operands)
     assert type(z) is Value
     assert type(z.data) is float
@@ -678,10 +807,14 @@ def check_no_exception(op: Op, numbers: tuple[float, ...], pattern: tuple[bool, 
 
 @each_edge_op
 @pytest.mark.parametrize("pattern", [(True, True), (True, False), (False, True)])
-def test_no_pair_of_edge_values_raises(name: str, pattern: tuple[bool, ...]) -> None:
+def test_no_pair_of_edge_values_raises(
+    name: str, pattern: tuple[bool, ...]
+) -> None:
     for x in EDGES:
         for y in EDGES:
-            with np.errstate(all="raise"):  # a user's own setting must not reach inside
+            with np.errstate(
+                all="raise"
+            ):  # a user's own setting must not reach inside
                 z = check_no_exception(OPS[name], (x, y), pattern)
             with np.errstate(all="ignore"):
                 expected = float(NUMPY[name](np.float64(x), np.float64(y)))
@@ -735,7 +868,10 @@ def outer(x: Any, y: Any) -> Any:
 def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
     """Some leaves, and roots that share them and much else; with names, attributes, scopes and gradients."""
     rng = random.Random(seed)
-    leaves = [Value(rng.uniform(-2, 2), rng.choice(["", f"w{i}"])) for i in range(rng.randint(1, 4))]
+    leaves = [
+        Value(rng.uniform(-2, 2), rng.choice(["", f"w{i}"]))
+        for i in range(rng.randint(1, 4))
+    ]
     nodes = list(leaves)
     calls = [outer, inner, OPS["sub"], OPS["mul"], OPS["div"], OPS["maximum"]]
     for _ in range(rng.randint(1, 30)):
@@ -782,11 +918,15 @@ def repickled(x: Any) -> Any:
 
 
 each_copier = pytest.mark.parametrize("copier", [repickled, copy.deepcopy])
-each_protocol = pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+each_protocol = pytest.mark.parametrize(
+    "protocol", range(2, pickle.HIGHEST_PROTOCOL + 1)
+)
 
 
 @each_copier
-def test_a_copied_graph_is_equal_and_separate(copier: Callable[[Value], Value]) -> None:
+def test_a_copied_graph_is_equal_and_separate(
+    copier: Callable[[Value], Value],
+) -> None:
     for seed in range(60):
         leaves, (root, _) = random_graph(seed)
         before = snapshot(root)
@@ -804,11 +944,15 @@ def test_a_copied_graph_is_equal_and_separate(copier: Callable[[Value], Value]) 
 
 
 @each_copier
-def test_a_copied_graph_differentiates_as_the_original(copier: Callable[[Value], Value]) -> None:
+def test_a_copied_graph_differentiates_as_the_original(
+    copier: Callable[[Value], Value],
+) -> None:
     for seed in range(60):
         _, (root, _) = random_graph(seed)
         twin = copier(root)
-        autograd.zero_grad(*(v for v in (*toposort(root), *toposort(twin)) if v.op is None))
+        autograd.zero_grad(
+            *(v for v in (*toposort(root), *toposort(twin)) if v.op is None)
+        )
         root.backward()
         twin.backward()
         assert snapshot(twin) == snapshot(root)
@@ -819,7 +963,9 @@ def test_a_copied_graph_differentiates_as_the_original(copier: Callable[[Value],
 
 
 @each_copier
-def test_roots_copied_together_share_their_leaves(copier: Callable[[Any], Any]) -> None:
+def test_roots_copied_together_share_their_leaves(
+    copier: Callable[[Any], Any],
+) -> None:
     for seed in range(30):
         leaves, roots = random_graph(seed)
         twins, twin_leaves = copier((roots, leaves))
@@ -866,7 +1012,14 @@ def test_copy_of_a_leaf_and_of_an_inner_node() -> None:
     y.backward()
     twin, leaf = copy.copy(y), copy.copy(x)
     assert twin.args == (x, x)
-    assert (twin.data, twin.grad, leaf.data, leaf.grad, leaf.name, leaf.m) == (4.0, 1.0, 2.0, 4.0, "x", 1.0)
+    assert (twin.data, twin.grad, leaf.data, leaf.grad, leaf.name, leaf.m) == (
+        4.0,
+        1.0,
+        2.0,
+        4.0,
+        "x",
+        1.0,
+    )
     leaf.data = 5.0
     leaf.m = 2.0
     assert (x.data, x.m) == (2.0, 1.0)
@@ -911,7 +1064,9 @@ def test_attributes_of_a_deep_copy_are_its_own() -> None:
 
 
 @each_copier
-def test_an_attribute_that_is_a_leaf_of_the_graph(copier: Callable[[Value], Value]) -> None:
+def test_an_attribute_that_is_a_leaf_of_the_graph(
+    copier: Callable[[Value], Value],
+) -> None:
     x = Value(1.0)
     y = x * 2
     y.parameter = x
@@ -975,7 +1130,9 @@ def test_a_stale_graph_refuses_to_pickle() -> None:
 
 
 @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy])
-def test_a_copy_of_a_stale_graph_stays_stale(copier: Callable[[Value], Value]) -> None:
+def test_a_copy_of_a_stale_graph_stays_stale(
+    copier: Callable[[Value], Value],
+) -> None:
     _, y = stale_graph()
     twin = copier(y)
     with pytest.raises(StaleGraphError, match="'x'"):
@@ -1117,7 +1274,9 @@ def test_an_op_may_be_run_again_but_not_changed() -> None:
 
 
 def test_a_partial_takes_z_and_every_operand() -> None:
-    with pytest.raises(ValueError, match="'bad': every partial takes z and all of the 1 operands"):
+    with pytest.raises(
+        ValueError, match="'bad': every partial takes z and all of the 1 operands"
+    ):
         Op("bad", "bad", "exp(x)", (lambda z: z,))  # type: ignore[arg-type]
     assert "bad" not in OPS
 
@@ -1172,7 +1331,11 @@ def test_a_refusal_says_who_refuses(taker: str) -> None:
 def test_functions_made_from_an_ops_line_have_names() -> None:
     """They are read in tracebacks and profiles."""
     form = (Value(1.0) * 2).form
-    assert [form.record.__name__, form.read.__name__, form.pull.__name__] == ["mul", "read", "pull"]
+    assert [form.record.__name__, form.read.__name__, form.pull.__name__] == [
+        "mul",
+        "read",
+        "pull",
+    ]
     assert Value.exp.__qualname__ == "exp"
 
 
@@ -1195,8 +1358,13 @@ def test_a_first_pass_under_no_grad() -> None:
     assert x.grad == 12.0
 
 
-@pytest.mark.parametrize("partial", [lambda z, x: 1.0 if x < 0 else 2.0, lambda z, x: 1.0 if x > 0 else 2.0])
-def test_a_partial_that_asks_for_a_sign_is_refused(partial: Callable[[Value, Value], float]) -> None:
+@pytest.mark.parametrize(
+    "partial",
+    [lambda z, x: 1.0 if x < 0 else 2.0, lambda z, x: 1.0 if x > 0 else 2.0],
+)
+def test_a_partial_that_asks_for_a_sign_is_refused(
+    partial: Callable[[Value, Value], float],
+) -> None:
     x = Value(3.0)
     y = Op("asks", "asks", "x", (partial,))(x)
     with pytest.raises(TypeError, match="asks for data"):
@@ -1214,7 +1382,9 @@ def test_a_value_without_a_name_is_told_in_six_digits() -> None:
     with pytest.raises(StaleGraphError, match=r"^the Value 0\.666667 was assigned"):
         y.backward()
     y.forward()
-    with pytest.raises(AttributeError, match=r"^the Value 0\.444444 is computed by"):
+    with pytest.raises(
+        AttributeError, match=r"^the Value 0\.444444 is computed by"
+    ):
         y.data = 1.0
 
 
@@ -1257,8 +1427,14 @@ def test_what_an_ops_line_says_of_its_domain_and_its_book() -> None:
 def test_half_a_character_is_no_name(name: str) -> None:
     """No file, terminal or page takes one, so that it is refused where it is given."""
     x = Value(1.0)
-    for give in (lambda: Value(1.0, name), lambda: Value(1.0, label=name), lambda: setattr(x, "name", name)):
-        with pytest.raises(ValueError, match=r"half a character .* in place \d.*errors='replace'"):
+    for give in (
+        lambda: Value(1.0, name),
+        lambda: Value(1.0, label=name),
+        lambda: setattr(x, "name", name),
+    ):
+        with pytest.raises(
+            ValueError, match=r"half a character .* in place \d.*errors='replace'"
+        ):
             give()
     assert x.name == ""
 
@@ -1275,6 +1451,9 @@ def test_a_number_in_text_has_its_way_out() -> None:
 def test_half_a_character_in_an_ops_line(place: str) -> None:
     line = {"symbol": "half", "formula": "x", "domain": ""}
     line[place] += "\ud800"
-    with pytest.raises(ValueError, match=rf"op 'half': its {place} has half a character .*{place}\.encode"):
+    with pytest.raises(
+        ValueError,
+        match=rf"op 'half': its {place} has half a character .*{place}\.encode",
+    ):
         Op("half", partials=(lambda z, x: 1.0,), **line)
     assert "half" not in OPS

@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd import Value, composite, draw, exp, formula, labels, ledger, scope, tanh, to_dot, toposort
+from autograd import (
+    Value,
+    composite,
+    draw,
+    exp,
+    formula,
+    labels,
+    ledger,
+    scope,
+    tanh,
+    to_dot,
+    toposort,
+)
 from autograd.pictures.amounts import flows
 from autograd.pictures.boxes import Box, boxes
 from autograd.value import NO_GRAD
@@ -28,21 +40,32 @@ COLLAPSES: dict[str, Any] = {
     "Neuron": ["Neuron"],
     "function": lambda s: s.name in ("Neuron", "hinge", "softmax"),
 }
-every_collapse = pytest.mark.parametrize("collapse", COLLAPSES.values(), ids=COLLAPSES.keys())
+every_collapse = pytest.mark.parametrize(
+    "collapse", COLLAPSES.values(), ids=COLLAPSES.keys()
+)
 
 
 def names(found: Sequence[Box]) -> list[str]:
     """Each box by its composite's name, its op's, or its leaf's."""
     return [
-        box.title if box.scope else box.values[0].op.name if box.values[0].op else box.values[0].name
+        box.title
+        if box.scope
+        else box.values[0].op.name
+        if box.values[0].op
+        else box.values[0].name
         for box in found
     ]
 
 
-def network(nin: int, nouts: list[int], activation: str = "tanh") -> tuple[MLP, list[Value], Any]:
+def network(
+    nin: int, nouts: list[int], activation: str = "tanh"
+) -> tuple[MLP, list[Value], Any]:
     """A model, its inputs and what it makes of them."""
     random.seed(1)
-    model, inputs = MLP(nin, nouts, activation), [Value(0.5 - i, f"x{i}") for i in range(nin)]
+    model, inputs = (
+        MLP(nin, nouts, activation),
+        [Value(0.5 - i, f"x{i}") for i in range(nin)],
+    )
     return model, inputs, model(inputs)
 
 
@@ -50,7 +73,9 @@ def penalised(parts: int = -1) -> tuple[MLP, Value]:
     """A loss, with a penalty of the first parameters of a model."""
     model, _, y = network(2, [5, 2, 1])
     chosen = model.parameters()[:parts] if parts >= 0 else model.parameters()
-    return model, hinge(y, 1) + sum((p * p for p in chosen[1:]), chosen[0] * chosen[0]) * 0.01
+    return model, hinge(y, 1) + sum(
+        (p * p for p in chosen[1:]), chosen[0] * chosen[0]
+    ) * 0.01
 
 
 @composite
@@ -109,10 +134,15 @@ def parameter_as_root() -> list[Value]:
         (3, {"x0": 1, "x1": 1, "Neuron": 33}),
         (["Neuron"], {"x0": 1, "x1": 1, "Neuron": 33}),
         (["Neuron", "MLP"], {"x0": 1, "x1": 1, "MLP": 1}),
-        (lambda s: s.name == "Layer" and s.parent.name == "MLP", {"x0": 1, "x1": 1, "Layer": 3}),
+        (
+            lambda s: s.name == "Layer" and s.parent.name == "MLP",
+            {"x0": 1, "x1": 1, "Layer": 3},
+        ),
     ],
 )
-def test_a_network_by_depth_and_by_name(collapse: Any, expected: dict[str, int]) -> None:
+def test_a_network_by_depth_and_by_name(
+    collapse: Any, expected: dict[str, int]
+) -> None:
     _, inputs, y = network(2, [16, 16, 1])
     found = boxes([y], collapse)
     assert Counter(names(found)) == expected
@@ -124,7 +154,11 @@ def test_a_network_without_collapse_is_every_value() -> None:
     _, _, y = network(2, [16, 16, 1])
     for collapse in (None, (), 4, 0):
         found = boxes([y], collapse, 3)
-        assert [box.values for box in found] == [box.members for box in found] == [[v] for v in toposort(y)]
+        assert (
+            [box.values for box in found]
+            == [box.members for box in found]
+            == [[v] for v in toposort(y)]
+        )
         assert [tuple(box.args) for box in found] == [v.args for v in toposort(y)]
 
 
@@ -134,7 +168,9 @@ def test_layers_are_in_a_row() -> None:
     assert (first.args, third.values) == (inputs, [y])
     assert (second.args, third.args) == (first.values, second.values)
     assert [len(box.values) for box in (first, second, third)] == [5, 2, 1]
-    assert not {*model.parameters()} & {v for box in (first, second, third) for v in box.members}
+    assert not {*model.parameters()} & {
+        v for box in (first, second, third) for v in box.members
+    }
 
 
 # --------------------------------------------------------------------------------------- what a view must be
@@ -144,30 +180,48 @@ def check(roots: list[Value], found: list[Box]) -> None:
     home = {v: box for box in found for v in box.members}
     assert sum(len(box.members) for box in found) == len(home)
     hidden = {*order} - {*home}
-    readers = {p: [home[v] for v in order if p in v.inner] for p in order if p.parameter}
-    assert hidden == {p for p, by in readers.items() if p not in roots and all(box.scope for box in by)}
+    readers = {
+        p: [home[v] for v in order if p in v.inner] for p in order if p.parameter
+    }
+    assert hidden == {
+        p
+        for p, by in readers.items()
+        if p not in roots and all(box.scope for box in by)
+    }
     place = {id(box): i for i, box in enumerate(found)}
     given: dict[int, set[Value]] = {id(box): set() for box in found}
     for box in found:
-        reads = [x for v in box.members for x in v.inner if x not in hidden and home[x] is not box]
+        reads = [
+            x
+            for v in box.members
+            for x in v.inner
+            if x not in hidden and home[x] is not box
+        ]
         args = [x for x in box.args if isinstance(x, Value)]
         assert {*args} == {*reads}
         assert box.scope is None or box.args == [*dict.fromkeys(args)]
-        assert box.scope is not None or (box.members == box.values and box.args == [*box.values[0].args])
+        assert box.scope is not None or (
+            box.members == box.values and box.args == [*box.values[0].args]
+        )
         assert all(place[id(home[x])] < place[id(box)] for x in reads)
         for x in reads:
             given[id(home[x])].add(x)
     for box in found:
         assert {*box.values} == given[id(box)] | ({*roots} & {*box.members})
         assert len(box.values) == len({*box.values}) > 0
-        assert box.members == [v for v in order if v in {*box.members}] or "more" in names([box])[0]
+        assert (
+            box.members == [v for v in order if v in {*box.members}]
+            or "more" in names([box])[0]
+        )
     assert {id(home[y]) for y in roots} <= {id(box) for box in found}
 
 
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS.keys())
 @pytest.mark.parametrize("siblings", [None, 1, 2, 3])
 @every_collapse
-def test_boxes_hold_all_but_hidden_parameters(make: Any, collapse: Any, siblings: int | None) -> None:
+def test_boxes_hold_all_but_hidden_parameters(
+    make: Any, collapse: Any, siblings: int | None
+) -> None:
     roots = make()
     if isinstance(collapse, str | list) and "/".join(collapse) not in repr(
         [v.scope for v in toposort(*roots)]
@@ -185,12 +239,19 @@ def test_a_drawing_changes_no_number(make: Any, passes: int) -> None:
     order = toposort(*roots)
 
     def state() -> list[Any]:
-        numbers = [(v, v.data, v.grad, v.grad is NO_GRAD, v.clock, v.args, v.scope, v.name) for v in order]
+        numbers = [
+            (v, v.data, v.grad, v.grad is NO_GRAD, v.clock, v.args, v.scope, v.name)
+            for v in order
+        ]
         return [numbers, toposort(*roots), [list(ledger(y)) for y in roots]]
 
     before = state()
     for collapse in (None, 1, 3):
-        for options in ({}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}):
+        for options in (
+            {},
+            {"style": "textbook"},
+            {"style": "textbook", "labels": "number"},
+        ):
             assert to_dot(*roots, collapse=collapse, **options) == to_dot(
                 *roots, collapse=collapse, **options
             )
@@ -202,12 +263,20 @@ def test_a_parameter_that_a_visible_node_reads_is_shown() -> None:
     model, y = penalised(7)
     for collapse in (1, 2, 3):
         found = boxes([y], collapse)
-        shown = [box.values[0] for box in found if not box.scope and box.values[0].parameter]
+        shown = [
+            box.values[0]
+            for box in found
+            if not box.scope and box.values[0].parameter
+        ]
         assert {*shown} == {*model.parameters()[:7]}
-        readers = [box for box in found if box.scope for x in box.args if x in shown]
+        readers = [
+            box for box in found if box.scope for x in box.args if x in shown
+        ]
         assert len(readers) == 7
     everything = boxes([penalised()[1]], 1)
-    assert sum(box.values[0].parameter for box in everything) == len(model.parameters())
+    assert sum(box.values[0].parameter for box in everything) == len(
+        model.parameters()
+    )
 
 
 def test_a_parameter_is_hidden_in_all_composites_or_in_none() -> None:
@@ -226,7 +295,9 @@ def test_a_parameter_is_hidden_in_all_composites_or_in_none() -> None:
 def test_only_parameters_are_hidden() -> None:
     neuron, x = Neuron(1), Value(2.0, "x")
     neuron.w = [Value(3.0, "v")]
-    assert names(boxes([neuron(x)], 1)) == ["v", "x", "Neuron"] or names(boxes([neuron(x)], 1)) == [
+    assert names(boxes([neuron(x)], 1)) == ["v", "x", "Neuron"] or names(
+        boxes([neuron(x)], 1)
+    ) == [
         "x",
         "v",
         "Neuron",
@@ -253,7 +324,11 @@ def test_a_parameter_made_in_the_first_call_and_read_in_the_second() -> None:
 
     lazy, x, z = Lazy(), Value(3.0, "x"), Value(4.0, "z")
     for y in (lazy(x) * lazy(z), lazy(lazy(x))):
-        for options in ({}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}):
+        for options in (
+            {},
+            {"style": "textbook"},
+            {"style": "textbook", "labels": "number"},
+        ):
             assert draw(y, collapse=1, **options).source
         assert names(boxes([y], 1)).count("Lazy") == 2
 
@@ -304,7 +379,11 @@ def test_how_many_siblings_stand_alone(
         found = found[:-1]
     else:
         y, _ = siblings_of(n)
-        found, name, first = boxes([y], "twice", siblings), "twice", [b for b in boxes([y], 1) if b.scope]
+        found, name, first = (
+            boxes([y], "twice", siblings),
+            "twice",
+            [b for b in boxes([y], 1) if b.scope],
+        )
     shown = [box for box in found if box.scope]
     assert names(shown) == [name] * alone + [f"×{rest} more"] * bool(rest)
     for box, other in zip(shown[:alone], first, strict=False):
@@ -327,7 +406,13 @@ def test_how_many_siblings_stand_alone(
 def test_every_layer_has_its_own_rest() -> None:
     _, _, y = network(2, [16, 7, 4, 1])
     found = [name for name in names(boxes([y], 3, 3)) if name[0] != "x"]
-    assert found == [*["Neuron"] * 3, "×13 more", *["Neuron"] * 3, "×4 more", *["Neuron"] * 5]
+    assert found == [
+        *["Neuron"] * 3,
+        "×13 more",
+        *["Neuron"] * 3,
+        "×4 more",
+        *["Neuron"] * 5,
+    ]
     assert len(boxes([y], 2, 1)) == 2 + 4
 
 
@@ -385,7 +470,9 @@ def growing(x: Value) -> Value:
         (growing, "dense", {"dense": 5}),
     ],
 )
-def test_which_composites_are_siblings(graph: Any, collapse: Any, expected: dict[str, int]) -> None:
+def test_which_composites_are_siblings(
+    graph: Any, collapse: Any, expected: dict[str, int]
+) -> None:
     y = graph(Value(2.0, "x"))
     found = boxes([y], collapse, 1)
     assert Counter(names([box for box in found if box.scope])) == expected
@@ -404,13 +491,29 @@ def test_neurons_whose_weights_are_shown_read_different_things() -> None:
 
 
 @pytest.mark.parametrize(
-    "siblings", [2.5, 3.0, math.nan, math.inf, "3", [3], (), 1j, object, int, True, False, np.True_]
+    "siblings",
+    [
+        2.5,
+        3.0,
+        math.nan,
+        math.inf,
+        "3",
+        [3],
+        (),
+        1j,
+        object,
+        int,
+        True,
+        False,
+        np.True_,
+    ],
 )
 def test_siblings_that_are_no_number_of_composites(siblings: Any) -> None:
     y, _ = siblings_of(5)
     for collapse in ("twice", None, 1):
         with pytest.raises(
-            TypeError, match=r"siblings=.* is no whole number of composites.* or None for all"
+            TypeError,
+            match=r"siblings=.* is no whole number of composites.* or None for all",
         ):
             draw(y, collapse=collapse, siblings=siblings)
 
@@ -419,7 +522,9 @@ def test_siblings_that_are_no_number_of_composites(siblings: Any) -> None:
 def test_fewer_siblings_than_none(siblings: Any) -> None:
     y, _ = siblings_of(5)
     for collapse in ("twice", None, 1):
-        with pytest.raises(ValueError, match=r"siblings=.*-.* is no whole number.* or None for all"):
+        with pytest.raises(
+            ValueError, match=r"siblings=.*-.* is no whole number.* or None for all"
+        ):
             draw(y, collapse=collapse, siblings=siblings)
 
 
@@ -459,7 +564,9 @@ def test_composites_without_operands_of_their_own_are_siblings() -> None:
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS.keys())
 @pytest.mark.parametrize("siblings", [None, 1, 3])
 @pytest.mark.parametrize("collapse", [None, 1, 2, 3])
-def test_what_flows_back_is_the_sum_of_the_ledgers_entries(make: Any, siblings: Any, collapse: Any) -> None:
+def test_what_flows_back_is_the_sum_of_the_ledgers_entries(
+    make: Any, siblings: Any, collapse: Any
+) -> None:
     roots = make()[-1:]
     view = boxes(roots, collapse, siblings)
     found = flows(roots, toposort(*roots), view)
@@ -471,8 +578,16 @@ def test_what_flows_back_is_the_sum_of_the_ledgers_entries(make: Any, siblings: 
             edge = box, next(i for i, x in enumerate(box.args) if x is step.operand)
             edge = edge if box.scope else (box, step.position)
             expected[edge] = expected.get(edge, 0.0) + step.contribution
-    assert {edge: pytest.approx(x, rel=1e-12, abs=1e-300) for edge, x in expected.items()} == found
-    assert {*found} == {(box, i) for box in view for i, x in enumerate(box.args) if isinstance(x, Value)}
+    assert {
+        edge: pytest.approx(x, rel=1e-12, abs=1e-300)
+        for edge, x in expected.items()
+    } == found
+    assert {*found} == {
+        (box, i)
+        for box in view
+        for i, x in enumerate(box.args)
+        if isinstance(x, Value)
+    }
     roots[0].backward()
     for v in {x for box in view for x in box.args if isinstance(x, Value)}:
         arriving = math.fsum(x for (box, i), x in found.items() if box.args[i] is v)
@@ -482,13 +597,22 @@ def test_what_flows_back_is_the_sum_of_the_ledgers_entries(make: Any, siblings: 
 
 @pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS.keys())
 @pytest.mark.parametrize(
-    ("collapse", "siblings"), [(None, 3), (1, 3), (2, 1), (3, None), (3, 1), ("Neuron", 3)]
+    ("collapse", "siblings"),
+    [(None, 3), (1, 3), (2, 1), (3, None), (3, 1), ("Neuron", 3)],
 )
-def test_every_style_draws_every_view(make: Any, collapse: Any, siblings: Any) -> None:
+def test_every_style_draws_every_view(
+    make: Any, collapse: Any, siblings: Any
+) -> None:
     roots = make()
     count = len(boxes(roots, collapse, siblings))
-    for options in ({"style": "value"}, {"style": "textbook"}, {"style": "textbook", "labels": "number"}):
-        source = draw(*roots, collapse=collapse, siblings=siblings, **options).source
+    for options in (
+        {"style": "value"},
+        {"style": "textbook"},
+        {"style": "textbook", "labels": "number"},
+    ):
+        source = draw(
+            *roots, collapse=collapse, siblings=siblings, **options
+        ).source
         assert len({*re.findall(r"^\t(n\d+) \[", source, re.MULTILINE)}) == count
 
 
@@ -496,7 +620,8 @@ def test_the_formulas_of_what_siblings_together_give() -> None:
     """Each value is what its own composite made of x, whichever box it stands in."""
     y, _ = siblings_of(6)
     ahead = re.findall(
-        r'label="\w = ([^"]*\(x\))" class=ahead', to_dot(y, style="textbook", collapse="twice")
+        r'label="\w = ([^"]*\(x\))" class=ahead',
+        to_dot(y, style="textbook", collapse="twice"),
     )
     assert ahead == ["twice(x)"] * 6
 
@@ -511,7 +636,9 @@ def test_the_numbers_on_the_arrows() -> None:
     assert f"{back:.6g}" in source
     assert f"{y.data:.6g}" in source
     assert "w1" not in source
-    both = to_dot(y * 1, y * neuron.w[0], style="textbook", labels="number", collapse=1)
+    both = to_dot(
+        y * 1, y * neuron.w[0], style="textbook", labels="number", collapse=1
+    )
     assert "w1" in both
 
 
@@ -530,14 +657,21 @@ def test_the_value_drawing_of_a_network() -> None:
     assert rows.groups() == (str(inside), f"{y.data:.4g}", "1")
     assert arrows_of(whole) == [("n0", "n2"), ("n1", "n2")]
     layers = to_dot(y, collapse=2)
-    assert arrows_of(layers) == [("n0", "n2"), ("n1", "n2"), ("n2", "n3"), ("n3", "n4")]
+    assert arrows_of(layers) == [
+        ("n0", "n2"),
+        ("n1", "n2"),
+        ("n2", "n3"),
+        ("n3", "n4"),
+    ]
     assert layers.count('label="16 values"') == 2
     neurons = to_dot(y, collapse=3)
     assert neurons.count("×13 more") == 2
     assert neurons.count("… 10 more") == 2
     assert len(arrows_of(neurons)) == 4 * 2 + 4 * 4 + 4
     assert neurons.count('label="13 values"') == 5
-    assert not any(re.search(r"\b[wb]\d", source) for source in (whole, layers, neurons))
+    assert not any(
+        re.search(r"\b[wb]\d", source) for source in (whole, layers, neurons)
+    )
     assert "×13 more" in to_dot(y, collapse=3, siblings=3)
     assert " more" not in to_dot(y, collapse="Neuron", siblings=None)
 
@@ -551,7 +685,12 @@ def test_a_large_network_is_collapsed_by_itself() -> None:
 
 def test_drawings_are_the_same_every_time() -> None:
     for collapse in (None, 1, 2, 3):
-        assert len({to_dot(network(2, [6, 1])[2], collapse=collapse) for _ in range(5)}) == 1
+        assert (
+            len(
+                {to_dot(network(2, [6, 1])[2], collapse=collapse) for _ in range(5)}
+            )
+            == 1
+        )
 
 
 def test_neurons_with_other_weights_are_other_functions() -> None:
@@ -562,7 +701,10 @@ def test_neurons_with_other_weights_are_other_functions() -> None:
 
 def test_a_neuron_called_twice_is_one_function() -> None:
     neuron, a, b = Neuron(1), Value(1.0, "a"), Value(2.0, "b")
-    assert formula(neuron(a) + neuron(b), collapse="Neuron") == "y = Neuron(a) + Neuron(b)"
+    assert (
+        formula(neuron(a) + neuron(b), collapse="Neuron")
+        == "y = Neuron(a) + Neuron(b)"
+    )
 
 
 def test_a_composite_with_a_parameter_is_no_op_of_the_table() -> None:
@@ -572,7 +714,12 @@ def test_a_composite_with_a_parameter_is_no_op_of_the_table() -> None:
     def sigmoid(x: Value) -> Value:
         return 1 / (1 + exp(-w * x))
 
-    back = [back for _, back in labels(sigmoid(Value(0.5, "x")), collapse="sigmoid").edges.values()]
+    back = [
+        back
+        for _, back in labels(
+            sigmoid(Value(0.5, "x")), collapse="sigmoid"
+        ).edges.values()
+    ]
     assert back == ["∂L/∂y·∂y/∂x"]
 
 
@@ -588,4 +735,7 @@ def test_samples_that_differ_are_no_siblings() -> None:
     neuron = Neuron(1)
     different = sum(neuron([float(i)]) for i in range(6))
     alike = sum(neuron([1.0]) for _ in range(6))
-    assert [len([box for box in boxes([y], 1, 3) if box.scope]) for y in (different, alike)] == [6, 4]
+    assert [
+        len([box for box in boxes([y], 1, 3) if box.scope])
+        for y in (different, alike)
+    ] == [6, 4]

@@ -30,7 +30,9 @@ class Ref(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     rows: bool
-    merged: tuple[tuple[int, ...], ...] | None = None  # the axes that become one axis each
+    merged: tuple[tuple[int, ...], ...] | None = (
+        None  # the axes that become one axis each
+    )
 
     @property
     def slots(self) -> Slots:
@@ -43,7 +45,9 @@ class Ref(NamedTuple):
 
     def once(self) -> Ref:
         """The same without repetition: one place along an axis without a step."""
-        shape = tuple([n if s else 1 for n, s in zip(self.shape, self.strides, strict=True)])
+        shape = tuple(
+            [n if s else 1 for n, s in zip(self.shape, self.strides, strict=True)]
+        )
         return self._replace(shape=shape)
 
     def dense(self, shape: tuple[int, ...]) -> Ref:
@@ -52,7 +56,13 @@ class Ref(NamedTuple):
 
     def reshaped(self, shape: tuple[int, ...]) -> Ref | None:
         """The same numbers in another shape, if they are neighbours."""
-        return self if shape == self.shape else self.dense(shape) if self.dense(self.shape) == self else None
+        return (
+            self
+            if shape == self.shape
+            else self.dense(shape)
+            if self.dense(self.shape) == self
+            else None
+        )
 
     def view(self, buffer: Array, n: int) -> Array:
         """The array itself, in a buffer for n rows."""
@@ -62,7 +72,9 @@ class Ref(NamedTuple):
         if self.merged is None:
             return array
         array = array.transpose([*chain(*self.merged)])
-        return array.reshape([prod([shape[i] for i in part]) for part in self.merged], copy=False)
+        return array.reshape(
+            [prod([shape[i] for i in part]) for part in self.merged], copy=False
+        )
 
     def matrix(self, *merged: Sequence[int]) -> Ref | None:
         """With so many of its axes merged, if that is a view for any number of rows."""
@@ -78,13 +90,17 @@ class Ref(NamedTuple):
 
 def steps(shape: Sequence[int]) -> tuple[int, ...]:
     """The strides of neighbours in order."""
-    return tuple([prod(shape[i + 1 :]) if n > 1 else 0 for i, n in enumerate(shape)])
+    return tuple(
+        [prod(shape[i + 1 :]) if n > 1 else 0 for i, n in enumerate(shape)]
+    )
 
 
 @lru_cache(1000)
 def grid(base: int, strides: tuple[int, ...], shape: tuple[int, ...]) -> Slots:
     """The slots of a view."""
-    offsets = (s * i for s, i in zip(strides, np.indices(shape, sparse=True), strict=True))
+    offsets = (
+        s * i for s, i in zip(strides, np.indices(shape, sparse=True), strict=True)
+    )
     return np.broadcast_to(base + sum(offsets), shape)
 
 
@@ -100,24 +116,43 @@ WORDS = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "neg": "negative",
     "fabs": "absolute", "pow": "power", "if": "where", "==": "equal",
 }  # fmt: skip
-UNLIKE = ("remainder", "ldexp", "comb", "gcd", "isqrt", "lcm", "perm")  # NumPy's differs, or lacks floats
-BY_PYTHON = (*ARITHMETIC, *LOGIC)  # signs, of which NumPy's functions have other names
+UNLIKE = (
+    "remainder",
+    "ldexp",
+    "comb",
+    "gcd",
+    "isqrt",
+    "lcm",
+    "perm",
+)  # NumPy's differs, or lacks floats
+BY_PYTHON = (
+    *ARITHMETIC,
+    *LOGIC,
+)  # signs, of which NumPy's functions have other names
 
 
-def expression(tree: Tree, names: Mapping[str, Expr], fast: Mapping[str, Callable[..., Expr]] = {}) -> Expr:
+def expression(
+    tree: Tree,
+    names: Mapping[str, Expr],
+    fast: Mapping[str, Callable[..., Expr]] = {},
+) -> Expr:
     """A tree over the named arrays; NotImplementedError if NumPy computes it otherwise.
 
     ``fast`` are words that may be computed in another way here.
     """
     called = {term.word for term in terms_of(tree) if term.args}
-    words: dict[str, Callable[..., Expr]] = {word: partial(as_call, word) for word in called}
+    words: dict[str, Callable[..., Expr]] = {
+        word: partial(as_call, word) for word in called
+    }
     return fold(tree, {**words, **fast}, names, float)
 
 
 def as_call(sign: str, *operands: Expr) -> Expr:
     """A sign or a word of a formula as a call of NumPy."""
     word = WORDS.get(sign, sign)
-    arity = getattr(getattr(np, word, None), "nin", len(operands))  # log(x, 2) is not log(x)
+    arity = getattr(
+        getattr(np, word, None), "nin", len(operands)
+    )  # log(x, 2) is not log(x)
     if word in UNLIKE or word in BY_PYTHON or arity != len(operands):
         raise NotImplementedError(sign)
     return simple(word, *operands)
@@ -125,7 +160,11 @@ def as_call(sign: str, *operands: Expr) -> Expr:
 
 def heaviside(x: Expr, at_zero: Expr) -> Expr:
     """The step in a partial, without care for nan, and faster; if that loses one, its row is the engine's."""
-    return simple("greater", x, 0.0) if at_zero == 0.0 else as_call("heaviside", x, at_zero)
+    return (
+        simple("greater", x, 0.0)
+        if at_zero == 0.0
+        else as_call("heaviside", x, at_zero)
+    )
 
 
 IN_PARTIALS = {"heaviside": heaviside}
@@ -142,7 +181,9 @@ def simple(word: str, *operands: Expr) -> Expr:
             return x
         case "power", (x, 2.0):
             return simple("multiply", x, x)
-        case "power", (x, -0.5) if not isinstance(x, float):  # of -0.0 it is inf, and 1/sqrt(-0.0) is -inf
+        case "power", (x, -0.5) if not isinstance(
+            x, float
+        ):  # of -0.0 it is inf, and 1/sqrt(-0.0) is -inf
             return Call("reciprocal", (Call("sqrt", (Call("add", (x, 0.0)),)),))
         case "divide", (1.0, x) if not isinstance(x, float):
             return Call("reciprocal", (x,))
@@ -150,11 +191,19 @@ def simple(word: str, *operands: Expr) -> Expr:
             return Call("absolute", (x,))
         case "sigmoid", (Call("negative", (x,)),):  # without care below -700
             e = Call("exp", (Call("negative", (x,)),))
-            return Call("multiply", (e, Call("reciprocal", (Call("add", (1.0, e)),))))
+            return Call(
+                "multiply", (e, Call("reciprocal", (Call("add", (1.0, e)),)))
+            )
         case "sigmoid", (x,) if not isinstance(x, float):
-            return Call("reciprocal", (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),))
+            return Call(
+                "reciprocal",
+                (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),),
+            )
         case "bell", (x,) if not isinstance(x, float):
-            return Call("multiply", (simple("sigmoid", x), simple("sigmoid", simple("negative", x))))
+            return Call(
+                "multiply",
+                (simple("sigmoid", x), simple("sigmoid", simple("negative", x))),
+            )
         case _ if all(isinstance(x, float) for x in operands):
             with np.errstate(all="ignore"):
                 return float((getattr(np, word, None) or NUMPY[word])(*operands))
@@ -204,7 +253,9 @@ def function_of(word: str) -> Callable[..., Any]:
     if word in BY_HAND:
         return BY_HAND[word]
     if isinstance(function, np.ufunc) or word in ("dot", "matmul", "einsum"):
-        return getattr(function, "_implementation", function)  # without looking for __array_function__
+        return getattr(
+            function, "_implementation", function
+        )  # without looking for __array_function__
     one_by_one = np.vectorize(NUMPY[word], otypes=[np.float64])
 
     def compute(*args: Array, out: Array) -> None:
@@ -222,16 +273,29 @@ class Monomial(NamedTuple):
     below: tuple[Any, ...] = ()
 
     def times(self, other: Monomial) -> Monomial:
-        return Monomial(self.number * other.number, self.above + other.above, self.below + other.below)
+        return Monomial(
+            self.number * other.number,
+            self.above + other.above,
+            self.below + other.below,
+        )
 
     def single(self) -> Ref | None:
         """The one array that it is."""
-        return self.above[0] if self.number == 1 and len(self.above) == 1 and not self.below else None
+        return (
+            self.above[0]
+            if self.number == 1 and len(self.above) == 1 and not self.below
+            else None
+        )
 
     def reshaped(self, shape: tuple[int, ...]) -> Monomial | None:
         """The same in another shape, if all of its arrays are views in it."""
-        above, below = (tuple([ref.reshaped(shape) for ref in side]) for side in (self.above, self.below))
-        return None if None in above + below else Monomial(self.number, above, below)
+        above, below = (
+            tuple([ref.reshaped(shape) for ref in side])
+            for side in (self.above, self.below)
+        )
+        return (
+            None if None in above + below else Monomial(self.number, above, below)
+        )
 
 
 def factors(e: Expr, known: dict[Expr, Ref]) -> Monomial:
@@ -247,9 +311,13 @@ def factors(e: Expr, known: dict[Expr, Ref]) -> Monomial:
             return factors(x, known).times(Monomial(-1.0))
         case Call("reciprocal", (x,)):
             return factors(Call("divide", (1.0, x)), known)
-        case Call("sqrt", (Call("add", (x, 0.0)),)):  # not finite at -0.0, whatever the sign: the engine's
+        case Call(
+            "sqrt", (Call("add", (x, 0.0)),)
+        ):  # not finite at -0.0, whatever the sign: the engine's
             return factors(Call("sqrt", (x,)), known)
         case Call("divide", (x, y)) if (below := factors(y, known)).number:
-            return factors(x, known).times(Monomial(1 / below.number, below.below, below.above))
+            return factors(x, known).times(
+                Monomial(1 / below.number, below.below, below.above)
+            )
         case _:
             return Monomial(1.0, (e,))

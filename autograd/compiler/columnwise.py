@@ -22,7 +22,9 @@ from ..value import Form, Op, Value
 from .arrays import Array, Ref, expression
 
 Mask: TypeAlias = "NDArray[np.bool_] | bool"
-Columns: TypeAlias = dict[Value, Any]  # a column for a Value, or one number for all rows
+Columns: TypeAlias = dict[
+    Value, Any
+]  # a column for a Value, or one number for all rows
 NUMBERS = 2**22  # that are held at a time: 32 MB
 
 
@@ -63,7 +65,9 @@ def by_column(word: str) -> Callable[..., Any]:
 
 def function(operands: Sequence[str], tree: Tree) -> Callable[..., Any]:
     """A tree as a function of columns; NotImplementedError if NumPy reads it otherwise."""
-    expression(tree, {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)})
+    expression(
+        tree, {x: Ref("rows", i, (1,), (0,), True) for i, x in enumerate(operands)}
+    )
     called = {term.word for term in terms_of(tree) if term.args}
     words = {**ARITHMETIC, "==": operator.eq, "if": where}
     words |= {word: by_column(word) for word in called if word not in words}
@@ -88,8 +92,13 @@ def partials(form: Form) -> Sequence[Callable[..., Any]]:
     names = ("z", *form.op.operands)
     with suppress(NotImplementedError):
         slopes = [function(names, partial) for partial in form.partials]
-        return [where_defined(slope) for slope in slopes] if form.guarded else slopes
-    return [np.vectorize(one_of(form, i), otypes=[float]) for i in range(len(form.inner))]
+        return (
+            [where_defined(slope) for slope in slopes] if form.guarded else slopes
+        )
+    return [
+        np.vectorize(one_of(form, i), otypes=[float])
+        for i in range(len(form.inner))
+    ]
 
 
 def where_defined(slope: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,10 +121,17 @@ class Columnwise:
     """Values and gradients of a graph, node by node."""
 
     def __init__(
-        self, outputs: Sequence[Value], leaves: tuple[Sequence[Value], Sequence[Value]],
-        order: Sequence[Value], constants: Mapping[Value, float],
-    ) -> None:  # fmt: skip
-        self.outputs, self.order, (self.inputs, self.parameters) = outputs, order, leaves
+        self,
+        outputs: Sequence[Value],
+        leaves: tuple[Sequence[Value], Sequence[Value]],
+        order: Sequence[Value],
+        constants: Mapping[Value, float],
+    ) -> None:
+        self.outputs, self.order, (self.inputs, self.parameters) = (
+            outputs,
+            order,
+            leaves,
+        )
         self.constants = {v: np.float64(x) for v, x in constants.items()}
 
     def run(self, at: Sequence[int], theta: Array, *block: Array) -> Array:
@@ -126,7 +142,13 @@ class Columnwise:
         return gradient
 
     def some(
-        self, at: NDArray[np.intp], theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+        self,
+        at: NDArray[np.intp],
+        theta: Array,
+        rows: Array,
+        seeds: Array,
+        out: Array,
+        back: Array,
     ) -> Array:
         """The same for so few rows that all of their numbers can be held."""
         data = self.forward(theta, rows[at])
@@ -137,12 +159,19 @@ class Columnwise:
         adjoint = self.backward(data, seeds[at])
         for i, x in enumerate(self.inputs[: back.shape[1]]):
             back[at, i] = adjoint.get(x, 0.0)
-        return np.array([np.broadcast_to(adjoint.get(p, 0.0), len(at)).sum() for p in self.parameters])
+        return np.array(
+            [
+                np.broadcast_to(adjoint.get(p, 0.0), len(at)).sum()
+                for p in self.parameters
+            ]
+        )
 
     def forward(self, theta: Array, rows: Array) -> Columns:
         """Every Value's column."""
         data: dict[Value, Any] = {**self.constants}
-        data |= zip((*self.inputs, *self.parameters), (*rows.T, *theta), strict=True)
+        data |= zip(
+            (*self.inputs, *self.parameters), (*rows.T, *theta), strict=True
+        )
         for v in self.order:
             if v.form is not None:
                 data[v] = formula(v.form.op)(*operands(v, data))
@@ -150,7 +179,11 @@ class Columnwise:
 
     def backward(self, data: Columns, seeds: Array) -> Columns:
         """The leaves' adjoints."""
-        adjoint, reached, flat = Columns(), dict[Value, Mask](), overflows(self.order, data)
+        adjoint, reached, flat = (
+            Columns(),
+            dict[Value, Mask](),
+            overflows(self.order, data),
+        )
         for y, seed in zip(self.outputs, seeds.T, strict=True):
             adjoint[y], reached[y] = adjoint.get(y, 0.0) + seed, True
         for z in reversed(self.order):
@@ -161,8 +194,14 @@ class Columnwise:
             for x, partial in zip(z.inner, partials(z.form), strict=True):
                 local = partial(data[z], *operands(z, data))
                 idle: Any = z.form.op.selects or (x in flat and flat[x] & finite)
-                dead = np.logical_and(idle, local == 0) if idle is not False else False
-                live = np.logical_and(alive, np.logical_not(dead)) if idle is not False else alive
+                dead = (
+                    np.logical_and(idle, local == 0) if idle is not False else False
+                )
+                live = (
+                    np.logical_and(alive, np.logical_not(dead))
+                    if idle is not False
+                    else alive
+                )
                 flow = upstream * local
                 flow = flow if live is True else np.where(live, flow, 0.0)
                 adjoint[x] = adjoint[x] + flow if x in adjoint else flow

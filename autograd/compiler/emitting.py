@@ -18,35 +18,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ieee import PYTHON
-from .arrays import BUFFERS, IN_PARTIALS, WORDS, Call, Expr, Monomial, Ref, Slots, expression, factors, steps
+from .arrays import (
+    BUFFERS,
+    IN_PARTIALS,
+    WORDS,
+    Call,
+    Expr,
+    Monomial,
+    Ref,
+    Slots,
+    expression,
+    factors,
+    steps,
+)
 from .layout import Block, Contraction, Elementwise, Gather, Layout, Step, strides
 
 ARRAYS = (*BUFFERS, *("d_" + buffer for buffer in BUFFERS))
-RESERVED = (*PYTHON, *WORDS.values(), *ARRAYS, "forward", "backward", "build", "dot", "matmul", "einsum")
+RESERVED = (
+    *PYTHON,
+    *WORDS.values(),
+    *ARRAYS,
+    "forward",
+    "backward",
+    "build",
+    "dot",
+    "matmul",
+    "einsum",
+)
 NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", -1.0: "minus_one", 0.5: "half"}
-Flow: TypeAlias = "Monomial | Callable[[Ref], object]"  # what can be written into an array
+Flow: TypeAlias = (
+    "Monomial | Callable[[Ref], object]"  # what can be written into an array
+)
 
 
 class Emitter:
     """A program's lines and the arrays that they name: the values, and from line ``turn`` on the adjoints."""
 
     def __init__(
-        self, layout: Layout, *, by_inputs: bool, fast: Mapping[str, Callable[..., Expr]] = IN_PARTIALS
+        self,
+        layout: Layout,
+        *,
+        by_inputs: bool,
+        fast: Mapping[str, Callable[..., Expr]] = IN_PARTIALS,
     ) -> None:
-        self.fast, self.layout, self.lines, self.names = fast, layout, list[str](), dict[Any, str]()
-        self.counts, self.weights = Counter[str](RESERVED), dict[tuple[int, int], tuple[str, Any]]()
-        self.constants, self.sizes = dict[str, NDArray[Any]](), dict[str, tuple[int, bool]]()
+        self.fast, self.layout, self.lines, self.names = (
+            fast,
+            layout,
+            list[str](),
+            dict[Any, str](),
+        )
+        self.counts, self.weights = (
+            Counter[str](RESERVED),
+            dict[tuple[int, int], tuple[str, Any]](),
+        )
+        self.constants, self.sizes = (
+            dict[str, NDArray[Any]](),
+            dict[str, tuple[int, bool]](),
+        )
         self.known, self.spares = dict[Expr, Ref](), map("t{}".format, count(1))
         self.pending = dict[Block, Monomial]()  # adjoints of blocks, not computed
-        self.needed, self.written = ({b: np.zeros(n, bool) for b, n in layout.free.items()} for _ in range(2))
+        self.needed, self.written = (
+            {b: np.zeros(n, bool) for b, n in layout.free.items()} for _ in range(2)
+        )
         leaves = [layout.theta, *(block for block, _ in layout.tables if by_inputs)]
         for block in leaves:
             self.needed[block.ref.buffer][block.slots] = True
         for step in layout.steps:
-            self.needed[step.block.ref.buffer][step.block.slots] = self.forward(step)
+            self.needed[step.block.ref.buffer][step.block.slots] = self.forward(
+                step
+            )
         self.turn = len(self.lines)
-        for i, y in [(i, y) for i, y in enumerate(layout.roots) if y.kind]:  # but constants
-            self.contribute(layout.at(y), Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),)))
+        for i, y in [
+            (i, y) for i, y in enumerate(layout.roots) if y.kind
+        ]:  # but constants
+            self.contribute(
+                layout.at(y), Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),))
+            )
         for step in reversed(layout.steps):
             ref, adjoint = step.block.ref, self.pending.pop(step.block, None)
             if self.written[ref.buffer][step.block.slots].any():
@@ -59,19 +106,39 @@ class Emitter:
 
     def source(self) -> Iterator[str]:
         """The lines as two functions, behind what the arrays of inputs and parameters are."""
-        yield from [f"# {block.name} = X[:, {places}].T" for block, places in self.layout.tables]
+        yield from [
+            f"# {block.name} = X[:, {places}].T"
+            for block, places in self.layout.tables
+        ]
         for (base, size), (name, shape) in self.weights.items():
-            yield f"# {name} = theta[{base}" + (f":{base + size}].reshape{shape}" if shape else "]")
-        for name, lines in (("forward", self.lines[: self.turn]), ("backward", self.lines[self.turn :])):
+            yield f"# {name} = theta[{base}" + (
+                f":{base + size}].reshape{shape}" if shape else "]"
+            )
+        for name, lines in (
+            ("forward", self.lines[: self.turn]),
+            ("backward", self.lines[self.turn :]),
+        ):
             yield f"{chr(10) * (name == 'backward')}def {name}():"
-            for part in re.split("; (?=dot|matmul|einsum)", "; ".join(lines) or "pass"):
-                text = part.replace(" ", "\N{NBSP}").replace(";\N{NBSP}", "; ")  # so that no call is broken
-                text = fill(text, 106, initial_indent="    ", subsequent_indent="    ")
+            for part in re.split(
+                "; (?=dot|matmul|einsum)", "; ".join(lines) or "pass"
+            ):
+                text = part.replace(" ", "\N{NBSP}").replace(
+                    ";\N{NBSP}", "; "
+                )  # so that no call is broken
+                text = fill(
+                    text, 106, initial_indent="    ", subsequent_indent="    "
+                )
                 yield text.replace("\N{NBSP}", " ").replace(";\n", "\n")
 
     def name(self, x: Any) -> str:
         """The name of an array in the source: a Ref, a number, or an array of indices."""
-        key: Any = x if isinstance(x, Ref) else repr(x) if isinstance(x, float) else (x.shape, x.tobytes())
+        key: Any = (
+            x
+            if isinstance(x, Ref)
+            else repr(x)
+            if isinstance(x, float)
+            else (x.shape, x.tobytes())
+        )
         if key not in self.names:
             name = stem = self.stem(x)
             while self.counts[name]:
@@ -86,9 +153,17 @@ class Emitter:
     def stem(self, x: Any) -> str:
         """A name that says what an array is, if it is free."""
         if not isinstance(x, Ref):
-            return "index" if isinstance(x, np.ndarray) else NUMBERS.get(x) or re.sub(r"\W", "_", f"c{x!r}")
+            return (
+                "index"
+                if isinstance(x, np.ndarray)
+                else NUMBERS.get(x) or re.sub(r"\W", "_", f"c{x!r}")
+            )
         if x.buffer not in BUFFERS:
-            return "d" + self.stem(x._replace(buffer=x.buffer[2:])) if x.buffer in ARRAYS else x.buffer
+            return (
+                "d" + self.stem(x._replace(buffer=x.buffer[2:]))
+                if x.buffer in ARRAYS
+                else x.buffer
+            )
         if x.merged and [*chain(*x.merged)] != sorted(chain(*x.merged)):
             return self.stem(x._replace(merged=None)) + "T"
         block, size = self.layout.block_at(x.buffer, x.base), prod(x.shape)
@@ -103,7 +178,10 @@ class Emitter:
     def call(self, word: str, out: Ref, *operands: Expr) -> Ref:
         """One more line."""
         whole = word in ("dot", "matmul")
-        *names, result = [self.name(x if whole else broadcast(x, out.rows)) for x in (*operands, out)]
+        *names, result = [
+            self.name(x if whole else broadcast(x, out.rows))
+            for x in (*operands, out)
+        ]
         self.lines.append(f"{word}({', '.join(names)}, out={result})")
         return out
 
@@ -115,14 +193,18 @@ class Emitter:
         self.names[broadcast(ref, rows)] = name
         return ref
 
-    def evaluate(self, e: Expr, shape: tuple[int, ...], out: Ref | None = None) -> Expr:
+    def evaluate(
+        self, e: Expr, shape: tuple[int, ...], out: Ref | None = None
+    ) -> Expr:
         """An expression, into the given array or where it was computed before."""
         if not isinstance(e, Call):
             return e if out is None else self.call("positive", out, e)
         if out is not None or e not in self.known:
             operands = [self.evaluate(x, shape) for x in e.operands]
             rows = any(isinstance(x, Ref) and x.rows for x in operands)
-            self.known[e] = self.call(e.word, out or self.temporary(shape, rows), *operands)
+            self.known[e] = self.call(
+                e.word, out or self.temporary(shape, rows), *operands
+            )
         return self.known[e]
 
     def forward(self, step: Step) -> bool:
@@ -136,30 +218,58 @@ class Emitter:
                 self.contract(left, "bik", right, "bkj", out.dense(shape), "bij")
                 return self.needs(left) or self.needs(right)
             case Gather(_, slots):
-                self.lines.append(f"{out.buffer}.take({self.name(slots)}, 0, {self.name(out)}, 'clip')")
+                self.lines.append(
+                    f"{out.buffer}.take({self.name(slots)}, 0, {self.name(out)}, 'clip')"
+                )
                 return bool(self.needed[out.buffer][slots].any())
 
     def needs(self, ref: Expr) -> bool:
         """Whether an operand's adjoint is wanted."""
-        return isinstance(ref, Ref) and bool(self.needed[ref.buffer][ref.slots].any())
+        return isinstance(ref, Ref) and bool(
+            self.needed[ref.buffer][ref.slots].any()
+        )
 
     def contract(self, x: Ref, a: str, y: Ref, b: str, z: Ref, c: str) -> None:
         """z = Σ x·y over the axes that z does not have: a matrix product where the axes allow it."""
         sizes = dict(zip(a + b, x.shape + y.shape, strict=True))
-        (x, a), (y, b), (z, c) = (squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c)))
-        batch, inner = [s for s in c if s in a and s in b], [s for s in a if s in b and s not in c]
-        left, right = ([s for s in c if s in axes and s not in batch] for axes in (a, b))
+        (x, a), (y, b), (z, c) = (
+            squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c))
+        )
+        batch, inner = (
+            [s for s in c if s in a and s in b],
+            [s for s in a if s in b and s not in c],
+        )
+        left, right = (
+            [s for s in c if s in axes and s not in batch] for axes in (a, b)
+        )
         if {*a, *b} == {*batch, *left, *inner, *right} and "n" not in batch:
             first, last = [batch] * bool(batch), [right] * bool(right or batch)
-            sides = ((x, a, [left, inner]), (y, b, [inner, *last]), (z, c, [left, *last]))
-            axes = [[[*map(letters.index, part)] for part in first + parts] for _, letters, parts in sides]
-            found: list[Any] = [side[0].matrix(*merged) for side, merged in zip(sides, axes, strict=True)]
+            sides = (
+                (x, a, [left, inner]),
+                (y, b, [inner, *last]),
+                (z, c, [left, *last]),
+            )
+            axes = [
+                [[*map(letters.index, part)] for part in first + parts]
+                for _, letters, parts in sides
+            ]
+            found: list[Any] = [
+                side[0].matrix(*merged)
+                for side, merged in zip(sides, axes, strict=True)
+            ]
             if None not in found:
                 flags = [ref.view(np.empty(0), 3).flags for ref in found]
-                dense = not batch and flags[2].c_contiguous and flags[0].forc and flags[1].forc
+                dense = (
+                    not batch
+                    and flags[2].c_contiguous
+                    and flags[0].forc
+                    and flags[1].forc
+                )
                 self.call("dot" if dense else "matmul", found[2], *found[:2])
                 return
-        self.lines.append(f"einsum('{a},{b}->{c}', {self.name(x)}, {self.name(y)}, out={self.name(z)})")
+        self.lines.append(
+            f"einsum('{a},{b}->{c}', {self.name(x)}, {self.name(y)}, out={self.name(z)})"
+        )
 
     def backward(self, step: Step, adjoint: Monomial, place: Ref) -> None:
         """What a group sends to its operands."""
@@ -167,25 +277,47 @@ class Emitter:
             case Elementwise():
                 self.through_formula(step, adjoint, place)
             case Gather(block, slots):
-                self.scatter(block.ref.buffer, slots.ravel(), self.array(adjoint, place, slots.size))
+                self.scatter(
+                    block.ref.buffer,
+                    slots.ravel(),
+                    self.array(adjoint, place, slots.size),
+                )
             case Contraction(_, shape, left, right):
                 d = self.array(adjoint, place, *shape)
                 if self.needs(left):
-                    self.push(left.once(), lambda z: self.contract(d, "bij", right, "bkj", z, "bik"))
+                    self.push(
+                        left.once(),
+                        lambda z: self.contract(d, "bij", right, "bkj", z, "bik"),
+                    )
                 if self.needs(right):
-                    self.push(right.once(), lambda z: self.contract(left, "bik", d, "bij", z, "bkj"))
+                    self.push(
+                        right.once(),
+                        lambda z: self.contract(left, "bik", d, "bij", z, "bkj"),
+                    )
 
-    def through_formula(self, step: Elementwise, adjoint: Monomial, place: Ref) -> None:
+    def through_formula(
+        self, step: Elementwise, adjoint: Monomial, place: Ref
+    ) -> None:
         """The adjoint times the partials, to every operand."""
-        block, operands, flows = step.block, step.operands, dict[Any, tuple[Any, Monomial]]()
+        block, operands, flows = (
+            step.block,
+            step.operands,
+            dict[Any, tuple[Any, Monomial]](),
+        )
         targets = [x for x in step.partials if self.needs(operands[x])]
         if len(adjoint.above + adjoint.below) > 1 and len(targets) > 1:
             adjoint = Monomial(1.0, (self.array(adjoint, place),))
         for x in targets:
             number, *sides = factors(
-                expression(step.partials[x], {**operands, "z": block.ref}, self.fast), self.known
+                expression(
+                    step.partials[x], {**operands, "z": block.ref}, self.fast
+                ),
+                self.known,
             )
-            above, below = (tuple([self.evaluate(e, block.ref.shape) for e in side]) for side in sides)
+            above, below = (
+                tuple([self.evaluate(e, block.ref.shape) for e in side])
+                for side in sides
+            )
             flow = adjoint.times(Monomial(number, above, below))
             key = operands[x], *flow[1:]
             if key in flows:  # x·x sends the same twice
@@ -201,17 +333,31 @@ class Emitter:
         if target.once() == target and not over_rows:
             self.push(target, flow)
             return
-        x, axes = self.array(flow, self.temporary(target.shape, rows)), "ijk"[: len(target.shape)]
+        x, axes = (
+            self.array(flow, self.temporary(target.shape, rows)),
+            "ijk"[: len(target.shape)],
+        )
         ones, b = Ref("ones", 0, (), (), over_rows), ""
-        shared = [i for i, s in enumerate(target.once().shape) if s != target.shape[i]]
+        shared = [
+            i for i, s in enumerate(target.once().shape) if s != target.shape[i]
+        ]
         if len(shared) == 1 and not over_rows:
-            ones, b = self.layout.constants(np.ones(target.shape[shared[0]])), axes[shared[0]]
-        self.push(target.once(), lambda out: self.contract(x, axes, ones, b, out, axes))
+            ones, b = (
+                self.layout.constants(np.ones(target.shape[shared[0]])),
+                axes[shared[0]],
+            )
+        self.push(
+            target.once(), lambda out: self.contract(x, axes, ones, b, out, axes)
+        )
 
     def array(self, flow: Flow, spare: Ref, *shape: int) -> Ref:
         """A flow as the one array that it is, or computed into a spare one; in another shape, if given."""
         single = flow.single() if isinstance(flow, Monomial) else None
-        same = single.reshaped(shape or spare.shape) if single and single.rows == spare.rows else None
+        same = (
+            single.reshaped(shape or spare.shape)
+            if single and single.rows == spare.rows
+            else None
+        )
         return same or self.write(flow, spare).dense(shape or spare.shape)
 
     def write(self, flow: Flow, out: Ref) -> Ref:
@@ -219,7 +365,11 @@ class Emitter:
         if not isinstance(flow, Monomial):
             flow(out)
             return out
-        number, above, below = flow.number, sorted(flow.above, key=lambda ref: ref.rows), flow.below
+        number, above, below = (
+            flow.number,
+            sorted(flow.above, key=lambda ref: ref.rows),
+            flow.below,
+        )
         found = self.call("negative", out, above.pop(0)) if number == -1 else number
         if number == 1:
             found = above.pop(0)
@@ -230,10 +380,20 @@ class Emitter:
 
     def push(self, target: Ref, flow: Flow) -> None:
         """To the adjoints in these slots, every one of which is there once."""
-        slots, out, block = target.slots, target.adjoint(), self.layout.block_at(target.buffer, target.base)
-        if isinstance(flow, Monomial) and np.array_equal(slots.ravel(), block.ref.slots.ravel()):
+        slots, out, block = (
+            target.slots,
+            target.adjoint(),
+            self.layout.block_at(target.buffer, target.base),
+        )
+        if isinstance(flow, Monomial) and np.array_equal(
+            slots.ravel(), block.ref.slots.ravel()
+        ):
             whole = flow.reshaped(block.ref.shape)
-            if whole and block not in self.pending and not self.written[target.buffer][slots].any():
+            if (
+                whole
+                and block not in self.pending
+                and not self.written[target.buffer][slots].any()
+            ):
                 self.pending[block] = whole
                 return
         if not self.settled(target.buffer, slots):
@@ -242,7 +402,12 @@ class Emitter:
         word = "add"
         if isinstance(flow, Monomial) and flow.number == -1:
             word, flow = "subtract", flow._replace(number=1.0)
-        self.call(word, out, out, self.array(flow, self.temporary(target.shape, target.rows)))
+        self.call(
+            word,
+            out,
+            out,
+            self.array(flow, self.temporary(target.shape, target.rows)),
+        )
 
     def settled(self, buffer: str, slots: Slots) -> bool:
         """Whether adjoints are to be added to: some were written; then there are zeros where none were."""
@@ -259,19 +424,35 @@ class Emitter:
             if step is None:
                 self.lines.append(f"d_{buffer}[{self.name(new)}] = 0.0")
             else:
-                self.call("positive", Ref(f"d_{buffer}", int(new[0]), new.shape, step, buffer == "rows"), 0.0)
+                self.call(
+                    "positive",
+                    Ref(
+                        f"d_{buffer}",
+                        int(new[0]),
+                        new.shape,
+                        step,
+                        buffer == "rows",
+                    ),
+                    0.0,
+                )
         return not all_new
 
     def scatter(self, buffer: str, slots: Slots, found: Ref) -> None:
         """Adds at slots that no view can take; of equal ones first the first, then the second, ..."""
-        sign, seen, turns = "+=" if self.settled(buffer, slots) else "=", Counter[int](), list[int]()
+        sign, seen, turns = (
+            "+=" if self.settled(buffer, slots) else "=",
+            Counter[int](),
+            list[int](),
+        )
         for slot in slots.tolist():
             turns.append(seen[slot])
             seen[slot] += 1
         for turn in range(max(turns) + 1):
             at = np.flatnonzero(np.array(turns) == turn)
             part = f"[{self.name(at)}]" * (len(at) < len(slots))
-            self.lines.append(f"d_{buffer}[{self.name(slots[at])}] {sign} {self.name(found)}{part}")
+            self.lines.append(
+                f"d_{buffer}[{self.name(slots[at])}] {sign} {self.name(found)}{part}"
+            )
             sign = "+="
 
 
@@ -279,8 +460,12 @@ def squeezed(ref: Ref, axes: str, sizes: dict[str, int]) -> tuple[Ref, str]:
     """Without axes that are summed over, without a batch of one or a column; with n for the rows."""
     pairs = enumerate(zip(axes, ref.shape, strict=True))
     kept = [i for i, (s, n) in pairs if n == sizes[s] and (n > 1 or s in "ik")]
-    shape, strides = (tuple([side[i] for i in kept]) for side in (ref.shape, ref.strides))
-    return ref._replace(shape=shape, strides=strides), "".join([axes[i] for i in kept]) + "n" * ref.rows
+    shape, strides = (
+        tuple([side[i] for i in kept]) for side in (ref.shape, ref.strides)
+    )
+    return ref._replace(shape=shape, strides=strides), "".join(
+        [axes[i] for i in kept]
+    ) + "n" * ref.rows
 
 
 def broadcast(x: Expr, rows: bool) -> Any:
@@ -289,4 +474,8 @@ def broadcast(x: Expr, rows: bool) -> Any:
         return x
     if not any(x.strides):
         return x._replace(shape=(), strides=())
-    return x._replace(merged=(*[(i,) for i in range(len(x.shape))], ())) if rows and not x.rows else x
+    return (
+        x._replace(merged=(*[(i,) for i in range(len(x.shape))], ()))
+        if rows and not x.rows
+        else x
+    )

@@ -66,7 +66,11 @@ def strides(slots: Slots) -> tuple[int, ...] | None:
     """The step along every axis, if the slots are affine in their coordinates."""
     base, found = int(slots.flat[0]), list[int]()
     for axis, n in enumerate(slots.shape):
-        found.append(int(slots[tuple([int(i == axis) for i in range(slots.ndim)])]) - base if n > 1 else 0)
+        found.append(
+            int(slots[tuple([int(i == axis) for i in range(slots.ndim)])]) - base
+            if n > 1
+            else 0
+        )
     same = np.array_equal(grid(base, tuple(found), slots.shape), slots)
     return tuple(found) if same else None
 
@@ -79,7 +83,11 @@ def fold(slots: Slots) -> tuple[int, ...]:
     if n == len(slots) or len(slots) % n:
         return slots.shape
     shape = (*fold(slots[::n]), n)
-    return shape if len(shape) < 4 and strides(slots.reshape(shape)) is not None else slots.shape
+    return (
+        shape
+        if len(shape) < 4 and strides(slots.reshape(shape)) is not None
+        else slots.shape
+    )
 
 
 def families(pairs: Iterable[tuple[Row, Row]]) -> list[tuple[list[Row], list[Row]]]:
@@ -108,16 +116,28 @@ def by_slot(row: Row) -> list[int]:
 class Layout:
     """The slots of all nodes, given group by group, and the groups as steps."""
 
-    def __init__(self, parameters: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Node],
+        inputs: Sequence[Node],
+        roots: Sequence[Node],
+    ) -> None:
         for i, v in enumerate(parameters):
             v.slot = i
         n = len(parameters)
         self.places, self.roots = {v: i for i, v in enumerate(inputs)}, roots
         self.theta = Block("theta", Ref("values", 0, (n,), (1,), False), range(n))
         self.blocks: dict[str, list[Block]] = {"values": [self.theta], "rows": []}
-        self.free, self.ones = {"values": n + 1, "rows": 1}, {"values": {n}, "rows": {0}}
-        self.tables: list[tuple[Block, list[int]]] = []  # blocks of inputs, and their places in a row
-        self.numbers: dict[Any, tuple[Ref, Array]] = {}  # constants, and where they stand
+        self.free, self.ones = (
+            {"values": n + 1, "rows": 1},
+            {"values": {n}, "rows": {0}},
+        )
+        self.tables: list[
+            tuple[Block, list[int]]
+        ] = []  # blocks of inputs, and their places in a row
+        self.numbers: dict[
+            Any, tuple[Ref, Array]
+        ] = {}  # constants, and where they stand
         self.gathers: dict[Any, Ref] = {}
         self.counts = Counter[str]()
         self.steps: list[Step] = []
@@ -129,12 +149,16 @@ class Layout:
         start = self.free[buffer] + row
         slots = range(start, start + prod(shape))
         self.free[buffer] = slots.stop + row
-        self.ones[buffer].update(range(start - row, start), range(slots.stop, slots.stop + row))
+        self.ones[buffer].update(
+            range(start - row, start), range(slots.stop, slots.stop + row)
+        )
         ref = Ref(buffer, start, shape, steps(shape), kind == VARYING)
         self.blocks[buffer].append(Block(f"{name}{self.counts[name]}", ref, slots))
         return self.blocks[buffer][-1]
 
-    def place(self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]) -> Block:
+    def place(
+        self, nodes: Sequence[Node], name: str, shape: tuple[int, ...]
+    ) -> Block:
         """A new block for the nodes, in this order."""
         stem = commonprefix([v.name for v in nodes]).rstrip("_0123456789")  # noqa: RUF071
         block = self.block(nodes[0].kind, stem if usable(stem) else name, shape)
@@ -147,36 +171,52 @@ class Layout:
         new = [v for v in dict.fromkeys(nodes) if v.slot < 0 and v in self.places]
         if new:
             matrix = row > 1 and len(new) % row == 0
-            block = self.place(new, "x", (len(new) // row, row) if matrix else (len(new),))
+            block = self.place(
+                new, "x", (len(new) // row, row) if matrix else (len(new),)
+            )
             self.tables.append((block, [self.places[v] for v in new]))
 
     def constants(self, numbers: Array) -> Ref:
         """Constants, in a block of their own."""
         key = numbers.shape, numbers.tobytes()
         if key not in self.numbers:
-            self.numbers[key] = self.block(CONSTANT, "c", numbers.shape).ref, numbers
+            self.numbers[key] = (
+                self.block(CONSTANT, "c", numbers.shape).ref,
+                numbers,
+            )
         return self.numbers[key][0]
 
     def block_at(self, buffer: str, slot: int) -> Block:
         """The block that a slot, or a one behind it, belongs to."""
         blocks = self.blocks[buffer]
-        return blocks[max(bisect_right(blocks, slot, key=lambda block: block.slots.start) - 1, 0)]
+        return blocks[
+            max(
+                bisect_right(blocks, slot, key=lambda block: block.slots.start) - 1,
+                0,
+            )
+        ]
 
     def at(self, v: Node) -> Ref:
         """Where one node is."""
-        return Ref(BUFFERS[v.kind == VARYING], v.slot, (1,), (0,), v.kind == VARYING)
+        return Ref(
+            BUFFERS[v.kind == VARYING], v.slot, (1,), (0,), v.kind == VARYING
+        )
 
     def operand(self, nodes: NDArray[Any]) -> Ref:
         """An array of nodes as it is read."""
         flat: list[Node] = nodes.ravel().tolist()
         kind = max([v.kind for v in flat])
         if kind == CONSTANT:
-            return self.constants(np.array([v.number for v in flat]).reshape(nodes.shape))
+            return self.constants(
+                np.array([v.number for v in flat]).reshape(nodes.shape)
+            )
         self.place_inputs(flat)
         for v in flat:
             if v.slot < 0 and v is not ONE:
                 v.slot = self.constants(np.array([v.number])).base
-        return self.readable(kind, np.array(by_slot(tuple(flat))).reshape(nodes.shape))
+        return self.readable(
+            kind, np.array(by_slot(tuple(flat))).reshape(nodes.shape)
+        )
 
     def readable(self, kind: int, slots: Slots) -> Ref:
         """The slots, if that is a view to which gradients can be sent; otherwise those of a copy."""
@@ -184,7 +224,13 @@ class Layout:
             slots = self.with_ones(BUFFERS[kind == VARYING], slots)
         step = strides(slots)
         if step is not None:
-            found = Ref(BUFFERS[kind == VARYING], int(slots.flat[0]), slots.shape, step, kind == VARYING)
+            found = Ref(
+                BUFFERS[kind == VARYING],
+                int(slots.flat[0]),
+                slots.shape,
+                step,
+                kind == VARYING,
+            )
             once = found.once().slots
             if len(np.unique(once)) == once.size:
                 return found
@@ -201,9 +247,15 @@ class Layout:
             step = strides(part) if part.size and (part >= 0).all() else None
             if step is not None:
                 row = step[1] if part.shape[1] > 1 else part.shape[2]
-                found = grid(int(part.flat[0]) - first * row, (step[0], row, step[2]), slots.shape)
+                found = grid(
+                    int(part.flat[0]) - first * row,
+                    (step[0], row, step[2]),
+                    slots.shape,
+                )
                 new = found[found != slots]
-                if new.size == (slots < 0).sum() and self.ones[buffer].issuperset(new.tolist()):
+                if new.size == (slots < 0).sum() and self.ones[buffer].issuperset(
+                    new.tolist()
+                ):
                     return found
         return np.where(slots < 0, min(self.ones[buffer]), slots)
 
@@ -213,33 +265,54 @@ class Layout:
         assert op is not None
         leading = [i for i, x in enumerate(first.args) if x.kind == first.kind]
         self.place_inputs(v.args[i] for i in leading for v in nodes)
-        ways = [(i, sorted(nodes, key=lambda v, i=i: v.args[i].slot)) for i in leading]
+        ways = [
+            (i, sorted(nodes, key=lambda v, i=i: v.args[i].slot)) for i in leading
+        ]
         i, nodes = max(ways, key=lambda way: is_view(column(way[1], way[0])))
-        columns = [column(nodes, i) for i, x in enumerate(first.args) if x.kind != CONSTANT]
+        columns = [
+            column(nodes, i) for i, x in enumerate(first.args) if x.kind != CONSTANT
+        ]
         shape = max(map(fold, columns), key=len)
-        above = self.block_at(BUFFERS[first.kind == VARYING], nodes[0].args[i].slot).ref.shape
+        above = self.block_at(
+            BUFFERS[first.kind == VARYING], nodes[0].args[i].slot
+        ).ref.shape
         shape = above if len(shape) == 1 and prod(above) == len(nodes) else shape
-        if 1 < len(nodes) <= MOST and None in [strides(slots.reshape(shape)) for slots in columns]:
+        if 1 < len(nodes) <= MOST and None in [
+            strides(slots.reshape(shape)) for slots in columns
+        ]:
             for v in nodes:
                 self.add_op([v])
             return
-        reads = [np.array([v.args[i] for v in nodes], object).reshape(shape) for i in range(len(first.args))]
-        operands = {x: self.number(array) for x, array in zip(op.operands, reads, strict=True)}
+        reads = [
+            np.array([v.args[i] for v in nodes], object).reshape(shape)
+            for i in range(len(first.args))
+        ]
+        operands = {
+            x: self.number(array)
+            for x, array in zip(op.operands, reads, strict=True)
+        }
         form = op.form(*[x.kind != CONSTANT for x in first.args])
         trees = zip(form.inner, form.partials, strict=True)
-        partials = {op.operands[i]: tree for i, tree in trees if i or not op.selects}
+        partials = {
+            op.operands[i]: tree for i, tree in trees if i or not op.selects
+        }
         block = self.place(nodes, op.name, shape)
         self.steps.append(Elementwise(block, op.tree, operands, partials))
 
     def number(self, nodes: NDArray[Any]) -> Expr:
         """An operand of an op: equal constants as the number."""
         first = nodes.flat[0]
-        equal = first.kind == CONSTANT and len({repr(v.number) for v in nodes.flat}) == 1  # -0.0 is not 0.0
+        equal = (
+            first.kind == CONSTANT
+            and len({repr(v.number) for v in nodes.flat}) == 1
+        )  # -0.0 is not 0.0
         return first.number if equal else self.operand(nodes)
 
     def add_products(self, nodes: list[Node]) -> None:
         """Matrix products, where the nodes are all pairs of some rows: as many at once as are alike."""
-        rows: dict[Node, Any] = {v: tuple(zip(*v.pairs or (), strict=True)) for v in nodes}
+        rows: dict[Node, Any] = {
+            v: tuple(zip(*v.pairs or (), strict=True)) for v in nodes
+        }
         at = {pair: v for v, pair in rows.items()}
         alike: dict[Any, list[Any]] = defaultdict(list)
         for lefts, rights in families(at):
@@ -254,14 +327,23 @@ class Layout:
         rights = [*chain(*[rights for _, rights in found])]
         columns = [*chain(*zip(*rights, strict=True))]
         distinct = len(set(columns)) == len(columns)
-        self.place_inputs(columns if distinct else chain(*rights), len(rights) if distinct else 1)
+        self.place_inputs(
+            columns if distinct else chain(*rights), len(rights) if distinct else 1
+        )
         self.place_inputs(chain(*[row for lefts, _ in found for row in lefts]))
-        found = [tuple(sorted(side, key=by_slot) for side in sides) for sides in found]
+        found = [
+            tuple(sorted(side, key=by_slot) for side in sides) for sides in found
+        ]
         found.sort(key=lambda sides: by_slot(sides[0][0]))
-        left, right = (np.array([sides[i] for sides in found], dtype=object) for i in (0, 1))
+        left, right = (
+            np.array([sides[i] for sides in found], dtype=object) for i in (0, 1)
+        )
         order = np.argsort(by_slot(tuple(left[0, 0])), kind="stable")
         nodes = [at[a, b] for lefts, rights in found for a in lefts for b in rights]
-        sides = self.operand(left[..., order]), self.operand(right[..., order].swapaxes(1, 2))
+        sides = (
+            self.operand(left[..., order]),
+            self.operand(right[..., order].swapaxes(1, 2)),
+        )
         shape = len(found), left.shape[1], right.shape[1]
         block = self.place(nodes, "z", tuple([n for n in shape if n > 1]) or (1,))
         self.steps.append(Contraction(block, shape, *sides))

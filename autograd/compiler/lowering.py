@@ -17,8 +17,17 @@ from typing import Any, TypeAlias
 from ..ops import add, mul
 from ..value import Op, Value
 
-CONSTANT, UNIFORM, VARYING = 0, 1, 3  # so that the bits of the operands' kinds are those of the result's
-LEFT = (1, 0, 2, 2)  # by kind, which factor of a product stands on the left: weights before data
+CONSTANT, UNIFORM, VARYING = (
+    0,
+    1,
+    3,
+)  # so that the bits of the operands' kinds are those of the result's
+LEFT = (
+    1,
+    0,
+    2,
+    2,
+)  # by kind, which factor of a product stands on the left: weights before data
 FEW = 3  # so few products of varying numbers, or single terms, are computed one by one
 Row: TypeAlias = "tuple[Node, ...]"
 Pair: TypeAlias = "tuple[Node, Node]"
@@ -30,7 +39,9 @@ class Node:
     number, level, slot, uses = 0.0, 0, -1, 0
     pairs: list[Pair] | None = None
 
-    def __init__(self, kind: int, name: str = "", op: Op | None = None, args: Row = ()) -> None:
+    def __init__(
+        self, kind: int, name: str = "", op: Op | None = None, args: Row = ()
+    ) -> None:
         self.kind, self.name, self.op, self.args = kind, name, op, args
 
     def operands(self) -> Row:
@@ -52,13 +63,17 @@ def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node
     for v in order:
         if v.form is not None:
             op, args = v.form.op, (v._x, v._y, v._w)[: len(v.form.op.operands)]
-            args = tuple([constant(x) if x.__class__ is float else place[x] for x in args])
+            args = tuple(
+                [constant(x) if x.__class__ is float else place[x] for x in args]
+            )
             kind = CONSTANT
             for x in args:
                 kind |= x.kind
                 x.uses += 1
             new = Node(kind, v.name, op, args)
-            place[v] = new if kind else constant(op.evaluate(*[x.number for x in args]))
+            place[v] = (
+                new if kind else constant(op.evaluate(*[x.number for x in args]))
+            )
         elif v not in place:
             place[v] = constant(v.data)
     return place
@@ -83,8 +98,13 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
     new = list[Node]()
 
     def total(kind: int, members: list[Node]) -> Node:
-        node, vanish = Node(kind, op=add), {x for x in members if x in products and x.kind == kind}
-        node.pairs = [pair(x, n, x in vanish, kind) for x, n in Counter(members).items()]
+        node, vanish = (
+            Node(kind, op=add),
+            {x for x in members if x in products and x.kind == kind},
+        )
+        node.pairs = [
+            pair(x, n, x in vanish, kind) for x, n in Counter(members).items()
+        ]
         inside.update(vanish)
         new.append(node)
         return node
@@ -92,11 +112,17 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
     weights = [x for x in (*products, *terms) if is_weight(x, v.kind)]
     both = [x for x in products if x.args[0].kind == x.args[1].kind == VARYING]
     known = {*weights, *both}
-    mixed, single = ([x for x in side if x not in known] for side in (products, terms))
+    mixed, single = (
+        [x for x in side if x not in known] for side in (products, terms)
+    )
     if v.kind == VARYING and len(weights) > 1:
         weights = [total(UNIFORM, weights)]  # once for all rows
     parts = list[Node]()
-    for members, few in ((mixed + weights, 1 if mixed else FEW), (both, FEW), (single, FEW)):
+    for members, few in (
+        (mixed + weights, 1 if mixed else FEW),
+        (both, FEW),
+        (single, FEW),
+    ):
         parts += [total(v.kind, members)] if len(members) > few else members
     if not new:
         return []
@@ -113,7 +139,13 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
 
 def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:
     """What a tree of + adds up: products, single terms and at most one constant; the sums that vanish."""
-    products, terms, sums, stack, number = list[Node](), list[Node](), set[Node](), [v], 0.0
+    products, terms, sums, stack, number = (
+        list[Node](),
+        list[Node](),
+        set[Node](),
+        [v],
+        0.0,
+    )
     while stack:
         for x in reversed(stack.pop().args):
             if x.op is add and x.uses == 1 and x.kind == v.kind:
@@ -151,4 +183,6 @@ def group(order: Iterable[Node]) -> list[list[Node]]:
         v.level = 1 + max([x.level for x in operands])
         pattern = v.op if v.pairs is None else len(v.pairs)
         groups[v.level, pattern, tuple([x.kind for x in operands])].append(v)
-    return sorted(groups.values(), key=lambda members: (members[0].level, len(members)))
+    return sorted(
+        groups.values(), key=lambda members: (members[0].level, len(members))
+    )

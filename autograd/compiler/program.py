@@ -41,7 +41,9 @@ CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 
 
 def compile(
-    outputs: Value | Sequence[Value], inputs: Sequence[Value] = (), parameters: Sequence[Value] | None = None
+    outputs: Value | Sequence[Value],
+    inputs: Sequence[Value] = (),
+    parameters: Sequence[Value] | None = None,
 ) -> Program:
     """A recorded graph, or several with shared parts, as a program over rows.
 
@@ -65,25 +67,36 @@ def compile(
     no Value.
     """
     many = not isinstance(outputs, Value)
-    roots, xs = listed(outputs if many else [outputs], "outputs"), listed(inputs, "inputs")
+    roots, xs = (
+        listed(outputs if many else [outputs], "outputs"),
+        listed(inputs, "inputs"),
+    )
     if not roots:
         raise ValueError("compile needs an output")
     if parameters is None:
         known = set(xs)
-        parameters = [v for v in toposort(*roots) if v.form is None and v not in known]
+        parameters = [
+            v for v in toposort(*roots) if v.form is None and v not in known
+        ]
     ws = listed(parameters, "parameters")
     for v, times in Counter([*xs, *ws]).items():
         if v.form is not None:
-            raise ValueError(f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves")
+            raise ValueError(
+                f"{describe(v)} is computed by {v.op}; inputs and parameters are leaves"
+            )
         if times > 1:
-            raise ValueError(f"{describe(v)} is named twice among inputs and parameters")
+            raise ValueError(
+                f"{describe(v)} is named twice among inputs and parameters"
+            )
     return Program(roots, xs, ws, many)
 
 
 def listed(given: Any, what: str) -> list[Value]:
     """Values as a list; a TypeError for anything else."""
     if isinstance(given, Value) or not isinstance(given, Iterable):
-        raise TypeError(f"{what} is a list of Values, not {type(given).__name__}; {instead(given)}")
+        raise TypeError(
+            f"{what} is a list of Values, not {type(given).__name__}; {instead(given)}"
+        )
     values: list[Any] = [*cast("Any", given)]
     for wrong in [v for v in values if not isinstance(v, Value)]:
         what = f"{what} is a list of Values; this one has a {type(wrong).__name__}"
@@ -99,7 +112,11 @@ def instead(given: Any) -> str:
         return "of a model write model.parameters(), or what it gives for Values: model([x])"
     if callable(given):
         return "record a graph first: call the function with Values, and give what it returns"
-    return "make a leaf of a number with Value(...)" if isinstance(given, REAL) else "write them as [x, y]"
+    return (
+        "make a leaf of a number with Value(...)"
+        if isinstance(given, REAL)
+        else "write them as [x, y]"
+    )
 
 
 PAUSED = list[str]()  # what a thread of this process has paused
@@ -158,26 +175,40 @@ class Program:
     """
 
     def __init__(
-        self, outputs: list[Value], inputs: list[Value], parameters: list[Value], many: bool
+        self,
+        outputs: list[Value],
+        inputs: list[Value],
+        parameters: list[Value],
+        many: bool,
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.renew()
         PROGRAMS.add(self)
-        self.bound, self.exact = lru_cache(8)(self.bind), lru_cache(2)(self.bind_exact)
+        self.bound, self.exact = (
+            lru_cache(8)(self.bind),
+            lru_cache(2)(self.bind_exact),
+        )
         self.codes = dict[bool, Emitter | None]()
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
             kinds = (UNIFORM, parameters), (VARYING, inputs)
-            leaves = {v: Node(kind, v.name) for kind, values in kinds for v in values}
+            leaves = {
+                v: Node(kind, v.name) for kind, values in kinds for v in values
+            }
             place = flatten(self.rowwise.order, leaves)
             self.roots = [place[y] for y in outputs]
-            self.leaves = [leaves[v] for v in parameters], [leaves[v] for v in inputs]
+            self.leaves = (
+                [leaves[v] for v in parameters],
+                [leaves[v] for v in inputs],
+            )
             self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def renew(self) -> None:
         """Makes locks that nobody holds, and a context that nobody has entered."""
         self.lock, self.numpy = RLock(), unforked()
-        self.quiet = Context()  # in which NumPy does not warn; ten times as fast as np.errstate
+        self.quiet = (
+            Context()
+        )  # in which NumPy does not warn; ten times as fast as np.errstate
         self.quiet.run(np.seterr, all="ignore")
 
     def __repr__(self) -> str:
@@ -185,7 +216,11 @@ class Program:
         inputs = counted(len(self.inputs), "input") + shown(self.inputs)
         leaves = f"{inputs} and {counted(len(self.parameters), 'parameter')}"
         by_row = len(self.groups) > MOST or self.codes.get(False, self) is None
-        way = "row by row" if by_row else f"by NumPy in {counted(len(self.groups), 'group')}"
+        way = (
+            "row by row"
+            if by_row
+            else f"by NumPy in {counted(len(self.groups), 'group')}"
+        )
         nodes = counted(len(self.rowwise.order), "node")
         return f"<Program: {counted(len(self.roots), 'output')} of {leaves}; {nodes}, {way}>"
 
@@ -216,7 +251,9 @@ class Program:
         out, _ = self.run(rows, theta, rows[:, :0], rows[:, :0])
         return out if self.many else out[:, 0]
 
-    def value_and_grad(self, X: Any = None, theta: Any = None, weights: Any = None) -> tuple[float, Array]:
+    def value_and_grad(
+        self, X: Any = None, theta: Any = None, weights: Any = None
+    ) -> tuple[float, Array]:
         """The mean of the output over all rows and its gradient, in the order of ``parameters``.
 
         ``weights`` has a factor for every row; the result is then the sum of the rows times their weights.
@@ -224,16 +261,24 @@ class Program:
         for rows, theta or weights that do not fit.
         """
         if (outputs := len(self.roots)) > 1:
-            raise ValueError(f"this program has {outputs} outputs; use vjp with a seed for each")
+            raise ValueError(
+                f"this program has {outputs} outputs; use vjp with a seed for each"
+            )
         rows = self.rows(X)
-        seeds = mean(len(rows)) if weights is None else self.seeds(weights, len(rows), "the seed (weights)")
+        seeds = (
+            mean(len(rows))
+            if weights is None
+            else self.seeds(weights, len(rows), "the seed (weights)")
+        )
         out, gradient = self.run(rows, theta, seeds, rows[:, :0])
         if not len(rows) and weights is None:
             return math.nan, gradient
         with self.numpy:
             return float(np.vdot(out, seeds)), gradient
 
-    def vjp(self, X: Any = None, seed: Any = 1.0, theta: Any = None) -> tuple[Array, Array]:
+    def vjp(
+        self, X: Any = None, seed: Any = 1.0, theta: Any = None
+    ) -> tuple[Array, Array]:
         """seed × Jacobian: for the parameters summed over all rows, and for every row by its inputs.
 
         ``seed`` is a number, or has one for every row, or for every row and output.  The shapes of the
@@ -247,11 +292,15 @@ class Program:
     @Kept
     def layout(self) -> Layout:
         """The groups, laid out."""
-        for v in chain(*self.leaves, *[v.operands() for nodes in self.groups for v in nodes]):
+        for v in chain(
+            *self.leaves, *[v.operands() for nodes in self.groups for v in nodes]
+        ):
             v.slot = -1  # a call that was interrupted may have left others
         layout = Layout(*self.leaves, self.roots)
         for nodes in self.groups:
-            (layout.add_op if nodes[0].pairs is None else layout.add_products)(nodes)
+            (layout.add_op if nodes[0].pairs is None else layout.add_products)(
+                nodes
+            )
         layout.place_inputs(layout.places)
         return layout
 
@@ -274,7 +323,9 @@ class Program:
     def by_row(self, n: int, by_inputs: bool = False) -> bool:
         """Whether straight-line Python is faster than calls of NumPy for so many rows."""
         size, groups = len(self.rowwise.order), len(self.groups)
-        if groups > MOST or size * n < 7 * 2 * groups:  # two calls a group, at least
+        if (
+            groups > MOST or size * n < 7 * 2 * groups
+        ):  # two calls a group, at least
             return True
         code = self.code(by_inputs)
         return code is None or (size <= MOST and size * n < 7 * len(code.lines))
@@ -289,12 +340,20 @@ class Program:
         with no_collecting():
             return Bound(Emitter(self.layout, by_inputs=by_inputs > 0, fast={}), n)
 
-    def run(self, rows: Array, theta: Any, seeds: Array, back: Array) -> tuple[Array, Array]:
+    def run(
+        self, rows: Array, theta: Any, seeds: Array, back: Array
+    ) -> tuple[Array, Array]:
         """Outputs and gradient by the parameters; writes the gradients by the inputs."""
-        theta = self.theta if theta is None else floats(theta, "theta", (len(self.parameters),))
+        theta = (
+            self.theta
+            if theta is None
+            else floats(theta, "theta", (len(self.parameters),))
+        )
         out = np.empty((len(rows), len(self.roots)))
         with self.lock:
-            return out, self.quiet.run(self.sweep, theta, rows, seeds, out, back) + 0.0
+            return out, self.quiet.run(
+                self.sweep, theta, rows, seeds, out, back
+            ) + 0.0
 
     def sweep(self, theta: Array, *block: Array) -> Array:
         """The same for rows, seeds, outputs and gradients, in parts that fit into the cache.
@@ -303,11 +362,19 @@ class Program:
         """
         gradient, left, n = np.zeros(len(theta)), list[int](), len(block[0])
         for start in range(0, n, self.block):
-            part = block if n <= self.block else [x[start : start + self.block] for x in block]
+            part = (
+                block
+                if n <= self.block
+                else [x[start : start + self.block] for x in block]
+            )
             found, bad = self.part(theta, *part)
             gradient += found
             left += (np.flatnonzero(bad) + start).tolist()
-        return gradient + self.rowwise.careful(left, theta, *block) if left else gradient
+        return (
+            gradient + self.rowwise.careful(left, theta, *block)
+            if left
+            else gradient
+        )
 
     def part(self, theta: Array, *block: Array) -> tuple[Array, Mask]:
         """The same for so few rows, and which of them are left.
@@ -327,7 +394,11 @@ class Program:
             came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
             kept: Any = np.logical_and.reduce(np.isfinite(out) | came_in, axis=1)
             return gradient, ~kept
-        spared: Any = np.logical_or.reduce(np.isnan(rows), axis=1) if self.rowwise.strict else none
+        spared: Any = (
+            np.logical_or.reduce(np.isnan(rows), axis=1)
+            if self.rowwise.strict
+            else none
+        )
         if spared.any() and self.rowwise.hasty:
             bound = self.exact(len(rows), back.shape[1])
             with self.numpy:
@@ -338,18 +409,29 @@ class Program:
         return self.without(bad, spared, bound, theta, *block)
 
     def without(
-        self, bad: Mask, spared: Mask, bound: Bound, theta: Array, rows: Array, seeds: Array, *found: Array
+        self,
+        bad: Mask,
+        spared: Mask,
+        bound: Bound,
+        theta: Array,
+        rows: Array,
+        seeds: Array,
+        *found: Array,
     ) -> tuple[Array, Mask]:
         """The gradient of the rows that are not bad, and which are; all, if what they share is not finite.
 
         Rows that are spared may make it nan.
         """
         if not bad.all():
-            some = np.where(bad[:, None], rows[np.argmin(bad)], rows)  # one of the others in place of the bad
+            some = np.where(
+                bad[:, None], rows[np.argmin(bad)], rows
+            )  # one of the others in place of the bad
             others = np.where(bad[:, None], 0.0, seeds)
             with self.numpy:
                 gradient = bound.run(theta, some, others, *found).copy()
-                if finite(gradient) or (spared.any() and not np.isinf(gradient).any()):
+                if finite(gradient) or (
+                    spared.any() and not np.isinf(gradient).any()
+                ):
                     return gradient, bad
         return np.zeros(len(theta)), np.ones_like(bad)
 
@@ -360,11 +442,19 @@ class Program:
             return ROW
         named = columns(X, "X", self.inputs)
         table = floats(X, "X", kinds=TABLE) if named is None else named
-        if table.ndim == 1 and (width == 1 or not len(table)):  # a number a row, or no rows at all
+        if table.ndim == 1 and (
+            width == 1 or not len(table)
+        ):  # a number a row, or no rows at all
             table = table.reshape(len(table), width)
         if table.ndim != 2 or table.shape[1] != width:
-            advice = "; of a single row write [X], as [[1, 2]]" if table.shape == (width,) else ""
-            raise ValueError(f"X has the shape {table.shape}; this program takes rows of {width}{advice}")
+            advice = (
+                "; of a single row write [X], as [[1, 2]]"
+                if table.shape == (width,)
+                else ""
+            )
+            raise ValueError(
+                f"X has the shape {table.shape}; this program takes rows of {width}{advice}"
+            )
         return table
 
     def seeds(self, seed: Any, rows: int, name: str = "the seed") -> Array:
@@ -380,7 +470,11 @@ def counted(n: int, what: str) -> str:
 
 def shown(values: Sequence[Value]) -> str:
     """The first few names, in parentheses."""
-    names = [v.name if v.name.isprintable() else repr(v.name) for v in values[:FEW] if v.name]
+    names = [
+        v.name if v.name.isprintable() else repr(v.name)
+        for v in values[:FEW]
+        if v.name
+    ]
     names += ["…"] * (len(values) > FEW)
     return f" ({', '.join(names)})" if names else ""
 
@@ -388,7 +482,9 @@ def shown(values: Sequence[Value]) -> str:
 def finite(*arrays: Array) -> bool:
     """Whether all numbers are finite; mostly by their squares, which is fast."""
     flat = [x.ravel() for x in arrays]
-    return math.isfinite(sum([x.dot(x) for x in flat])) or all(np.isfinite(x).all() for x in flat)
+    return math.isfinite(sum([x.dot(x) for x in flat])) or all(
+        np.isfinite(x).all() for x in flat
+    )
 
 
 @lru_cache(8)
@@ -412,29 +508,58 @@ class Bound:
 
     def __init__(self, code: Emitter, n: int) -> None:
         layout, (one, many) = code.layout, code.layout.free.values()
-        sizes = {"values": (one, False), "rows": (many, True), "d_values": (one, False)}
-        sizes |= {"d_rows": (many, True), "seeds": (len(layout.roots), True), "ones": (1, True), **code.sizes}
-        self.arrays = {name: np.ones((size, n) if rows else size) for name, (size, rows) in sizes.items()}
+        sizes = {
+            "values": (one, False),
+            "rows": (many, True),
+            "d_values": (one, False),
+        }
+        sizes |= {
+            "d_rows": (many, True),
+            "seeds": (len(layout.roots), True),
+            "ones": (1, True),
+            **code.sizes,
+        }
+        self.arrays = {
+            name: np.ones((size, n) if rows else size)
+            for name, (size, rows) in sizes.items()
+        }
         flat = {name: array.ravel() for name, array in self.arrays.items()}
         flat["d_values"][:], flat["d_rows"][:] = 0.0, 0.0
         for ref, numbers in layout.numbers.values():
             ref.view(flat["values"], n)[...] = numbers
         known = {
-            name: ref.view(flat[ref.buffer], n) for ref, name in code.names.items() if isinstance(ref, Ref)
+            name: ref.view(flat[ref.buffer], n)
+            for ref, name in code.names.items()
+            if isinstance(ref, Ref)
         }
-        known = {**code.constants, **{name: self.arrays[name] for name in ARRAYS}, **known}
+        known = {
+            **code.constants,
+            **{name: self.arrays[name] for name in ARRAYS},
+            **known,
+        }
         self.forward, self.backward = functions(code, known)
-        self.theta, self.gradient = (flat[name][: len(layout.theta.slots)] for name in ("values", "d_values"))
+        self.theta, self.gradient = (
+            flat[name][: len(layout.theta.slots)] for name in ("values", "d_values")
+        )
         self.seeds: Array | None = None
         self.tables = list[tuple[Any, Array, Array]]()
         for block, places in layout.tables:
-            at, near = slice(block.slots.start, block.slots.stop), slice(places[0], places[-1] + 1)
+            at, near = (
+                slice(block.slots.start, block.slots.stop),
+                slice(places[0], places[-1] + 1),
+            )
             near = near if places == [*range(near.start, near.stop)] else places
-            self.tables.append((near, self.arrays["rows"][at], self.arrays["d_rows"][at]))
+            self.tables.append(
+                (near, self.arrays["rows"][at], self.arrays["d_rows"][at])
+            )
         refs = [(layout.at(y), y) for y in layout.roots]
-        self.outputs = [ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs]
+        self.outputs = [
+            ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs
+        ]
 
-    def run(self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array) -> Array:
+    def run(
+        self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+    ) -> Array:
         """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
         self.theta[:] = theta
         for places, values, _ in self.tables:
@@ -461,5 +586,7 @@ class Bound:
         varying = [array for array in self.arrays.values() if array.ndim == 2]
         good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)
         if spared.any():
-            good |= spared & ~np.any([np.isinf(array).any(axis=0) for array in varying], axis=0)
+            good |= spared & ~np.any(
+                [np.isinf(array).any(axis=0) for array in varying], axis=0
+            )
         return np.logical_not(good) if spared.any() or not good.all() else good

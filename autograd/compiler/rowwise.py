@@ -30,16 +30,19 @@ from .columnwise import Columnwise
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 FEW = 8  # rows that are not finite, which the engine computes one by one
-Result: TypeAlias = (
-    "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
-)
+Result: TypeAlias = "tuple[list[float], list[float], list[float]]"  # outputs, gradients by parameters and inputs
 SPACE = {**PYTHON, "inf": math.inf, "nan": math.nan}
 ADJOINT = Term("d")
 
 
 def usable(name: str) -> bool:
     """Whether a name can stand in source as it is."""
-    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "__debug__"
+    return (
+        name.isascii()
+        and name.isidentifier()
+        and not iskeyword(name)
+        and name != "__debug__"
+    )
 
 
 PLACES = {x: f"{{{x}}}" for x in "zxywd"}
@@ -55,7 +58,9 @@ def formula_of(op: Op) -> str:
 def flows_of(form: Form) -> dict[int, str]:
     """What flows to the operands that are Values, by their places, as source; {d} is the adjoint of z."""
     flows = [times_adjoint(partial) for partial in form.guarded_partials]
-    return {i: text(flow, PLACES) for i, flow in zip(form.inner, flows, strict=True)}
+    return {
+        i: text(flow, PLACES) for i, flow in zip(form.inner, flows, strict=True)
+    }
 
 
 def times_adjoint(partial: Tree) -> Tree:
@@ -70,7 +75,12 @@ def keeps_nan(form: Form) -> bool:
     """Whether every word of an op gives nan where an operand is nan."""
     if form.guarded or form.op.selects:
         return False
-    calls = [term for tree in (form.op.tree, *form.partials) for term in terms_of(tree) if term.args]
+    calls = [
+        term
+        for tree in (form.op.tree, *form.partials)
+        for term in terms_of(tree)
+        if term.args
+    ]
     return all(term.word in ARITHMETIC or spreads(term) for term in calls)
 
 
@@ -78,24 +88,34 @@ def spreads(call: Term) -> bool:
     """Whether a function of one operand, and of numbers beside it, is nan where that is."""
     if sum(isinstance(x, Term) for x in call.args) != 1 or call.word in LOGIC:
         return False
-    return math.isnan(NUMPY[call.word](*[NAN if isinstance(x, Term) else x for x in call.args]))
+    return math.isnan(
+        NUMPY[call.word](*[NAN if isinstance(x, Term) else x for x in call.args])
+    )
 
 
 class Rowwise:
     """Values and gradients of a graph, row by row."""
 
-    def __init__(self, outputs: list[Value], inputs: list[Value], parameters: list[Value]) -> None:
+    def __init__(
+        self, outputs: list[Value], inputs: list[Value], parameters: list[Value]
+    ) -> None:
         self.outputs, self.inputs, self.parameters = outputs, inputs, parameters
         self.order = toposort(*outputs)
         self.leaves = dict.fromkeys([*inputs, *parameters])
-        self.constants = {v: v.data for v in self.order if v.form is None and v not in self.leaves}
+        self.constants = {
+            v: v.data for v in self.order if v.form is None and v not in self.leaves
+        }
 
     @Kept
     def names(self) -> dict[Value, str]:
         """A name in source text for every Value: its own where that will do, else v and a number."""
         found, used = dict[Value, str](), {*SPACE, "row", "theta", "seeds"}
         for i, v in enumerate(dict.fromkeys([*self.leaves, *self.order])):
-            own = usable(v.name) and v.name not in used and not re.match(r"v\d|d_", v.name)
+            own = (
+                usable(v.name)
+                and v.name not in used
+                and not re.match(r"v\d|d_", v.name)
+            )
             found[v] = v.name if own else f"v{i}"
             used.add(found[v])
         return found
@@ -107,7 +127,10 @@ class Rowwise:
         for v in self.order:
             for x in v.inner:
                 bits[v] = bits.get(v, 0) | bits.get(x, 0)
-        depends = [[bits.get(y, 0) >> i & 1 for y in self.outputs] for i in range(len(self.inputs))]
+        depends = [
+            [bits.get(y, 0) >> i & 1 for y in self.outputs]
+            for i in range(len(self.inputs))
+        ]
         return np.array(depends, float).reshape(len(self.inputs), len(self.outputs))
 
     @Kept
@@ -123,7 +146,11 @@ class Rowwise:
     def hasty(self) -> bool:
         """Whether a partial has a word of which the lines lose a nan."""
         partials = chain(*[v.form.partials for v in self.order if v.form])
-        return any(term.word in IN_PARTIALS for partial in partials for term in terms_of(partial))
+        return any(
+            term.word in IN_PARTIALS
+            for partial in partials
+            for term in terms_of(partial)
+        )
 
     @Kept
     def values(self) -> list[str]:
@@ -133,20 +160,31 @@ class Rowwise:
             lines += [f"{self.listed(leaves)} = {name}"] * bool(leaves)
         for v in self.order:
             if v not in self.leaves:
-                written = self.fill(formula_of(v.form.op), v) if v.form else repr(self.constants[v])
+                written = (
+                    self.fill(formula_of(v.form.op), v)
+                    if v.form
+                    else repr(self.constants[v])
+                )
                 lines.append(f"{self.names[v]} = {written}")
         return lines
 
     @Kept
     def source(self) -> str:
         """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
-        return "\n".join(["def sweep(row, theta, seeds):", *[f"    {line}" for line in self.lines]])
+        return "\n".join(
+            [
+                "def sweep(row, theta, seeds):",
+                *[f"    {line}" for line in self.lines],
+            ]
+        )
 
     @Kept
     def lines(self) -> list[str]:
         """The body of that function."""
         results = [self.listed(self.outputs)]
-        results += [self.listed(values, "d_") for values in (self.parameters, self.inputs)]
+        results += [
+            self.listed(values, "d_") for values in (self.parameters, self.inputs)
+        ]
         return [*self.values, *self.adjoints(), f"return {', '.join(results)}"]
 
     def listed(self, values: Sequence[Value], prefix: str = "") -> str:
@@ -154,16 +192,22 @@ class Rowwise:
 
     def fill(self, template: str, v: Value) -> str:
         """A template with the names of v, its adjoint and its operands."""
-        operands = [self.names[x] if isinstance(x, Value) else f"({x!r})" for x in v.args]
+        operands = [
+            self.names[x] if isinstance(x, Value) else f"({x!r})" for x in v.args
+        ]
         z = self.names[v]
-        return template.format(z=z, d=f"d_{z}", **dict(zip("xyw", operands, strict=False)))
+        return template.format(
+            z=z, d=f"d_{z}", **dict(zip("xyw", operands, strict=False))
+        )
 
     def adjoints(self) -> list[str]:
         """A line for every contribution, results before operands; the first one assigns."""
         flows = [(y, f"seeds[{i}]") for i, y in enumerate(self.outputs)]
         reached, lines = set(self.outputs), list[str]()
         for v in reversed(self.order):
-            for i, flow in flows_of(v.form).items() if v.form and v in reached else ():
+            for i, flow in (
+                flows_of(v.form).items() if v.form and v in reached else ()
+            ):
                 x = v.args[i]
                 if x not in self.constants and isinstance(x, Value):
                     flows.append((x, self.fill(flow, v)))
@@ -177,13 +221,21 @@ class Rowwise:
 
     @Kept
     def sweep(self) -> Callable[..., Any]:
-        return define("sweep", ["row", "theta", "seeds"], "\n".join(self.lines), {}, dict(SPACE))
+        return define(
+            "sweep",
+            ["row", "theta", "seeds"],
+            "\n".join(self.lines),
+            {},
+            dict(SPACE),
+        )
 
     @Kept
     def forward(self) -> Callable[..., Any]:
         """``forward(row, theta)`` gives the outputs alone."""
         lines = [*self.values, f"return {self.listed(self.outputs)}"]
-        return define("forward", ["row", "theta"], "\n".join(lines), {}, dict(SPACE))
+        return define(
+            "forward", ["row", "theta"], "\n".join(lines), {}, dict(SPACE)
+        )
 
     def copy(self) -> Rowwise:
         """The graph once more, with numbers of its own."""
@@ -200,9 +252,13 @@ class Rowwise:
     @Kept
     def columnwise(self) -> Columnwise:
         """The graph for many rows that are not finite."""
-        return Columnwise(self.outputs, (self.inputs, self.parameters), self.order, self.constants)
+        return Columnwise(
+            self.outputs, (self.inputs, self.parameters), self.order, self.constants
+        )
 
-    def by_engine(self, row: list[float], theta: list[float], seed: list[float]) -> Result:
+    def by_engine(
+        self, row: list[float], theta: list[float], seed: list[float]
+    ) -> Result:
         """The outputs, and from a seed for each the gradients by parameters and by inputs, in one sweep."""
         for v, x in zip(self.leaves, [*row, *theta], strict=True):
             v.data = x
@@ -211,7 +267,9 @@ class Rowwise:
                 v._data = v.form.op.evaluate(*map(plain, v.args))  # pyright: ignore[reportPrivateUsage]
         if seed:
             self.pull(seed)
-        by_theta, by_inputs = ([v.grad for v in part] for part in (self.parameters, self.inputs))
+        by_theta, by_inputs = (
+            [v.grad for v in part] for part in (self.parameters, self.inputs)
+        )
         return [y.data for y in self.outputs], by_theta, by_inputs
 
     def pull(self, seed: list[float]) -> None:
@@ -233,20 +291,36 @@ class Rowwise:
             y.grad += s
         return {y: y.grad for y in self.outputs}
 
-    def gradient(self, row: list[float], theta: list[float], seed: list[float]) -> Result:
+    def gradient(
+        self, row: list[float], theta: list[float], seed: list[float]
+    ) -> Result:
         """The same as by the engine, by the straight line where that can do it."""
-        return self.by_line(row, theta, seed) or self.twin.by_engine(row, theta, seed)
+        return self.by_line(row, theta, seed) or self.twin.by_engine(
+            row, theta, seed
+        )
 
-    def by_line(self, row: list[float], theta: list[float], seed: list[float]) -> Result | None:
+    def by_line(
+        self, row: list[float], theta: list[float], seed: list[float]
+    ) -> Result | None:
         """The same by the straight line; None if it raises, or for a nan that the ledger may know better."""
         if len(self.order) > MOST:
             return None
         try:
-            found: Any = self.sweep(row, theta, seed) if seed else (self.forward(row, theta), [], [])
+            found: Any = (
+                self.sweep(row, theta, seed)
+                if seed
+                else (self.forward(row, theta), [], [])
+            )
         except ERRORS:
             return None
-        total = sum(map(sum, found[1:]))  # which is nan if one of them is, or of inf and -inf
-        return found if total == total or all(x == x for x in chain(*found[1:])) else None
+        total = sum(
+            map(sum, found[1:])
+        )  # which is nan if one of them is, or of inf and -inf
+        return (
+            found
+            if total == total or all(x == x for x in chain(*found[1:]))
+            else None
+        )
 
     def run(self, at: Iterable[int], theta: Array, *block: Array) -> Array:
         """For some rows: writes outputs and gradients by the inputs, adds up those by the parameters."""
@@ -256,13 +330,25 @@ class Rowwise:
         """The same where the straight line cannot do it."""
         if len(at) > FEW:
             return self.columnwise.run(at, theta, *block)
-        return self.each(at, self.twin.by_engine, theta, *block) if len(at) else np.zeros(len(theta))
+        return (
+            self.each(at, self.twin.by_engine, theta, *block)
+            if len(at)
+            else np.zeros(len(theta))
+        )
 
     def each(
-        self, at: Iterable[int], compute: Callable[..., Result | None], theta: Array, *block: Array
+        self,
+        at: Iterable[int],
+        compute: Callable[..., Result | None],
+        theta: Array,
+        *block: Array,
     ) -> Array:
         """The same, row by row; what is not computed is left for care."""
-        (rows, seeds, out, back), gradient, numbers = block, np.zeros(len(theta)), theta.tolist()
+        (rows, seeds, out, back), gradient, numbers = (
+            block,
+            np.zeros(len(theta)),
+            theta.tolist(),
+        )
         left: list[int] = []
         seeded = seeds.shape[1] > 0
         for i in at:
@@ -273,6 +359,8 @@ class Rowwise:
             out[i], by_theta, by_inputs = found
             if seeded:
                 gradient += by_theta
-            if back.shape[1]:  # else they are not wanted, and this may be a view of the caller's table
+            if back.shape[
+                1
+            ]:  # else they are not wanted, and this may be a view of the caller's table
                 back[i] = by_inputs
         return gradient + self.careful(left, theta, *block) if left else gradient

@@ -12,7 +12,9 @@ from numbers import Number
 from typing import Any, cast
 
 import numpy as np
-from numpy.ma import MaskedArray  # now: NumPy imports it late, and a fork meanwhile would wait for it
+from numpy.ma import (
+    MaskedArray,
+)  # now: NumPy imports it late, and a fork meanwhile would wait for it
 
 from ..value import Value
 from .arrays import Array
@@ -24,9 +26,16 @@ MOST = 8  # names that a message lists
 
 def labels(table: Any) -> list[Any]:
     """The labels of a table's columns, words or not; none for an array or rows in a list."""
-    word = "column_names" if hasattr(table.__class__, "column_names") else "columns"  # pyarrow's are the data
+    word = (
+        "column_names" if hasattr(table.__class__, "column_names") else "columns"
+    )  # pyarrow's are the data
     fields = getattr(getattr(table, "dtype", None), "names", None)
-    found = cast("Any", table if isinstance(table, Mapping) else fields or getattr(table, word, None))
+    found = cast(
+        "Any",
+        table
+        if isinstance(table, Mapping)
+        else fields or getattr(table, word, None),
+    )
     return [*found] if isinstance(found, Iterable) else []
 
 
@@ -35,10 +44,16 @@ def columns(table: Any, name: str, inputs: Sequence[Value] = ()) -> Array | None
     if table.__class__ is np.ndarray and not table.dtype.names:
         return None
     known = labels(table)
-    return select(table, known, places(known, [v.name for v in inputs], name), name) if known else None
+    return (
+        select(table, known, places(known, [v.name for v in inputs], name), name)
+        if known
+        else None
+    )
 
 
-def places(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
+def places(
+    columns: Sequence[Any], names: Sequence[str], table: str
+) -> Sequence[int]:
     """Where the columns of these names are; all in order, if there are no names, or all labels are numbers.
 
     If some names are missing or equal, they do not decide: as many columns are taken in order, unless a name
@@ -50,32 +65,46 @@ def places(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence
         return in_order(columns, names, table)
     if missing := [name for name in names if name not in columns]:
         what = f"{table} has no column {listed(missing)}; its columns are {listed(columns)}"
-        raise ValueError(f"{what}; rename them, or give {table} without names (.to_numpy())")
+        raise ValueError(
+            f"{what}; rename them, or give {table} without names (.to_numpy())"
+        )
     if several := [name for name in names if columns.count(name) > 1]:
-        raise ValueError(f"{table} has more than one column {listed(several)}; drop the others")
+        raise ValueError(
+            f"{table} has more than one column {listed(several)}; drop the others"
+        )
     return [columns.index(name) for name in names]
 
 
-def in_order(columns: Sequence[Any], names: Sequence[str], table: str) -> Sequence[int]:
+def in_order(
+    columns: Sequence[Any], names: Sequence[str], table: str
+) -> Sequence[int]:
     """All columns, if no name contradicts."""
     if len(columns) == len(names) and not any(
         name and name != column for name, column in zip(names, columns, strict=True)
     ):
         return range(len(columns))
     what = f"{table}'s columns are {listed(columns)}, and the inputs' names {listed(names)} do not tell which"
-    raise ValueError(f"{what} to take; give each input its own, or {table} without names (.to_numpy())")
+    raise ValueError(
+        f"{what} to take; give each input its own, or {table} without names (.to_numpy())"
+    )
 
 
 def listed(names: Sequence[Any]) -> str:
     """Some names, as messages say them."""
     more = [f"and {len(names) - MOST} more"] * (len(names) > MOST)
-    plain = [str(x) if isinstance(x, str) else x for x in names[:MOST]]  # not np.str_('x')
+    plain = [
+        str(x) if isinstance(x, str) else x for x in names[:MOST]
+    ]  # not np.str_('x')
     return ", ".join([*map(repr, plain), *more])
 
 
-def select(table: Any, columns: Sequence[Any], at: Sequence[int], name: str) -> Array:
+def select(
+    table: Any, columns: Sequence[Any], at: Sequence[int], name: str
+) -> Array:
     """The columns at these places, side by side; ValueError for one that holds no numbers."""
-    found = [column(table, columns[i], i, f"{name}'s column {columns[i]!r}") for i in at]
+    found = [
+        column(table, columns[i], i, f"{name}'s column {columns[i]!r}") for i in at
+    ]
     lengths = {len(x): columns[i] for x, i in zip(found, at, strict=True)}
     if len(lengths) > 1:
         what = ", ".join(f"{label!r} has {n}" for n, label in lengths.items())
@@ -90,23 +119,35 @@ def column(table: Any, label: Any, place: int, name: str) -> Array:
         found = table[label]
     if found is None or np.ndim(found) != 1:  # or there are several of the label
         with suppress(Exception):
-            found = np.asarray(getattr(table, "to_numpy", lambda: table)())[:, place]
+            found = np.asarray(getattr(table, "to_numpy", lambda: table)())[
+                :, place
+            ]
     if found is None:
-        raise ValueError(f"{name} cannot be read from {type(table).__name__}; give an array, or a data frame")
+        raise ValueError(
+            f"{name} cannot be read from {type(table).__name__}; give an array, or a data frame"
+        )
     numbers = floats(found, name, kinds=TABLE)
     if numbers.ndim != 1:
-        raise ValueError(f"{name} has the shape {numbers.shape}; it needs a number for every row")
+        raise ValueError(
+            f"{name} has the shape {numbers.shape}; it needs a number for every row"
+        )
     return numbers
 
 
-def floats(data: Any, name: str, *shapes: tuple[int, ...], kinds: str = "fiu") -> Array:
+def floats(
+    data: Any, name: str, *shapes: tuple[int, ...], kinds: str = "fiu"
+) -> Array:
     """Numbers as an array of floats in one of the shapes, without a copy where it is one, or a ValueError."""
     array = data if data.__class__ is np.ndarray else plain(data, name)
     if array.dtype.kind not in kinds and array.size:
         kind = getattr(data, "dtype", getattr(data, "type", array.dtype))
-        raise ValueError(f"{name} must hold real numbers, not {kind}; convert them to floats")
+        raise ValueError(
+            f"{name} must hold real numbers, not {kind}; convert them to floats"
+        )
     if shapes and array.shape not in shapes:
-        raise ValueError(f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}")
+        raise ValueError(
+            f"{name} has the shape {array.shape}, not {' or '.join(map(str, shapes))}"
+        )
     return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
@@ -122,7 +163,9 @@ def plain(data: Any, name: str) -> Any:
     try:
         return np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} is ragged, but needs rows of one length: {error}") from None
+        raise ValueError(
+            f"{name} is ragged, but needs rows of one length: {error}"
+        ) from None
 
 
 def masked(data: Any) -> bool:

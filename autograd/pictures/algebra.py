@@ -56,8 +56,12 @@ class Expr(tuple["Product", ...]):
         k = power.number()
         if k == 0 or (k > 0 and not c):
             return ONE if k == 0 else ZERO
-        if is_short(c, k) and (factors or k > 0 or isinstance(c, Fraction)):  # 1/3.14159 stays
-            return Expr([(c ** int(k), tuple((base, n * power) for base, n in factors))])
+        if is_short(c, k) and (
+            factors or k > 0 or isinstance(c, Fraction)
+        ):  # 1/3.14159 stays
+            return Expr(
+                [(c ** int(k), tuple((base, n * power) for base, n in factors))]
+            )
         single = alone(c, factors)
         return Expr([(Fraction(1), ((self if single is None else single, power),))])
 
@@ -78,7 +82,9 @@ class Expr(tuple["Product", ...]):
         if len(self) < 2:
             return self[0] if self else (Fraction(0), ())
         if all(c < 0 for c, _ in self):
-            return Fraction(-1), ((Expr((-c, factors) for c, factors in self), ONE),)
+            return Fraction(-1), (
+                (Expr((-c, factors) for c, factors in self), ONE),
+            )
         return Fraction(1), ((self, ONE),)
 
     def number(self) -> Number:

@@ -12,7 +12,9 @@ from .boxes import Box
 from .labels import Edge, Labels
 
 
-def number_labels(roots: Sequence[Value], view: Sequence[Box], gradients: bool) -> Labels:
+def number_labels(
+    roots: Sequence[Value], view: Sequence[Box], gradients: bool
+) -> Labels:
     """Numbers in the places of the formulas; nothing flows back in a stale graph."""
     order = toposort(*roots)
     flow = flows(roots, order, view) if gradients and not stale_note(order) else {}
@@ -22,7 +24,9 @@ def number_labels(roots: Sequence[Value], view: Sequence[Box], gradients: bool) 
         edges={(box, i): (short(x), back.get((box, i), "")) for box, i, x in edges},
         roots=root_labels(roots, seeds(roots, order), flowing=bool(flow)),
         sums=sums_of(flow),
-        words={v: v.name for box in view for v in box.values if v.op is None and v.name},
+        words={
+            v: v.name for box in view for v in box.values if v.op is None and v.name
+        },
     )
 
 
@@ -30,8 +34,13 @@ def root_labels(
     roots: Sequence[Value], start: Mapping[Value, float], *, flowing: bool
 ) -> dict[Value, tuple[str, str]]:
     """Every root's number, and what flows into it from outside."""
-    named = {y: f"{y.name} = {short(y)}" if y.name and y.op else short(y) for y in roots}
-    return {y: (named[y], short(start[y]) if flowing or not y.inner else "") for y in roots}
+    named = {
+        y: f"{y.name} = {short(y)}" if y.name and y.op else short(y) for y in roots
+    }
+    return {
+        y: (named[y], short(start[y]) if flowing or not y.inner else "")
+        for y in roots
+    }
 
 
 def sums_of(flow: Mapping[Edge, float]) -> dict[Value, str]:
@@ -46,14 +55,26 @@ def sums_of(flow: Mapping[Edge, float]) -> dict[Value, str]:
     }
 
 
-def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -> dict[Edge, float]:
+def flows(
+    roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]
+) -> dict[Edge, float]:
     """What flows back along every edge of the drawing, by the ledger; from a composite, the sum inside it."""
     home = {v: box for box in view for v in box.members}
-    place = {(box, x): i for box in view if box.scope for i, x in enumerate(box.args)}
-    total = {(box, i): 0.0 for box in view for i, x in enumerate(box.args) if isinstance(x, Value)}
+    place = {
+        (box, x): i for box in view if box.scope for i, x in enumerate(box.args)
+    }
+    total = {
+        (box, i): 0.0
+        for box in view
+        for i, x in enumerate(box.args)
+        if isinstance(x, Value)
+    }
     for step in entries(order, seeds(roots, order)):
         box = home[step.node]
-        edge = box, place.get((box, step.operand), -1) if box.scope else step.position
+        edge = (
+            box,
+            place.get((box, step.operand), -1) if box.scope else step.position,
+        )
         if edge in total:  # or it is inside a composite
             total[edge] += step.contribution
     return total
@@ -62,7 +83,10 @@ def flows(roots: Sequence[Value], order: Sequence[Value], view: Sequence[Box]) -
 def seeds(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
     """What flows into the roots from outside: 1 before any pass, then their grad, unless others gave it."""
     inner = {x for v in order for x in v.inner}
-    return {y: 1.0 if y.grad is NO_GRAD else 0.0 if y in inner else y.grad for y in roots}
+    return {
+        y: 1.0 if y.grad is NO_GRAD else 0.0 if y in inner else y.grad
+        for y in roots
+    }
 
 
 def stale_note(order: Sequence[Value]) -> list[str]:

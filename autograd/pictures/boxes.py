@@ -16,7 +16,9 @@ from ..ieee import BOOL
 from ..scopes import Collapse, Scope
 from ..value import Value, postorder, toposort
 
-Home: TypeAlias = "Value | Scope"  # what a Value is drawn as: itself, or a composite
+Home: TypeAlias = (
+    "Value | Scope"  # what a Value is drawn as: itself, or a composite
+)
 
 
 @dataclass(eq=False)
@@ -31,7 +33,9 @@ class Box:
     inside: list[Value]  # parameters, which it does not read from outside
 
 
-def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | None = None) -> list[Box]:
+def boxes(
+    roots: Sequence[Value], collapse: Collapse = None, siblings: int | None = None
+) -> list[Box]:
     """The graph as it is drawn, operands before results, with the chosen composites as one box each.
 
     A parameter that only composites read is inside them.  Of siblings, composites of one name that read the
@@ -42,10 +46,18 @@ def boxes(roots: Sequence[Value], collapse: Collapse = None, siblings: int | Non
     chosen = chooser(collapse, order)
     home = {v: home_of(v, chosen) for v in order}
     crossing = [x for v in order for x in v.inner if home[x] is not home[v]]
-    at = boxed(order, home, used={*crossing, *roots}, hidden=only_inside(order, home, roots))
+    at = boxed(
+        order,
+        home,
+        used={*crossing, *roots},
+        hidden=only_inside(order, home, roots),
+    )
     if siblings is not None:
         at |= merged(dict.fromkeys(at.values()), whole(siblings))
-    return postorder([at[y] for y in roots], lambda box: [at[x] for x in box.args if isinstance(x, Value)])
+    return postorder(
+        [at[y] for y in roots],
+        lambda box: [at[x] for x in box.args if isinstance(x, Value)],
+    )
 
 
 def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
@@ -53,14 +65,19 @@ def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
     return next(filter(chosen, v.scope.path()), v) if v.scope else v
 
 
-def only_inside(order: Iterable[Value], home: Mapping[Value, Home], roots: Iterable[Value]) -> set[Value]:
+def only_inside(
+    order: Iterable[Value], home: Mapping[Value, Home], roots: Iterable[Value]
+) -> set[Value]:
     """The parameters that only composites read."""
     shown = {x for v in order if home[v] is v for x in v.inner}.union(roots)
     return {v for v in order if v.parameter and v not in shown}
 
 
 def boxed(
-    order: Iterable[Value], home: Mapping[Value, Home], used: Set[Value], hidden: Set[Value]
+    order: Iterable[Value],
+    home: Mapping[Value, Home],
+    used: Set[Value],
+    hidden: Set[Value],
 ) -> dict[Value, Box]:
     """The box of every Value; ``used`` are those that other boxes read."""
     groups: dict[Home, list[Value]] = defaultdict(list)
@@ -68,11 +85,22 @@ def boxed(
         groups[home[v]].append(v)
     at: dict[Value, Box] = {}
     for group, members in groups.items():
-        outside = dict.fromkeys(x for v in members for x in v.inner if home[x] is not group)
-        scope, reads = (None, group.args) if isinstance(group, Value) else (group, outside)
+        outside = dict.fromkeys(
+            x for v in members for x in v.inner if home[x] is not group
+        )
+        scope, reads = (
+            (None, group.args) if isinstance(group, Value) else (group, outside)
+        )
         args = [x for x in reads if x not in hidden]
         inside = [x for x in outside if x in hidden]
-        box = Box(scope, group.name, members, [v for v in members if v in used], args, inside)
+        box = Box(
+            scope,
+            group.name,
+            members,
+            [v for v in members if v in used],
+            args,
+            inside,
+        )
         at |= dict.fromkeys(members, box)
     return at
 
@@ -98,7 +126,9 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
         return lambda scope: len(scope.path()) == collapse
     names = names_in(collapse)
     known = {scope.name for v in order if v.scope for scope in v.scope.path()}
-    if strange := [name for name in names if not isinstance(name, str) or name not in known]:
+    if strange := [
+        name for name in names if not isinstance(name, str) or name not in known
+    ]:
         what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
         raise ValueError(f"collapse={strange[0]!r}: {what}")
     return lambda scope: scope.name in names
@@ -106,9 +136,17 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
 
 def names_in(collapse: Any) -> list[Any]:
     """What was given as one name, several or none.  Raises TypeError for anything else."""
-    given = () if collapse is None else [collapse] if isinstance(collapse, str) else collapse
+    given = (
+        ()
+        if collapse is None
+        else [collapse]
+        if isinstance(collapse, str)
+        else collapse
+    )
     if not isinstance(given, Iterable):
-        raise TypeError(f"collapse takes names, a depth or a function, not {type(given).__name__}")
+        raise TypeError(
+            f"collapse takes names, a depth or a function, not {type(given).__name__}"
+        )
     return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
@@ -117,7 +155,9 @@ def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     families: dict[tuple[object, ...], list[Box]] = defaultdict(list)
     for box in view:
         if box.scope:
-            families[box.scope.parent, box.scope.name, *box.args, *constants_in(box)].append(box)
+            families[
+                box.scope.parent, box.scope.name, *box.args, *constants_in(box)
+            ].append(box)
     at: dict[Value, Box] = {}
     for family in families.values():
         rest = family[max(siblings, 1) :]
@@ -136,7 +176,9 @@ def together(siblings: Sequence[Box]) -> Box:
     first = siblings[0]
     members = [v for box in siblings for v in box.members]
     values = [v for box in siblings for v in box.values]
-    return Box(first.scope, f"×{len(siblings)} more", members, values, first.args, [])
+    return Box(
+        first.scope, f"×{len(siblings)} more", members, values, first.args, []
+    )
 
 
 def spans(view: Sequence[Box]) -> list[int]:
@@ -148,7 +190,10 @@ def spans(view: Sequence[Box]) -> list[int]:
     for tail, head in edges:
         first[tail] = min(rank[head], first.get(tail, rank[head]))
     leaves = {tail for tail in first if not rank[tail]}
-    return [rank[head] - (first[tail] - 1 if tail in leaves else rank[tail]) for tail, head in edges]
+    return [
+        rank[head] - (first[tail] - 1 if tail in leaves else rank[tail])
+        for tail, head in edges
+    ]
 
 
 def arrows(view: Sequence[Box]) -> list[tuple[Box, Box]]:

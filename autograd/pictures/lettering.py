@@ -9,18 +9,28 @@ import graphviz
 
 from .writing import NO_XML
 
-ROOM, WIDER = 15.0, 0.1  # points that a text may take more; what a letter takes more if a font is wider
-WIDTHS = {"Lu": 0.9, "L": 0.6}  # of letters, as parts of the font's size; others take 0.5
+ROOM, WIDER = (
+    15.0,
+    0.1,
+)  # points that a text may take more; what a letter takes more if a font is wider
+WIDTHS = {
+    "Lu": 0.9,
+    "L": 0.6,
+}  # of letters, as parts of the font's size; others take 0.5
 
 
 def escaped(text: str) -> str:
     """User's text for a DOT label, where backslashes and a leading < would be read as markup."""
-    return graphviz.escape(NO_XML.sub("", text.replace("\r", "")).replace("&", "&amp;"))
+    return graphviz.escape(
+        NO_XML.sub("", text.replace("\r", "")).replace("&", "&amp;")
+    )
 
 
 def lines(*texts: str) -> str:
     """Texts one below the other."""
-    return graphviz.nohtml(escaped("\n".join(texts)).replace("\n", "\\n"))  # also where one is <b>
+    return graphviz.nohtml(
+        escaped("\n".join(texts)).replace("\n", "\\n")
+    )  # also where one is <b>
 
 
 def roomy(text: str, size: float, spare: float = 0.0) -> str:
@@ -30,11 +40,15 @@ def roomy(text: str, size: float, spare: float = 0.0) -> str:
     ``spare`` is the room for every letter of a long line, if the font is wider than Times.
     """
     extra = overflow(text, spare) * size
-    if extra <= ROOM or "\\" in text:  # in a table, \E would be the arrow's own name
+    if (
+        extra <= ROOM or "\\" in text
+    ):  # in a table, \E would be the arrow's own name
         return lines(text)
     found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\n", "<BR/>")
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-    return f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
+    return (
+        f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
+    )
 
 
 def widened(text: str, margin: float, size: float = 16) -> dict[str, str]:

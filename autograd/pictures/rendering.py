@@ -28,13 +28,29 @@ from ..ieee import number
 
 __all__ = ["LayoutTimeoutError"]
 
-RESOURCE: Any = import_module("resource") if sys.platform == "linux" else None  # limits of other programs
+RESOURCE: Any = (
+    import_module("resource") if sys.platform == "linux" else None
+)  # limits of other programs
 PURE = "graphviz-pure"  # a wheel, and the binary in it
-RASTER = {"bmp", "gif", "jpe", "jpeg", "jpg", "png", "tga", "tif", "tiff", "webp"}  # made of pixels
+RASTER = {
+    "bmp",
+    "gif",
+    "jpe",
+    "jpeg",
+    "jpg",
+    "png",
+    "tga",
+    "tif",
+    "tiff",
+    "webp",
+}  # made of pixels
 MEMORY = 1_000_000_000  # bytes that the program may take
 LARGEST = 48_000_000  # pixels; graphviz-pure takes 8 bytes for each
 LONGEST = 32_767  # pixels of a side that a system Graphviz draws; of more it would draw fewer, unasked
-USUAL, COARSEST = 96, 40  # dots per inch: what pictures have, and where their letters can hardly be read
+USUAL, COARSEST = (
+    96,
+    40,
+)  # dots per inch: what pictures have, and where their letters can hardly be read
 PLACED = ("-Kneato", "-n2")  # the layout that the text has
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NO_LETTER = "\u0378"  # a place in Unicode that is not assigned: every font draws it as a missing letter
@@ -49,9 +65,13 @@ ONE_SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">
 <text x="4" y="24" font-size="16" font-family="%s">%s</text></svg>"""
 ELSEWHERE = """save it as .svg, or a system Graphviz (apt, brew or winget install graphviz) draws it, \
 with a font that has such letters"""
-OTHER_FONT = "save it as .svg, or install a font that has such letters, as Noto Sans CJK"
+OTHER_FONT = (
+    "save it as .svg, or install a font that has such letters, as Noto Sans CJK"
+)
 SMALLER = "collapse composites with collapse=, or draw a smaller part such as a single sample"
-shown: dict[tuple[str, str, str], bool] = {}  # by program, font and letter: whether it is drawn
+shown: dict[
+    tuple[str, str, str], bool
+] = {}  # by program, font and letter: whether it is drawn
 
 
 class LayoutTimeoutError(TimeoutError):
@@ -74,7 +94,9 @@ class Engine:
         command, left = [str(self.path), *options], max(self.end - monotonic(), 0.0)
         with started(command) as process:
             try:
-                out, err = process.communicate(text.encode(), None if math.isinf(left) else left)
+                out, err = process.communicate(
+                    text.encode(), None if math.isinf(left) else left
+                )
             except subprocess.TimeoutExpired:
                 stop(process)
                 raise LayoutTimeoutError(self.too_slow()) from None
@@ -113,7 +135,9 @@ def started(command: Sequence[str]) -> subprocess.Popen[bytes]:
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
     pipe = subprocess.PIPE
-    process: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **own)
+    process: Any = subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, **own
+    )
     if RESOURCE:
         with suppress(OSError, ValueError):  # it has ended, or has less already
             RESOURCE.prlimit(process.pid, RESOURCE.RLIMIT_AS, (MEMORY, MEMORY))
@@ -135,7 +159,9 @@ def render(engine: Engine, source: str, options: Sequence[str], form: str) -> by
         return engine.run(source, *options)
     letters = {c for c in source if not c.isascii()}
     if engine.path.stem != PURE and (absent := without_font(letters)):
-        raise ValueError(f"no font of this machine shows {few(absent)} in a {form}: {OTHER_FONT}")
+        raise ValueError(
+            f"no font of this machine shows {few(absent)} in a {form}: {OTHER_FONT}"
+        )
     lacking = missing(engine_draws(engine), str(engine.path), letters)
     if lacking:
         check_fonts(form, letters, lacking)
@@ -144,16 +170,23 @@ def render(engine: Engine, source: str, options: Sequence[str], form: str) -> by
     if lacking:
         svg = engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72").decode()
         return rasterised(svg, dpi or USUAL)
-    return engine.run(layout, *PLACED, options[1], *([f"-Gdpi={dpi:.6g}"] if dpi else []))
+    return engine.run(
+        layout, *PLACED, options[1], *([f"-Gdpi={dpi:.6g}"] if dpi else [])
+    )
 
 
 def resolution(engine: Engine, layout: str) -> float | None:
     """The dots per inch at which the picture is small enough; None if it is so by itself."""
     longest = math.inf if engine.path.stem == PURE else LONGEST
-    width, height = (USUAL / 72 * side for side in extent(engine.run(layout, *PLACED, "-Tsvg")))
+    width, height = (
+        USUAL / 72 * side for side in extent(engine.run(layout, *PLACED, "-Tsvg"))
+    )
     if width * height <= LARGEST and max(width, height) <= longest:
         return None
-    width, height = (side / 72 for side in extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72")))
+    width, height = (
+        side / 72
+        for side in extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72"))
+    )
     dpi = min(math.sqrt(LARGEST / (width * height)), longest / max(width, height))
     if dpi < COARSEST:
         what = f"this graph is {width:,.0f} × {height:,.0f} inches large"
@@ -168,7 +201,11 @@ def extent(svg: bytes) -> tuple[float, float]:
     return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
 
 
-def missing(draws: Callable[[Iterable[str], str], list[bytes]], where: str, letters: set[str]) -> list[str]:
+def missing(
+    draws: Callable[[Iterable[str], str], list[bytes]],
+    where: str,
+    letters: set[str],
+) -> list[str]:
     """The letters that are drawn as a letter is that no font has."""
     lacking = set[str]()
     for font in FONTS:
@@ -176,7 +213,8 @@ def missing(draws: Callable[[Iterable[str], str], list[bytes]], where: str, lett
         if new:
             empty, *pictures = draws([NO_LETTER, *new], font)
             shown.update(
-                ((where, font, c), picture != empty) for c, picture in zip(new, pictures, strict=False)
+                ((where, font, c), picture != empty)
+                for c, picture in zip(new, pictures, strict=False)
             )
         lacking |= {c for c in letters if not shown.get((where, font, c), True)}
     return sorted(lacking)
@@ -185,7 +223,9 @@ def missing(draws: Callable[[Iterable[str], str], list[bytes]], where: str, lett
 def without_font(letters: Iterable[str]) -> list[str]:
     """The letters for which a system Graphviz draws a box with their numbers, as no font has them."""
     fonts = letters_of_fonts(which("fc-list"))
-    lacking = sorted(c for c in letters if fonts and not any(ord(c) in part for part in fonts))
+    lacking = sorted(
+        c for c in letters if fonts and not any(ord(c) in part for part in fonts)
+    )
     if lacking:
         letters_of_fonts.cache_clear()  # a font may be installed before the next picture
     return lacking
@@ -198,8 +238,12 @@ def letters_of_fonts(program: str | None) -> list[range]:
         return []
     try:
         asked = [program, "--format", "%{charset} "]
-        text = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
-        ends = [[int(end, 16) for end in part.split("-")] for part in {*text.split()}]
+        text = subprocess.run(
+            asked, capture_output=True, text=True, timeout=10, check=True
+        ).stdout
+        ends = [
+            [int(end, 16) for end in part.split("-")] for part in {*text.split()}
+        ]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [range(pair[0], pair[-1] + 1) for pair in ends]
@@ -209,7 +253,9 @@ def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
     """How the program draws letters: a picture for each, all by one run."""
 
     def draws(letters: Iterable[str], font: str) -> list[bytes]:
-        text = "".join(ONE_LETTER % (c, font) for c in letters)  # none of them is ASCII
+        text = "".join(
+            ONE_LETTER % (c, font) for c in letters
+        )  # none of them is ASCII
         return engine.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
 
     return draws
@@ -219,9 +265,13 @@ def check_fonts(form: str, letters: set[str], lacking: list[str]) -> None:
     """ValueError if this machine cannot draw the letters either, which graphviz-pure lacks."""
     if form != "png" or find_spec("resvg_py") is None:
         way = "; so does `pip install resvg-py`" if form == "png" else ""
-        raise ValueError(f"graphviz-pure cannot show {few(lacking)} in a {form}: {ELSEWHERE}{way}")
+        raise ValueError(
+            f"graphviz-pure cannot show {few(lacking)} in a {form}: {ELSEWHERE}{way}"
+        )
     if still := missing(resvg_draws, "resvg", letters | {"a"}):
-        raise ValueError(f"no font of this machine shows {few(still)} in a png: {ELSEWHERE}")
+        raise ValueError(
+            f"no font of this machine shows {few(still)} in a png: {ELSEWHERE}"
+        )
 
 
 def resvg_draws(letters: Iterable[str], font: str) -> list[bytes]:
@@ -238,4 +288,6 @@ def rasterised(svg: str, dpi: float) -> bytes:
 
 
 def few(letters: Sequence[str]) -> str:
-    return ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (len(letters) > 5)
+    return ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (
+        len(letters) > 5
+    )

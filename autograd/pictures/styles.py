@@ -25,18 +25,42 @@ LAYOUT = {"rankdir": "LR", "nodesep": "0.35", "ordering": "in"}
 MANY, TANGLED = 150, 160_000  # from where on a layout takes less care
 QUICK = {"nslimit": "2", "nslimit1": "2"}  # a layout in seconds, not minutes
 QUICKER, STRAIGHT = {"mclimit": "0.1", "nodesep": "0.15"}, {"splines": "line"}
-GRAPH = LAYOUT | {"bgcolor": "white", "fontname": "Times", "fontsize": "13", "labelloc": "b"}
+GRAPH = LAYOUT | {
+    "bgcolor": "white",
+    "fontname": "Times",
+    "fontsize": "13",
+    "labelloc": "b",
+}
 NODE = {
-    "value": {"shape": "box", "style": "rounded", "fontname": "Courier", "fontsize": "11", "color": LINE},
-    "textbook": TIMES | {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontsize": "16"},
+    "value": {
+        "shape": "box",
+        "style": "rounded",
+        "fontname": "Courier",
+        "fontsize": "11",
+        "color": LINE,
+    },
+    "textbook": TIMES
+    | {"shape": "circle", "fixedsize": "true", "width": "0.55", "fontsize": "16"},
 }
 EDGE = TIMES | {"fontsize": "14", "arrowsize": "0.7", "penwidth": "1"}
 AHEAD = {"class": "ahead", "weight": "10"}
-BACK = AHEAD | {"class": "back", "dir": "back", "penwidth": "3", "color": GRADIENT, "fontcolor": GRADIENT}
+BACK = AHEAD | {
+    "class": "back",
+    "dir": "back",
+    "penwidth": "3",
+    "color": GRADIENT,
+    "fontcolor": GRADIENT,
+}
 BORDER = {"composite": "rounded,dashed", "leaf": "", "op": "rounded"}
 LONG = {"shape": "ellipse", "fixedsize": "false"}
 END = {"shape": "point", "style": "invis", "width": "0.01"}
-WORD = {"shape": "plaintext", "fixedsize": "false", "width": "0", "height": "0", "margin": "0.05"}
+WORD = {
+    "shape": "plaintext",
+    "fixedsize": "false",
+    "width": "0",
+    "height": "0",
+    "margin": "0.05",
+}
 CONSTANT = WORD | {"fontcolor": PALE}
 
 
@@ -46,9 +70,13 @@ def attributes(style: str) -> dict[str, Any]:
 
 
 def sketch(
-    drawing: Any, roots: Sequence[Value], view: Sequence[Box], names: Names, text: Labels | None,
+    drawing: Any,
+    roots: Sequence[Value],
+    view: Sequence[Box],
+    names: Names,
+    text: Labels | None,
     gradients: bool = True,
-) -> Any:  # fmt: skip
+) -> Any:
     """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
     style = "textbook" if text else "value"
     drawing.attr(**{"class": style})
@@ -69,7 +97,9 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
     uses = Counter(tail for tail, _ in tails)
-    return {(tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails}
+    return {
+        (tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails
+    }
 
 
 class Effort:
@@ -78,7 +108,9 @@ class Effort:
     Curves cost time with the square of what an arrow spans; where that is long, the lines are straight.
     """
 
-    def __init__(self, view: Sequence[Box], names: Names, ranks: int, pairs: int) -> None:
+    def __init__(
+        self, view: Sequence[Box], names: Names, ranks: int, pairs: int
+    ) -> None:
         lengths = [ranks * span for span in spans(view)]
         self.bends = pairs * sum(lengths)
         self.large = sum(1 + len(box.args) for box in view) > MANY
@@ -90,7 +122,9 @@ class Effort:
 
     def weight(self, tail: str, light: str, heavy: str) -> dict[str, str]:
         """An arrow's weight: a chain goes straight on, and does not bend to leaves that it alone reads."""
-        return {"weight": light if tail in self.loose else heavy} if self.large else {}
+        return (
+            {"weight": light if tail in self.loose else heavy} if self.large else {}
+        )
 
     def ends(self, tail: str, head: str, side: str) -> tuple[str, str]:
         """Where an arrow begins and ends: straight ones, there and back, would hide one another.
@@ -98,17 +132,34 @@ class Effort:
         At what is small, a word or a point, Graphviz before 3.0 loses arrows that have a side to begin at.
         """
         ops = self.ops if self.tangled else set[str]()
-        return f"{tail}:{side}e" if tail in ops else tail, f"{head}:{side}w" if head in ops else head
+        return (
+            f"{tail}:{side}e" if tail in ops else tail,
+            f"{head}:{side}w" if head in ops else head,
+        )
 
 
-def value_style(drawing: Any, view: Sequence[Box], names: Names, effort: Effort) -> None:
+def value_style(
+    drawing: Any, view: Sequence[Box], names: Names, effort: Effort
+) -> None:
     """A box for every Value."""
     for box in view:
         name, kind = names[box.values[0]], kind_of(box)
-        drawing.node(name, lines(*rows_of(box)), id=name, style=BORDER[kind], **{"class": kind})
+        drawing.node(
+            name,
+            lines(*rows_of(box)),
+            id=name,
+            style=BORDER[kind],
+            **{"class": kind},
+        )
         for (tail, place), n in arrows(box, names).items():
             many = f"{n} values" if place is None else None
-            drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}", **effort.weight(tail, "1", "2"))
+            drawing.edge(
+                tail,
+                name,
+                many,
+                id=f"{tail}-{name}-{place}",
+                **effort.weight(tail, "1", "2"),
+            )
         for i, x in enumerate(box.args):
             if not isinstance(x, Value):
                 drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
@@ -123,9 +174,16 @@ def rows_of(box: Box) -> list[str]:
     """What stands in a box: its title, then data and grad of what it gives."""
     v = box.values[0]
     title = " ".join(filter(None, [v.name, v.op and f"[{v.op.symbol}]"]))
-    rows = [box.title, f"{len(box.members)} nodes"] if box.scope else [title] * bool(title)
+    rows = (
+        [box.title, f"{len(box.members)} nodes"]
+        if box.scope
+        else [title] * bool(title)
+    )
     for y in box.values[:FEW]:
-        rows += [f"data {y:>10.4g}", f"grad {'–' if y.grad is NO_GRAD else f'{y.grad:.4g}':>10}"]
+        rows += [
+            f"data {y:>10.4g}",
+            f"grad {'–' if y.grad is NO_GRAD else f'{y.grad:.4g}':>10}",
+        ]
     if len(box.values) > FEW:
         rows.append(f"… {len(box.values) - FEW} more")
     return rows
@@ -134,7 +192,14 @@ def rows_of(box: Box) -> list[str]:
 class Textbook:
     """A circle for every op, an arrow there and a thick one back for every edge."""
 
-    def __init__(self, drawing: Any, names: Names, text: Labels, gradients: bool, effort: Effort) -> None:
+    def __init__(
+        self,
+        drawing: Any,
+        names: Names,
+        text: Labels,
+        gradients: bool,
+        effort: Effort,
+    ) -> None:
         self.drawing, self.names, self.text = drawing, names, text
         self.gradients, self.effort = gradients, effort
 
@@ -156,7 +221,9 @@ class Textbook:
     def circle(self, box: Box) -> None:
         """An op or a composite, with its arrows and its constants."""
         name = self.names[box.values[0]]
-        sign, *constants = [box.title] if box.scope else symbol_of(box.values[0]).split()
+        sign, *constants = (
+            [box.title] if box.scope else symbol_of(box.values[0]).split()
+        )
         look = LONG | widened(sign, 0.11) if len(sign) > 3 else {}
         self.drawing.node(name, escaped(sign), id=name, **look)
         for (tail, place), n in arrows(box, self.names).items():
@@ -167,15 +234,24 @@ class Textbook:
         constants += [self.text.edges[box, i][0] for i in numbers]
         constants_below(self.drawing, name, constants)
 
-    def there_and_back(self, tail: str, head: str, place: int | None, ahead: str, back: str) -> None:
+    def there_and_back(
+        self, tail: str, head: str, place: int | None, ahead: str, back: str
+    ) -> None:
         """Both arrows of an edge."""
         effort, name = self.effort, f"{tail}-{head}-{place}"
         weight = effort.weight(tail, "5", "10")
         there = roomy(ahead, 14, WIDER if tail in effort.loose else 0.0)
-        self.drawing.edge(*effort.ends(tail, head, "n"), there, **(AHEAD | weight), id=name)
+        self.drawing.edge(
+            *effort.ends(tail, head, "n"), there, **(AHEAD | weight), id=name
+        )
         if self.gradients and back:
             look = BACK | weight
-            self.drawing.edge(*effort.ends(tail, head, "s"), roomy(back, 14), **look, id=f"{name}-back")
+            self.drawing.edge(
+                *effort.ends(tail, head, "s"),
+                roomy(back, 14),
+                **look,
+                id=f"{name}-back",
+            )
 
 
 def symbol_of(v: Value) -> str:

@@ -41,7 +41,13 @@ def row(v: Value, names: Mapping[Value, str]) -> Row:
     z, name = with_names(v, names), TEXT.name(names[v])
     told = computation(z) if v.op else formula(z)
     grad = "–" if v.grad is NO_GRAD else short(v.grad)
-    return name, told.removeprefix(f"{name} = "), short(v), ", ".join(local(v, z, names)), grad
+    return (
+        name,
+        told.removeprefix(f"{name} = "),
+        short(v),
+        ", ".join(local(v, z, names)),
+        grad,
+    )
 
 
 def with_names(v: Value, names: Mapping[Value, str]) -> Value:
@@ -66,7 +72,10 @@ def local(v: Value, z: Value, names: Mapping[Value, str]) -> list[str]:
 def aligned(rows: Sequence[Row]) -> list[str]:
     """The rows with their cells one below the other."""
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    padded = [[s + " " * (n - columns(s)) for s, n in zip(cells, widths, strict=True)] for cells in rows]
+    padded = [
+        [s + " " * (n - columns(s)) for s, n in zip(cells, widths, strict=True)]
+        for cells in rows
+    ]
     return ["  ".join(cells).rstrip() for cells in padded]
 
 
@@ -75,6 +84,8 @@ def slopes(v: Value, z: Value) -> Iterable[Sequence[str]]:
     if v.form is None:
         return []
     numbers = [*map(short, v.form.local(v.data, *map(plain, v.args)))]
-    if v.form.guarded and math.isnan(v.data):  # where the op has no value, its slope is not what is written
+    if v.form.guarded and math.isnan(
+        v.data
+    ):  # where the op has no value, its slope is not what is written
         return [[number] for number in numbers]
     return zip(partials(z), numbers, strict=True)

@@ -10,15 +10,32 @@ from typing import Any
 
 from .algebra import EXACT, ONE, Base, Expr, Factor, Number, expr
 
-HIGH, LOW = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"), str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+HIGH, LOW = (
+    str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"),
+    str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"),
+)
 SIGNS = re.compile(r"[-+*/^·,=\s⁰¹²³⁴-⁹]")  # with one of them a name needs brackets
 INDEXED = re.compile(r"([^\d.]+?)_?(\d+|(?<=_)\w+)")  # x1w1 stays as it is
-MORE, NUMBER = "…", re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")  # a number in any notation, but not 10⁷ or 2/3
-TEX = str.maketrans({"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"} | {c: rf"\{c}" for c in "#$%&_{}"})
-NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # characters that XML has not
+MORE, NUMBER = (
+    "…",
+    re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?"),
+)  # a number in any notation, but not 10⁷ or 2/3
+TEX = str.maketrans(
+    {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"}
+    | {c: rf"\{c}" for c in "#$%&_{}"}
+)
+NO_XML = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+)  # characters that XML has not
 NOTATIONS = ("text", "latex", "mathml")
-ESCAPES: list[Callable[[str], str]] = [str, lambda s: s.translate(TEX), lambda s: escape(NO_XML.sub("", s))]
-ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})  # what these stand for in MathML
+ESCAPES: list[Callable[[str], str]] = [
+    str,
+    lambda s: s.translate(TEX),
+    lambda s: escape(NO_XML.sub("", s)),
+]
+ROWS = str.maketrans(
+    {"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"}
+)  # what these stand for in MathML
 # fmt: off
 PIECES = {  #   text        LaTeX                               MathML
     "times":    ("·",       r"\,",                              "<mo>·</mo>"),
@@ -51,11 +68,20 @@ class Writer:
 
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
         if not isinstance(notation, str) or notation not in NOTATIONS:  # pyright: ignore
-            raise ValueError(f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}")
-        self.text, self.short, column = notation == "text", short, NOTATIONS.index(notation)
+            raise ValueError(
+                f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}"
+            )
+        self.text, self.short, column = (
+            notation == "text",
+            short,
+            NOTATIONS.index(notation),
+        )
         self.low, self.escaped = LOW if self.text else {}, ESCAPES[column]
         rows = ROWS if notation == "mathml" else {}
-        self.pieces = {piece: templates[column].translate(rows) for piece, templates in PIECES.items()}
+        self.pieces = {
+            piece: templates[column].translate(rows)
+            for piece, templates in PIECES.items()
+        }
 
     def put(self, piece: str, *parts: str) -> str:
         return self.pieces[piece] % parts
@@ -64,7 +90,11 @@ class Writer:
         return self.put("tall" if r"\frac" in s else "brackets", s)
 
     def few(self, items: Sequence[Any], dots: Any, most: int) -> Sequence[Any]:
-        return [*items[:2], dots, items[-1]] if self.short and len(items) > most else items
+        return (
+            [*items[:2], dots, items[-1]]
+            if self.short and len(items) > most
+            else items
+        )
 
     def name(self, s: str) -> str:
         """A name: its last digits, or in LaTeX and MathML what follows its last _, as an index."""
@@ -75,7 +105,9 @@ class Writer:
         indexed = INDEXED.fullmatch(s)
         if indexed and indexed[2].isdecimal() and indexed[2].isascii():
             return self.put(
-                "index", self.name(indexed[1]), self.put("number", indexed[2].translate(self.low))
+                "index",
+                self.name(indexed[1]),
+                self.put("number", indexed[2].translate(self.low)),
             )
         if indexed and not self.text:
             return self.put("index", *map(self.name, indexed.groups()))
@@ -85,13 +117,25 @@ class Writer:
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
         if not exponent:
             return self.put("number", digits)
-        ten = self.power(self.put("number", "10"), self.put("number", str(int(exponent))))
-        return ten if digits == "1" else self.put("number", digits) + self.put("times") + ten
+        ten = self.power(
+            self.put("number", "10"), self.put("number", str(int(exponent)))
+        )
+        return (
+            ten
+            if digits == "1"
+            else self.put("number", digits) + self.put("times") + ten
+        )
 
     def power(self, base: str, n: str) -> str:
         if self.text:
             plain = re.fullmatch(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+", n)
-            n = n.translate(HIGH) if re.fullmatch("-?[0-9]+", n) else f"^{n}" if plain else f"^({n})"
+            n = (
+                n.translate(HIGH)
+                if re.fullmatch("-?[0-9]+", n)
+                else f"^{n}"
+                if plain
+                else f"^({n})"
+            )
         return self.put("power", base, n)
 
     def factor(self, base: Base, n: Expr) -> str:
@@ -100,12 +144,18 @@ class Writer:
                 written = self.name(base)
             case Expr():
                 written = self.sum(base, tight=True)
-                written = written if NUMBER.fullmatch(written) else self.brackets(written)
+                written = (
+                    written if NUMBER.fullmatch(written) else self.brackets(written)
+                )
             case ("sqrt" | "abs") as word, (x,):
                 written = self.put(word, self.sum(x, tight=True))
             case word, args:
-                inside = self.put("comma").join(self.sum(x, tight=True) for x in args)
-                written = self.put("operator", self.escaped(word)) + self.brackets(inside)
+                inside = self.put("comma").join(
+                    self.sum(x, tight=True) for x in args
+                )
+                written = self.put("operator", self.escaped(word)) + self.brackets(
+                    inside
+                )
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
     def side_by_side(self, factors: Sequence[str]) -> str:
@@ -126,15 +176,22 @@ class Writer:
         below = [(base, -n) for base, n in others if all(k < 0 for k, _ in n)]
         p, q = as_fraction(c, over_a_bar=bool(below))
         if q == 1 and not below:
-            rest = [self.number(p)] * (p != 1) + [self.factor(*factor) for factor in above]
+            rest = [self.number(p)] * (p != 1) + [
+                self.factor(*factor) for factor in above
+            ]
         else:
             rest = [self.quotient(p, above, q, below)]
         return self.side_by_side([self.factor(*factor) for factor in flow] + rest)
 
-    def quotient(self, p: Number, above: Sequence[Factor], q: Number, below: Sequence[Factor]) -> str:
+    def quotient(
+        self, p: Number, above: Sequence[Factor], q: Number, below: Sequence[Factor]
+    ) -> str:
         """A fraction: with a bar, which is bracket enough, or in a line."""
         if not self.text:
-            over, under = Expr([(p, tuple(above))]) * ONE, Expr([(q, tuple(below))]) * ONE
+            over, under = (
+                Expr([(p, tuple(above))]) * ONE,
+                Expr([(q, tuple(below))]) * ONE,
+            )
             return self.put("fraction", self.sum(over), self.sum(under))
         bottom = self.product(q, below)
         if len(below) + (q != 1) > 1:
@@ -147,8 +204,12 @@ class Writer:
         written = ""
         terms = sorted(e, key=lambda term: e[0][0] < 0 and term[0] < 0)
         for c, factors in self.few(terms, expr(MORE)[0], 4):
-            sign = self.put("minus") if c < 0 else self.put("plus") if written else ""
-            written += (gap + sign + gap if written else sign) + self.product(abs(c), factors)
+            sign = (
+                self.put("minus") if c < 0 else self.put("plus") if written else ""
+            )
+            written += (gap + sign + gap if written else sign) + self.product(
+                abs(c), factors
+            )
         return written or self.put("number", "0")
 
     def equation(self, name: str, e: Expr, piece: str = "equation") -> str:
@@ -167,7 +228,11 @@ def as_fraction(c: Number, *, over_a_bar: bool) -> tuple[Number, Number]:
     rounded = float(f"{float(c):.6g}") != c
     if float(near) == c and (rounded or (over_a_bar and near.numerator == 1)):
         c = near
-    return (c.numerator, c.denominator) if isinstance(c, Fraction) and c.denominator < 999 else (c, 1)
+    return (
+        (c.numerator, c.denominator)
+        if isinstance(c, Fraction) and c.denominator < 999
+        else (c, 1)
+    )
 
 
 TEXT = Writer()  # names that look alike in it are told apart
