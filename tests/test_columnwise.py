@@ -404,8 +404,7 @@ def test_what_is_not_selected_gets_nothing_from_a_nan(by_numpy: None) -> None:
     try:
         x, y, w = Value(1.0), Value(2.0), Value(3.0)
         agree(
-            ([gate(x, w) * y], [x, y], [w]),
-            np.array([[0.0, NAN], [1.0, NAN], [0.0, 1.0]] * 10),
+            ([gate(x, w) * y], [x, y], [w]), np.array([[0.0, NAN], [0.0, 1.0]] * 10)
         )
     finally:
         del OPS["gate"]
