@@ -388,6 +388,15 @@ def second_ulps(name: str) -> float:
     return SECOND_ULPS.get(name, 8.0 if ORACLES[name].by_differences else 3.0)
 
 
+def order_of_column(column: int, arity: int) -> tuple[int, ...]:
+    """How often a column of the table differentiates by each operand."""
+    if column == 0:
+        return (0,) * arity
+    if column <= arity:
+        return tuple(int(column - 1 == k) for k in range(arity))
+    return order_of(*divmod(column - 1 - arity, arity), arity)
+
+
 def by_mpmath_alone(name: str, column: int, point: Point) -> Wanted:
     """The same for an op without rows: of its derivatives at poles and infinities nothing is claimed."""
     exact = [mp.mpf(x) for x in point]
@@ -397,7 +406,9 @@ def by_mpmath_alone(name: str, column: int, point: Point) -> Wanted:
         return ANYTHING
     if not all(map(math.isfinite, point)) or not mp.isfinite(truth):
         return ANYTHING if column else Wanted(float(truth), nan=mp.isinf(truth))
-    return by_mpmath(name, column, point)
+    order = order_of_column(column, len(point))
+    at_an_end = not mp.isfinite(slope(name, order, tuple(exact)))
+    return ANYTHING if at_an_end else by_mpmath(name, column, point)
 
 
 def by_mpmath(name: str, column: int, point: Point) -> Wanted:

@@ -87,13 +87,16 @@ DIGITS = (100, 200, 400, 800, 1600)  # with which it is computed, until two agre
 
 
 def derivative(f: Function, order: Sequence[int], *point: Exact) -> Exact:
-    """A derivative of f by central differences, whose error is the step's square; nan at an infinity."""
+    """A derivative of f by central differences, whose error is the step's square; nan where there is none."""
     if not all(map(mp.isfinite, point)):
         return mp.nan
     before = mp.zero
     for digits in DIGITS:
-        with mp.workdps(digits):
-            found = difference(f, order, point)
+        try:
+            with mp.workdps(digits):
+                found = difference(f, order, point)
+        except (ValueError, ArithmeticError):  # a pole
+            return mp.nan
         if found and abs(found - before) <= abs(found) * STEP:
             break
         before = found
@@ -372,6 +375,8 @@ def blurred(name: str, order: tuple[int, ...], point: Sequence[Exact]) -> Exact:
         tuple(n + (i == j) for j, n in enumerate(order)) for i in range(len(order))
     ]
     slopes = [slope(name, more, tuple(point)) for more in raised]
+    if not all(map(mp.isfinite, slopes)):  # at an end of the domain
+        return mp.inf
     return (
         blur
         * mp.ldexp(1, -52)

@@ -135,8 +135,9 @@ def test_the_numbers_are_numpys(name: str) -> None:
     for x in numbers:
         for y in numbers if name in BINARY else [0.0]:
             z = UFUNCS[name](*([Value(x), y] if name in BINARY else [Value(x)]))
-            expected = UFUNCS[name](*([x, y] if name in BINARY else [x]))
-            assert z.data == pytest.approx(float(expected), rel=1e-15)
+            with np.errstate(all="ignore"):  # outside of a domain
+                expected = UFUNCS[name](*([x, y] if name in BINARY else [x]))
+            assert z.data == pytest.approx(float(expected), rel=1e-15, nan_ok=True)
 
 
 @pytest.mark.parametrize("scalar", SCALARS, ids=lambda t: t.__name__)
