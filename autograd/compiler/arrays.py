@@ -172,6 +172,22 @@ IN_PARTIALS = {"heaviside": heaviside}
 
 def simple(word: str, *operands: Expr) -> Expr:
     """A call, or its result where that is known."""
+    if all(isinstance(x, float) for x in operands):
+        return known(word, operands)
+    shorter = by_rule(word, operands)
+    return Call(word, operands) if shorter is None else shorter
+
+
+def known(word: str, numbers: tuple[Any, ...]) -> float:
+    """A call of numbers."""
+    if word == "where":
+        return numbers[1] if numbers[0] else numbers[2]
+    with np.errstate(all="ignore"):
+        return float((getattr(np, word, None) or NUMPY[word])(*numbers))
+
+
+def by_rule(word: str, operands: tuple[Expr, ...]) -> Expr | None:
+    """What computes the same in fewer or faster calls; None if there is no rule."""
     match word, operands:
         case "where", (float(x), y, w):
             return y if x else w
@@ -181,34 +197,36 @@ def simple(word: str, *operands: Expr) -> Expr:
             return x
         case "power", (x, 2.0):
             return simple("multiply", x, x)
-        case "power", (x, -0.5) if not isinstance(
-            x, float
-        ):  # of -0.0 it is inf, and 1/sqrt(-0.0) is -inf
-            return Call("reciprocal", (Call("sqrt", (Call("add", (x, 0.0)),)),))
-        case "divide", (1.0, x) if not isinstance(x, float):
-            return Call("reciprocal", (x,))
+        case "power", (x, -0.5):  # of -0.0 it is inf, and 1/sqrt(-0.0) is -inf
+            return one_over(Call("sqrt", (Call("add", (x, 0.0)),)))
+        case "divide", (1.0, x):
+            return one_over(x)
         case "absolute", (Call("negative", (x,)),):
             return Call("absolute", (x,))
-        case "sigmoid", (Call("negative", (x,)),):  # without care below -700
-            e = Call("exp", (Call("negative", (x,)),))
-            return Call(
-                "multiply", (e, Call("reciprocal", (Call("add", (1.0, e)),)))
-            )
-        case "sigmoid", (x,) if not isinstance(x, float):
-            return Call(
-                "reciprocal",
-                (Call("add", (1.0, Call("exp", (Call("negative", (x,)),)))),),
-            )
-        case "bell", (x,) if not isinstance(x, float):
-            return Call(
-                "multiply",
-                (simple("sigmoid", x), simple("sigmoid", simple("negative", x))),
-            )
-        case _ if all(isinstance(x, float) for x in operands):
-            with np.errstate(all="ignore"):
-                return float((getattr(np, word, None) or NUMPY[word])(*operands))
+        case (("sigmoid" | "bell"), (x,)):
+            return logistic(x) if word == "sigmoid" else bell(x)
         case _:
-            return Call(word, operands)
+            return None
+
+
+def one_over(x: Expr) -> Call:
+    return Call("reciprocal", (x,))
+
+
+def logistic(x: Expr) -> Call:
+    """The sigmoid, without care below -700."""
+    match x:
+        case Call("negative", (y,)):
+            e = Call("exp", (Call("negative", (y,)),))
+            return Call("multiply", (e, one_over(Call("add", (1.0, e)))))
+        case _:
+            e = Call("exp", (Call("negative", (x,)),))
+            return one_over(Call("add", (1.0, e)))
+
+
+def bell(x: Expr) -> Call:
+    """The slope of the sigmoid."""
+    return Call("multiply", (logistic(x), logistic(simple("negative", x))))
 
 
 def select(condition: Array, x: Array, y: Array, out: Array) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from math import prod
 from textwrap import fill
@@ -61,48 +61,50 @@ class Emitter:
         by_inputs: bool,
         fast: Mapping[str, Callable[..., Expr]] = IN_PARTIALS,
     ) -> None:
-        self.fast, self.layout, self.lines, self.names = (
-            fast,
-            layout,
-            list[str](),
-            dict[Any, str](),
-        )
-        self.counts, self.weights = (
-            Counter[str](RESERVED),
-            dict[tuple[int, int], tuple[str, Any]](),
-        )
-        self.constants, self.sizes = (
-            dict[str, NDArray[Any]](),
-            dict[str, tuple[int, bool]](),
-        )
+        self.fast, self.layout = fast, layout
+        self.lines, self.names = list[str](), dict[Any, str]()
+        self.counts = Counter[str](RESERVED)
+        self.weights = dict[tuple[int, int], tuple[str, Any]]()
+        self.constants = dict[str, NDArray[Any]]()
+        self.sizes = dict[str, tuple[int, bool]]()
         self.known, self.spares = dict[Expr, Ref](), map("t{}".format, count(1))
         self.pending = dict[Block, Monomial]()  # adjoints of blocks, not computed
         self.needed, self.written = (
             {b: np.zeros(n, bool) for b, n in layout.free.items()} for _ in range(2)
         )
         leaves = [layout.theta, *(block for block, _ in layout.tables if by_inputs)]
+        self.emit_values(leaves)
+        self.turn = len(self.lines)
+        self.emit_adjoints(leaves)
+
+    def emit_values(self, leaves: Sequence[Block]) -> None:
+        """The lines of the values; which adjoints are wanted is found on the way."""
         for block in leaves:
             self.needed[block.ref.buffer][block.slots] = True
-        for step in layout.steps:
-            self.needed[step.block.ref.buffer][step.block.slots] = self.forward(
-                step
-            )
-        self.turn = len(self.lines)
-        for i, y in [
-            (i, y) for i, y in enumerate(layout.roots) if y.kind
-        ]:  # but constants
-            self.contribute(
-                layout.at(y), Monomial(1.0, (Ref("seeds", i, (1,), (0,), True),))
-            )
-        for step in reversed(layout.steps):
-            ref, adjoint = step.block.ref, self.pending.pop(step.block, None)
-            if self.written[ref.buffer][step.block.slots].any():
-                adjoint = Monomial(1.0, (ref.adjoint(),))
-            if adjoint is not None and self.needs(ref):
-                self.backward(step, adjoint, ref.adjoint())
+        for step in self.layout.steps:
+            ref, slots = step.block.ref, step.block.slots
+            self.needed[ref.buffer][slots] = self.forward(step)
+
+    def emit_adjoints(self, leaves: Sequence[Block]) -> None:
+        """The lines of the adjoints, from the seeds back to the leaves."""
+        for i, y in enumerate(self.layout.roots):
+            if y.kind:  # a constant gets none
+                seed = Ref("seeds", i, (1,), (0,), True)
+                self.contribute(self.layout.at(y), Monomial(1.0, (seed,)))
+        for step in reversed(self.layout.steps):
+            adjoint = self.arrived(step.block)
+            if adjoint is not None and self.needs(step.block.ref):
+                self.backward(step, adjoint, step.block.ref.adjoint())
         for block in leaves:
             if block in self.pending:
                 self.write(self.pending.pop(block), block.ref.adjoint())
+
+    def arrived(self, block: Block) -> Monomial | None:
+        """The adjoint of a block: still a product, or the array where it was added up."""
+        adjoint = self.pending.pop(block, None)
+        if self.written[block.ref.buffer][block.slots].any():
+            return Monomial(1.0, (block.ref.adjoint(),))
+        return adjoint
 
     def source(self) -> Iterator[str]:
         """The lines as two functions, behind what the arrays of inputs and parameters are."""
@@ -232,44 +234,16 @@ class Emitter:
     def contract(self, x: Ref, a: str, y: Ref, b: str, z: Ref, c: str) -> None:
         """z = Σ x·y over the axes that z does not have: a matrix product where the axes allow it."""
         sizes = dict(zip(a + b, x.shape + y.shape, strict=True))
-        (x, a), (y, b), (z, c) = (
-            squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c))
-        )
-        batch, inner = (
-            [s for s in c if s in a and s in b],
-            [s for s in a if s in b and s not in c],
-        )
-        left, right = (
-            [s for s in c if s in axes and s not in batch] for axes in (a, b)
-        )
-        if {*a, *b} == {*batch, *left, *inner, *right} and "n" not in batch:
-            first, last = [batch] * bool(batch), [right] * bool(right or batch)
-            sides = (
-                (x, a, [left, inner]),
-                (y, b, [inner, *last]),
-                (z, c, [left, *last]),
-            )
-            axes = [
-                [[*map(letters.index, part)] for part in first + parts]
-                for _, letters, parts in sides
-            ]
-            found: list[Any] = [
-                side[0].matrix(*merged)
-                for side, merged in zip(sides, axes, strict=True)
-            ]
-            if None not in found:
-                flags = [ref.view(np.empty(0), 3).flags for ref in found]
-                dense = (
-                    not batch
-                    and flags[2].c_contiguous
-                    and flags[0].forc
-                    and flags[1].forc
-                )
-                self.call("dot" if dense else "matmul", found[2], *found[:2])
-                return
-        self.lines.append(
-            f"einsum('{a},{b}->{c}', {self.name(x)}, {self.name(y)}, out={self.name(z)})"
-        )
+        sides = [squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c))]
+        (x, a), (y, b), (z, c) = sides
+        batch, parts = parts_of(a, b, c)
+        matrices = merged(sides, parts) if parts else [None]
+        if None not in matrices:
+            word = "dot" if not batch and are_dense(matrices) else "matmul"
+            self.call(word, matrices[2], *matrices[:2])
+            return
+        names = f"{self.name(x)}, {self.name(y)}, out={self.name(z)}"
+        self.lines.append(f"einsum('{a},{b}->{c}', {names})")
 
     def backward(self, step: Step, adjoint: Monomial, place: Ref) -> None:
         """What a group sends to its operands."""
@@ -454,6 +428,43 @@ class Emitter:
                 f"d_{buffer}[{self.name(slots[at])}] {sign} {self.name(found)}{part}"
             )
             sign = "+="
+
+
+Parts: TypeAlias = list[list[str]]  # axes that become one axis each
+
+
+def parts_of(a: str, b: str, c: str) -> tuple[list[str], list[Parts]]:
+    """The axes of a batch, and the parts of x, y and z as matrices; no parts if there is no such product."""
+    batch = [s for s in c if s in a and s in b]
+    inner = [s for s in a if s in b and s not in c]
+    left, right = (
+        [s for s in c if s in axes and s not in batch] for axes in (a, b)
+    )
+    if {*a, *b} != {*batch, *left, *inner, *right} or "n" in batch:
+        return batch, []
+    first = [batch] if batch else []
+    last = [right] if right or batch else []
+    return batch, [
+        [*first, left, inner],
+        [*first, inner, *last],
+        [*first, left, *last],
+    ]
+
+
+def merged(sides: Sequence[tuple[Ref, str]], parts: Sequence[Parts]) -> list[Any]:
+    """The arrays with their axes merged; None for one that is no view then."""
+    matrices = list[Any]()
+    for (ref, axes), groups in zip(sides, parts, strict=True):
+        matrices.append(
+            ref.matrix(*[[*map(axes.index, group)] for group in groups])
+        )
+    return matrices
+
+
+def are_dense(matrices: Sequence[Ref]) -> bool:
+    """Whether NumPy's dot takes them as they are."""
+    x, y, z = (ref.view(np.empty(0), 3).flags for ref in matrices)
+    return z.c_contiguous and x.forc and y.forc
 
 
 def squeezed(ref: Ref, axes: str, sizes: dict[str, int]) -> tuple[Ref, str]:

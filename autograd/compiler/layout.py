@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..terms import Tree
+from ..value import Op
 from .arrays import BUFFERS, Array, Expr, Ref, Slots, grid, steps
 from .lowering import CONSTANT, ONE, VARYING, Node, Row
 from .rowwise import usable
@@ -107,6 +108,21 @@ def is_view(slots: Slots) -> bool:
 
 def column(nodes: Sequence[Node], i: int) -> Slots:
     return np.array([v.args[i].slot for v in nodes])
+
+
+def array_of(nodes: Sequence[Node], i: int) -> NDArray[Any]:
+    """The operands i."""
+    return np.array([v.args[i] for v in nodes], object)
+
+
+def in_order(
+    nodes: Sequence[Node], operands: Sequence[int]
+) -> tuple[int, list[Node]]:
+    """The nodes in the order of the slots of one operand, if possible of one that is a view then; and which."""
+    orders = [
+        (i, sorted(nodes, key=lambda v, i=i: v.args[i].slot)) for i in operands
+    ]
+    return max(orders, key=lambda order: is_view(column(order[1], order[0])))
 
 
 def by_slot(row: Row) -> list[int]:
@@ -261,35 +277,40 @@ class Layout:
 
     def add_op(self, nodes: list[Node]) -> None:
         """An op of the table, in the order of an operand's slots, if possible of one that is then a view."""
-        first, op = nodes[0], nodes[0].op
-        assert op is not None
+        first = nodes[0]
         leading = [i for i, x in enumerate(first.args) if x.kind == first.kind]
         self.place_inputs(v.args[i] for i in leading for v in nodes)
-        ways = [
-            (i, sorted(nodes, key=lambda v, i=i: v.args[i].slot)) for i in leading
-        ]
-        i, nodes = max(ways, key=lambda way: is_view(column(way[1], way[0])))
+        i, nodes = in_order(nodes, leading)
         columns = [
             column(nodes, i) for i, x in enumerate(first.args) if x.kind != CONSTANT
         ]
-        shape = max(map(fold, columns), key=len)
-        above = self.block_at(
-            BUFFERS[first.kind == VARYING], nodes[0].args[i].slot
-        ).ref.shape
-        shape = above if len(shape) == 1 and prod(above) == len(nodes) else shape
+        shape = self.shape_of(nodes, i, columns)
         if 1 < len(nodes) <= MOST and None in [
             strides(slots.reshape(shape)) for slots in columns
         ]:
             for v in nodes:
                 self.add_op([v])
-            return
-        reads = [
-            np.array([v.args[i] for v in nodes], object).reshape(shape)
-            for i in range(len(first.args))
-        ]
+        else:
+            self.add_elementwise(nodes, shape)
+
+    def shape_of(
+        self, nodes: Sequence[Node], i: int, columns: Sequence[Slots]
+    ) -> tuple[int, ...]:
+        """The shape under which the operands are views; that of the block before, where one axis is enough."""
+        shape = max(map(fold, columns), key=len)
+        buffer = BUFFERS[nodes[0].kind == VARYING]
+        above = self.block_at(buffer, nodes[0].args[i].slot).ref.shape
+        return above if len(shape) == 1 and prod(above) == len(nodes) else shape
+
+    def add_elementwise(
+        self, nodes: Sequence[Node], shape: tuple[int, ...]
+    ) -> None:
+        """The op of the nodes as one step."""
+        first: Any = nodes[0]
+        op: Op = first.op
+        reads = [array_of(nodes, i).reshape(shape) for i in range(len(first.args))]
         operands = {
-            x: self.number(array)
-            for x, array in zip(op.operands, reads, strict=True)
+            x: self.number(read) for x, read in zip(op.operands, reads, strict=True)
         }
         form = op.form(*[x.kind != CONSTANT for x in first.args])
         trees = zip(form.inner, form.partials, strict=True)

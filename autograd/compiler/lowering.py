@@ -10,7 +10,7 @@ A number is constant, uniform (the same for every row of the table) or varying.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -95,35 +95,7 @@ def absorb(nodes: Iterable[Node], roots: Sequence[Node]) -> list[Node]:
 def regroup(v: Node, inside: set[Node]) -> list[Node]:
     """Makes a tree of + a sum of few parts, mostly sums of products; gives the new nodes, last first."""
     products, terms, sums = addends(v)
-    new = list[Node]()
-
-    def total(kind: int, members: list[Node]) -> Node:
-        node, vanish = (
-            Node(kind, op=add),
-            {x for x in members if x in products and x.kind == kind},
-        )
-        node.pairs = [
-            pair(x, n, x in vanish, kind) for x, n in Counter(members).items()
-        ]
-        inside.update(vanish)
-        new.append(node)
-        return node
-
-    weights = [x for x in (*products, *terms) if is_weight(x, v.kind)]
-    both = [x for x in products if x.args[0].kind == x.args[1].kind == VARYING]
-    known = {*weights, *both}
-    mixed, single = (
-        [x for x in side if x not in known] for side in (products, terms)
-    )
-    if v.kind == VARYING and len(weights) > 1:
-        weights = [total(UNIFORM, weights)]  # once for all rows
-    parts = list[Node]()
-    for members, few in (
-        (mixed + weights, 1 if mixed else FEW),
-        (both, FEW),
-        (single, FEW),
-    ):
-        parts += [total(v.kind, members)] if len(members) > few else members
+    new, parts = parts_of(v, products, terms, inside)
     if not new:
         return []
     inside |= sums
@@ -135,6 +107,48 @@ def regroup(v: Node, inside: set[Node]) -> list[Node]:
         new.append(parts[0])
     v.args = parts[0], parts[-1]
     return new[::-1]
+
+
+def parts_of(
+    v: Node, products: Mapping[Node, None], terms: Sequence[Node], inside: set[Node]
+) -> tuple[list[Node], list[Node]]:
+    """The sums of products that are new, and all parts of the sum; ``inside`` gets what vanishes in them."""
+    weights = [x for x in (*products, *terms) if is_weight(x, v.kind)]
+    both = [x for x in products if x.args[0].kind == x.args[1].kind == VARYING]
+    known = {*weights, *both}
+    mixed, single = (
+        [x for x in side if x not in known] for side in (products, terms)
+    )
+    new, parts = list[Node](), list[Node]()
+    if v.kind == VARYING and len(weights) > 1:
+        weights = [total(UNIFORM, weights, products, inside)]  # once for all rows
+        new += weights
+    for members, few in (
+        (mixed + weights, 1 if mixed else FEW),
+        (both, FEW),
+        (single, FEW),
+    ):
+        if len(members) > few:
+            members = [total(v.kind, members, products, inside)]
+            new += members
+        parts += members
+    return new, parts
+
+
+def total(
+    kind: int,
+    members: Sequence[Node],
+    products: Mapping[Node, None],
+    inside: set[Node],
+) -> Node:
+    """A sum of products; products of its own kind vanish in it."""
+    node = Node(kind, op=add)
+    vanish = {x for x in members if x in products and x.kind == kind}
+    node.pairs = [
+        pair(x, n, x in vanish, kind) for x, n in Counter(members).items()
+    ]
+    inside |= vanish
+    return node
 
 
 def addends(v: Node) -> tuple[dict[Node, None], list[Node], set[Node]]:

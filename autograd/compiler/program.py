@@ -29,7 +29,7 @@ from ..ieee import REAL
 from ..value import Value, describe, toposort
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
-from .layout import Layout
+from .layout import Block, Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
@@ -185,24 +185,24 @@ class Program:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.renew()
         PROGRAMS.add(self)
-        self.bound, self.exact = (
-            lru_cache(8)(self.bind),
-            lru_cache(2)(self.bind_exact),
-        )
+        self.bound = lru_cache(8)(self.bind)
+        self.exact = lru_cache(2)(self.bind_exact)
         self.codes = dict[bool, Emitter | None]()
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
-            kinds = (UNIFORM, parameters), (VARYING, inputs)
-            leaves = {
-                v: Node(kind, v.name) for kind, values in kinds for v in values
-            }
-            place = flatten(self.rowwise.order, leaves)
-            self.roots = [place[y] for y in outputs]
-            self.leaves = (
-                [leaves[v] for v in parameters],
-                [leaves[v] for v in inputs],
-            )
-            self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
+            self.lower(outputs)
+
+    def lower(self, outputs: Sequence[Value]) -> None:
+        """The graph as groups of nodes."""
+        kinds = (UNIFORM, self.parameters), (VARYING, self.inputs)
+        leaves = {v: Node(kind, v.name) for kind, values in kinds for v in values}
+        place = flatten(self.rowwise.order, leaves)
+        self.roots = [place[y] for y in outputs]
+        self.leaves = (
+            [leaves[v] for v in self.parameters],
+            [leaves[v] for v in self.inputs],
+        )
+        self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def renew(self) -> None:
         """Makes locks that nobody holds, and a context that nobody has entered."""
@@ -504,59 +504,63 @@ def functions(code: Emitter, known: dict[str, Any]) -> Any:
     return space["build"](*known.values())
 
 
+def sizes_of(code: Emitter) -> dict[str, tuple[int, bool]]:
+    """How many numbers every buffer has, and whether it has them for every row."""
+    one, many = code.layout.free.values()
+    return {
+        "values": (one, False),
+        "rows": (many, True),
+        "d_values": (one, False),
+        "d_rows": (many, True),
+        "seeds": (len(code.layout.roots), True),
+        "ones": (1, True),
+        **code.sizes,
+    }
+
+
 class Bound:
     """Lines on buffers for n rows."""
 
     def __init__(self, code: Emitter, n: int) -> None:
-        layout, (one, many) = code.layout, code.layout.free.values()
-        sizes = {
-            "values": (one, False),
-            "rows": (many, True),
-            "d_values": (one, False),
-        }
-        sizes |= {
-            "d_rows": (many, True),
-            "seeds": (len(layout.roots), True),
-            "ones": (1, True),
-            **code.sizes,
-        }
+        layout = code.layout
         self.arrays = {
             name: np.ones((size, n) if rows else size)
-            for name, (size, rows) in sizes.items()
+            for name, (size, rows) in sizes_of(code).items()
         }
         flat = {name: array.ravel() for name, array in self.arrays.items()}
         flat["d_values"][:], flat["d_rows"][:] = 0.0, 0.0
         for ref, numbers in layout.numbers.values():
             ref.view(flat["values"], n)[...] = numbers
-        known = {
-            name: ref.view(flat[ref.buffer], n)
-            for ref, name in code.names.items()
-            if isinstance(ref, Ref)
-        }
-        known = {
-            **code.constants,
-            **{name: self.arrays[name] for name in ARRAYS},
-            **known,
-        }
-        self.forward, self.backward = functions(code, known)
-        self.theta, self.gradient = (
-            flat[name][: len(layout.theta.slots)] for name in ("values", "d_values")
-        )
+        self.forward, self.backward = functions(code, self.known(code, flat, n))
+        size = len(layout.theta.slots)
+        self.theta, self.gradient = flat["values"][:size], flat["d_values"][:size]
         self.seeds: Array | None = None
-        self.tables = list[tuple[Any, Array, Array]]()
-        for block, places in layout.tables:
-            at, near = (
-                slice(block.slots.start, block.slots.stop),
-                slice(places[0], places[-1] + 1),
-            )
-            near = near if places == [*range(near.start, near.stop)] else places
-            self.tables.append(
-                (near, self.arrays["rows"][at], self.arrays["d_rows"][at])
-            )
+        self.tables = [self.table(block, places) for block, places in layout.tables]
         refs = [(layout.at(y), y) for y in layout.roots]
         self.outputs = [
             ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs
         ]
+
+    def known(
+        self, code: Emitter, flat: Mapping[str, Array], n: int
+    ) -> dict[str, Any]:
+        """What the lines name: constants, buffers, and views of these."""
+        refs = {
+            ref: name for ref, name in code.names.items() if isinstance(ref, Ref)
+        }
+        views = {name: ref.view(flat[ref.buffer], n) for ref, name in refs.items()}
+        return {
+            **code.constants,
+            **{name: self.arrays[name] for name in ARRAYS},
+            **views,
+        }
+
+    def table(self, block: Block, places: list[int]) -> tuple[Any, Array, Array]:
+        """A block of inputs: its columns of the table, as a slice if they are neighbours, and its arrays."""
+        at = slice(block.slots.start, block.slots.stop)
+        near = slice(places[0], places[-1] + 1)
+        columns = near if places == [*range(near.start, near.stop)] else places
+        return columns, self.arrays["rows"][at], self.arrays["d_rows"][at]
 
     def run(
         self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
