@@ -237,7 +237,7 @@ class Emitter:
         sides = [squeezed(*pair, sizes) for pair in ((x, a), (y, b), (z, c))]
         (x, a), (y, b), (z, c) = sides
         batch, parts = parts_of(a, b, c)
-        matrices = merged(sides, parts) if parts else [None]
+        matrices: list[Any] = merged(sides, parts) if parts else [None]
         if None not in matrices:
             word = "dot" if not batch and are_dense(matrices) else "matmul"
             self.call(word, matrices[2], *matrices[:2])
