@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from autograd import sweeps
+
 OURS = {"nn", "autograd"}
 
 
@@ -31,6 +33,16 @@ class Interrupted:
             return work()
         finally:
             sys.settrace(before)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Releases the engine's lock.
+
+        A tracer raises where no signal can: between a lock's acquisition and the block that releases it.
+        """
+        lock: Any = sweeps.LOCK
+        while lock._is_owned():
+            lock.release()
 
 
 def interrupted_everywhere(work: Callable[[], Any]) -> Iterator[int]:
