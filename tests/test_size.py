@@ -155,9 +155,9 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 LAYERS = """
 autograd: alone starting forking quiet elements ieee names defining terms lines scopes
 autograd: value ops ufuncs sweeps micrograd copying derivatives
-autograd.pictures: __init__ boxes algebra writing labels
+autograd.pictures: __init__ boxes algebra writing formulas labels
 autograd: nonfinite slopes checking
-autograd.pictures: amounts lettering table styles rendering drawing stepper
+autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
 autograd: spelling reading __init__ __main__
 autograd.tracer: __init__

@@ -9,7 +9,8 @@ from typing import Any
 from ..sweeps import StaleGraphError, check_fresh, entries
 from ..value import NO_GRAD, Value, toposort
 from .boxes import Box
-from .labels import Edge, Labels
+from .formulas import Edge
+from .labels import Labels
 
 
 def number_labels(
