@@ -46,18 +46,17 @@ def boxes(
     chosen = chooser(collapse, order)
     home = {v: home_of(v, chosen) for v in order}
     crossing = [x for v in order for x in v.inner if home[x] is not home[v]]
-    at = boxed(
-        order,
-        home,
-        used={*crossing, *roots},
-        hidden=only_inside(order, home, roots),
-    )
+    hidden = only_inside(order, home, roots)
+    at = boxed(order, home, {*crossing, *roots}, hidden)
     if siblings is not None:
         at |= merged(dict.fromkeys(at.values()), whole(siblings))
-    return postorder(
-        [at[y] for y in roots],
-        lambda box: [at[x] for x in box.args if isinstance(x, Value)],
-    )
+    tops = [at[y] for y in roots]
+    return postorder(tops, lambda box: [at[x] for x in operands(box)])
+
+
+def operands(box: Box) -> list[Value]:
+    """What a box reads, without numbers."""
+    return [x for x in box.args if isinstance(x, Value)]
 
 
 def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
@@ -85,37 +84,41 @@ def boxed(
         groups[home[v]].append(v)
     at: dict[Value, Box] = {}
     for group, members in groups.items():
-        outside = dict.fromkeys(
-            x for v in members for x in v.inner if home[x] is not group
-        )
-        scope, reads = (
-            (None, group.args) if isinstance(group, Value) else (group, outside)
-        )
-        args = [x for x in reads if x not in hidden]
-        inside = [x for x in outside if x in hidden]
-        box = Box(
-            scope,
-            group.name,
-            members,
-            [v for v in members if v in used],
-            args,
-            inside,
-        )
+        crossing = (x for v in members for x in v.inner if home[x] is not group)
+        outside = list(dict.fromkeys(crossing))
+        box = box_of(group, members, outside, hidden)
+        box.values = [v for v in members if v in used]
         at |= dict.fromkeys(members, box)
     return at
+
+
+def box_of(
+    group: Home, members: list[Value], outside: list[Value], hidden: Set[Value]
+) -> Box:
+    """A box of these members; what it gives is not known yet."""
+    inside = [x for x in outside if x in hidden]
+    reads: Sequence[Value | float] = outside
+    scope = None
+    if isinstance(group, Value):
+        reads = group.args
+    else:
+        scope = group
+    args = [x for x in reads if x not in hidden]
+    return Box(scope, group.name, members, [], args, inside)
 
 
 def whole(siblings: Any) -> int:
     """How many siblings stand alone."""
     what = f"siblings={siblings!r:.60} is no whole number of composites that stand alone"
-    advice = "give one such as 3, or None for all of them"
+    refused = f"{what}; give one such as 3, or None for all of them"
+    count = -1
     with suppress(TypeError):
-        found = index(siblings)
-        if found < 0:
-            raise ValueError(f"{what}; {advice}")
-        if not isinstance(siblings, BOOL):
-            return found
-    raise TypeError(f"{what}; {advice}")
+        count = index(siblings)
+        if count < 0:
+            raise ValueError(refused)
+    if count < 0 or isinstance(siblings, BOOL):
+        raise TypeError(refused)
+    return count
 
 
 def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], bool]:
@@ -125,41 +128,40 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
     if isinstance(collapse, int):
         return lambda scope: len(scope.path()) == collapse
     names = names_in(collapse)
-    known = {scope.name for v in order if v.scope for scope in v.scope.path()}
-    if strange := [
-        name for name in names if not isinstance(name, str) or name not in known
-    ]:
-        what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
-        raise ValueError(f"collapse={strange[0]!r}: {what}")
+    check_known(names, composite_names(order))
     return lambda scope: scope.name in names
+
+
+def composite_names(order: Sequence[Value]) -> set[str]:
+    """The names of the composites of a graph."""
+    scopes = [v.scope for v in order if v.scope]
+    return {outer.name for scope in scopes for outer in scope.path()}
+
+
+def check_known(names: Sequence[object], known: set[str]) -> None:
+    """Raises ValueError for a name that no composite has."""
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
+            raise ValueError(f"collapse={name!r}: {what}")
 
 
 def names_in(collapse: Any) -> list[Any]:
     """What was given as one name, several or none.  Raises TypeError for anything else."""
-    given = (
-        ()
-        if collapse is None
-        else [collapse]
-        if isinstance(collapse, str)
-        else collapse
-    )
-    if not isinstance(given, Iterable):
-        raise TypeError(
-            f"collapse takes names, a depth or a function, not {type(given).__name__}"
-        )
-    return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if collapse is None:
+        return []
+    if isinstance(collapse, str):
+        return [collapse]
+    if isinstance(collapse, Iterable):
+        return list(collapse)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    kind = type(collapse).__name__
+    raise TypeError(f"collapse takes names, a depth or a function, not {kind}")
 
 
 def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     """The siblings beyond the first few, as one box for each family; a single one stays as it is."""
-    families: dict[tuple[object, ...], list[Box]] = defaultdict(list)
-    for box in view:
-        if box.scope:
-            families[
-                box.scope.parent, box.scope.name, *box.args, *constants_in(box)
-            ].append(box)
     at: dict[Value, Box] = {}
-    for family in families.values():
+    for family in families(view):
         rest = family[max(siblings, 1) :]
         if len(rest) > 1:
             box = together(rest)
@@ -167,7 +169,18 @@ def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     return at
 
 
+def families(view: Iterable[Box]) -> list[list[Box]]:
+    """The composites of one name and one call that read the same."""
+    alike: dict[tuple[object, ...], list[Box]] = defaultdict(list)
+    for box in view:
+        if box.scope:
+            kind = box.scope.parent, box.scope.name, *box.args, *constants_in(box)
+            alike[kind].append(box)
+    return list(alike.values())
+
+
 def constants_in(box: Box) -> list[float]:
+    """The numbers that are read inside of a box."""
     return [x for v in box.members for x in v.args if not isinstance(x, Value)]
 
 
@@ -189,14 +202,12 @@ def spans(view: Sequence[Box]) -> list[int]:
         rank[head] = max(rank[head], rank[tail] + 1)
     for tail, head in edges:
         first[tail] = min(rank[head], first.get(tail, rank[head]))
-    leaves = {tail for tail in first if not rank[tail]}
-    return [
-        rank[head] - (first[tail] - 1 if tail in leaves else rank[tail])
-        for tail, head in edges
-    ]
+    for tail in first:
+        rank[tail] = rank[tail] or first[tail] - 1
+    return [rank[head] - rank[tail] for tail, head in edges]
 
 
 def arrows(view: Sequence[Box]) -> list[tuple[Box, Box]]:
     """Every arrow from a box to one that reads it, by heads, operands before results."""
     at = {v: box for box in view for v in box.values}
-    return [(at[x], box) for box in view for x in box.args if isinstance(x, Value)]
+    return [(at[x], box) for box in view for x in operands(box)]
