@@ -127,8 +127,7 @@ class Drawing(graphviz.Digraph):
         if raise_if_result_exists:
             check_new(target)
         writer: Any = super()
-        name = filename or (target and target.with_suffix(".gv"))
-        source = writer.save(name, directory=directory)
+        source = writer.save(filename or beside(target), directory=directory)
         written = target or Path(f"{source}.{form}")
         written.write_bytes(picture)
         if cleanup:
@@ -196,6 +195,11 @@ def checked(
 def suffix_of(path: Path | None) -> str:
     """The format that a file's name says."""
     return path.suffix[1:].lower() if path else ""
+
+
+def beside(picture: Path | None) -> Path | None:
+    """The path of the DOT text, beside the picture's."""
+    return picture and picture.with_suffix(".gv")
 
 
 def check_new(path: Path | None) -> None:

@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -19,7 +20,7 @@ from ..sweeps import Step, entries, ledger
 from ..value import Value, postorder
 from .algebra import ZERO, Expr, expr
 from .boxes import Box
-from .formulas import Formulas, readable
+from .formulas import Edge, Formulas, readable
 from .labels import Labels
 from .writing import Writer
 
@@ -173,19 +174,22 @@ class Walk:
     def labels(self, roots: Sequence[Value], view: Sequence[Box]) -> Labels:
         """What a textbook picture writes: every operand, and what flows back to it."""
         flows = self.flows()
-        labels = Labels(
-            roots={y: (self.write(y), PLAIN.sum(flows[y])) for y in roots}
+        return Labels(
+            roots={y: (self.write(y), PLAIN.sum(flows[y])) for y in roots},
+            words={v: self.write(v) for v in shared_leaves(view)},
+            edges=self.edges(view, flows),
         )
-        uses = Counter(x for box in view for x in box.args)
+
+    def edges(
+        self, view: Sequence[Box], flows: Mapping[Value, Expr]
+    ) -> dict[Edge, tuple[str, str]]:
+        """What every operand sends, and what flows back to it."""
+        edges: dict[Edge, tuple[str, str]] = {}
         for box in view:
-            if not box.args:
-                shared = [v for v in box.values if uses[v] != 1]
-                labels.words |= {v: self.write(v) for v in shared}
-            for operand in enumerate(box.args):
-                ahead = self.write(operand[1])
-                back = self.back_along(box, operand, flows)
-                labels.edges[box, operand[0]] = ahead, back
-        return labels
+            for i, x in enumerate(box.args):
+                ahead = self.write(x)
+                edges[box, i] = ahead, self.back_along(box, (i, x), flows)
+        return edges
 
     def flows(self) -> dict[Value, Expr]:
         """What flows back from every Value: a letter for those with a name."""
@@ -208,14 +212,33 @@ class Walk:
 
 def told(y: Value, seed: Real, view: Sequence[Box]) -> list[Step]:
     """The ledger; what happens inside of a box that is a composite is one step for each of its operands."""
+    edges = edges_by_box(y, seed, view)
+    return list(
+        chain.from_iterable(steps_of(box, edges[box]) for box in reversed(view))
+    )
+
+
+def edges_by_box(
+    y: Value, seed: Real, view: Sequence[Box]
+) -> dict[Box, list[Step]]:
+    """The ledger's steps, by the box in which they happen."""
     home = {v: box for box in view for v in box.members}
     edges = defaultdict[Box, list[Step]](list)
     for edge in ledger(y, seed):
         edges[home[edge.node]].append(edge)
-    steps = list[Step]()
-    for box in reversed(view):
-        steps += summed(box, edges[box]) if box.scope else edges[box]
-    return steps
+    return edges
+
+
+def steps_of(box: Box, edges: Sequence[Step]) -> Iterable[Step]:
+    """What is told of a box: its edges, or a composite's sums."""
+    return summed(box, edges) if box.scope else edges
+
+
+def shared_leaves(view: Sequence[Box]) -> list[Value]:
+    """The leaves that no other reads, or several."""
+    uses = Counter(x for box in view for x in box.args)
+    leaves = [box for box in view if not box.args]
+    return [v for box in leaves for v in box.values if uses[v] != 1]
 
 
 def summed(box: Box, edges: Sequence[Step]) -> Generator[Step]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from html import escape
+from itertools import filterfalse
 from typing import Any
 
 from .algebra import EXACT, ONE, Base, Expr, Factor, Number, Product, expr
@@ -170,17 +171,16 @@ class Writer:
 
     def product(self, c: Number, factors: Sequence[Factor]) -> str:
         """First what flows in from above (∂…/∂…), then one fraction of numbers and factors."""
-        flow = [factor for factor in factors if is_flow(factor)]
-        others = [factor for factor in factors if not is_flow(factor)]
-        first = [self.factor(*factor) for factor in flow]
-        return self.side_by_side(first + self.numbers_and_factors(c, others))
+        flow = [self.factor(*factor) for factor in filter(is_flow, factors)]
+        others = list(filterfalse(is_flow, factors))
+        return self.side_by_side(flow + self.numbers_and_factors(c, others))
 
     def numbers_and_factors(
         self, c: Number, factors: Sequence[Factor]
     ) -> list[str]:
         """A coefficient and its factors side by side, or as one fraction."""
-        above = [factor for factor in factors if is_above(factor)]
-        below = [opposite(factor) for factor in factors if is_below(factor)]
+        above = list(filter(is_above, factors))
+        below = list(map(opposite, filter(is_below, factors)))
         p, q = as_fraction(c, over_a_bar=bool(below))
         if below or q != 1:
             return [self.quotient(p, above, q, below)]
@@ -278,13 +278,19 @@ def is_flow(factor: Factor) -> bool:
 
 def as_fraction(c: Number, *, over_a_bar: bool) -> tuple[Number, Number]:
     """A number's numerator and denominator: x/3, but 0.5·x; and 1/(2·x), where there is a bar anyway."""
-    near = near_fraction(c)
-    reads_better = is_rounded(c) or (over_a_bar and near.numerator == 1)
-    if float(near) == c and reads_better:
-        c = near
+    if reads_as_fraction(c, over_a_bar):
+        c = near_fraction(c)
     if isinstance(c, Fraction) and c.denominator < 999:
         return c.numerator, c.denominator
     return c, 1
+
+
+def reads_as_fraction(c: Number, over_a_bar: bool) -> bool:
+    """Whether a number is a fraction of small numbers, and reads better as one."""
+    near = near_fraction(c)
+    if float(near) != c:
+        return False
+    return is_rounded(c) or (over_a_bar and near.numerator == 1)
 
 
 def near_fraction(c: Number) -> Fraction:
