@@ -15,7 +15,8 @@ from operator import add, mul, neg, pos, pow, sub, truediv  # pyright: ignore[re
 from typing import Any
 
 from .pictures.lettering import columns
-from .spelling import ALIASES, PARTS, PI, Misread, Spelling, plain, scan, spell
+from .scanning import ALIASES, PARTS, Misread, plain, scan
+from .spelling import PI, Spelling, spell
 from .value import OPS, Value
 
 RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of operands

@@ -3,6 +3,7 @@
     boxes       which nodes are drawn as one
     algebra     formulas as sums of products
     writing     such a sum in a notation: text, LaTeX, MathML
+    naming      letters for what has no name
     formulas    every Value as such a sum, and which have names
     labels      what a node computes, and what flows along every edge
     amounts     the same in numbers
