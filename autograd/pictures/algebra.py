@@ -46,14 +46,18 @@ class Expr(tuple["Product", ...]):
         return Expr([(coefficient, factors)]) if coefficient else ZERO
 
     def __pow__(self, y: Any) -> Expr:
-        """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
+        """The power; anything to the power 0 is 1."""
         power = expr(y)
+        if power.number() == 0:
+            return ONE
+        if power.number() > 0 and not self.as_term()[0]:
+            return ZERO
+        return self.raised(power)
+
+    def raised(self, power: Expr) -> Expr:
+        """A power other than 0: a whole one of every factor, any other of a plain factor or of the whole."""
         c, factors = self.as_term()
         k = power.number()
-        if k == 0:
-            return ONE
-        if k > 0 and not c:
-            return ZERO
         if is_spread(c, factors, k):
             powers = tuple((base, n * power) for base, n in factors)
             return Expr([(c ** int(k), powers)])
@@ -77,12 +81,17 @@ class Expr(tuple["Product", ...]):
         """As one term: several go into brackets, with a minus that all of them share in front."""
         if not self:
             return Fraction(0), ()
-        if len(self) == 1:
-            return self[0]
+        return self[0] if len(self) == 1 else self.in_brackets()
+
+    def in_brackets(self) -> Product:
+        """Several terms as one."""
         if all(c < 0 for c, _ in self):
-            opposite = Expr((-c, factors) for c, factors in self)
-            return Fraction(-1), ((opposite, ONE),)
+            return Fraction(-1), ((self.opposite(), ONE),)
         return Fraction(1), ((self, ONE),)
+
+    def opposite(self) -> Expr:
+        """All terms with the other sign."""
+        return Expr((-c, factors) for c, factors in self)
 
     def number(self) -> Number:
         """The number that it is; nan if it is none."""

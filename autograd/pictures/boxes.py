@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from operator import index
 from typing import Any, TypeAlias
 
@@ -19,6 +20,9 @@ from ..value import Value, postorder, toposort
 Home: TypeAlias = (
     "Value | Scope"  # what a Value is drawn as: itself, or a composite
 )
+
+
+Arrow: TypeAlias = "tuple[Box, Box]"  # from a box to one that reads it
 
 
 @dataclass(eq=False)
@@ -45,13 +49,17 @@ def boxes(
     order = toposort(*roots)
     chosen = chooser(collapse, order)
     home = {v: home_of(v, chosen) for v in order}
-    crossing = [x for v in order for x in v.inner if home[x] is not home[v]]
     hidden = only_inside(order, home, roots)
-    at = boxed(order, home, {*crossing, *roots}, hidden)
+    at = boxed(order, home, crossing(order, home).union(roots), hidden)
     if siblings is not None:
         at |= merged(dict.fromkeys(at.values()), whole(siblings))
     tops = [at[y] for y in roots]
     return postorder(tops, lambda box: [at[x] for x in operands(box)])
+
+
+def crossing(order: Iterable[Value], home: Mapping[Value, Home]) -> set[Value]:
+    """The Values that are read outside of the box that gives them."""
+    return {x for v in order for x in v.inner if home[x] is not home[v]}
 
 
 def operands(box: Box) -> list[Value]:
@@ -65,10 +73,11 @@ def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
 
 
 def only_inside(
-    order: Iterable[Value], home: Mapping[Value, Home], roots: Iterable[Value]
+    order: Sequence[Value], home: Mapping[Value, Home], roots: Iterable[Value]
 ) -> set[Value]:
     """The parameters that only composites read."""
-    shown = {x for v in order if home[v] is v for x in v.inner}.union(roots)
+    readers = [v for v in order if home[v] is v]
+    shown = {x for v in readers for x in v.inner}.union(roots)
     return {v for v in order if v.parameter and v not in shown}
 
 
@@ -79,17 +88,30 @@ def boxed(
     hidden: Set[Value],
 ) -> dict[Value, Box]:
     """The box of every Value; ``used`` are those that other boxes read."""
-    groups: dict[Home, list[Value]] = defaultdict(list)
-    for v in order:
-        groups[home[v]].append(v)
     at: dict[Value, Box] = {}
-    for group, members in groups.items():
-        crossing = (x for v in members for x in v.inner if home[x] is not group)
-        outside = list(dict.fromkeys(crossing))
-        box = box_of(group, members, outside, hidden)
+    for group, members in grouped(order, home).items():
+        box = box_of(group, members, outside(group, members, home), hidden)
         box.values = [v for v in members if v in used]
         at |= dict.fromkeys(members, box)
     return at
+
+
+def grouped(
+    order: Iterable[Value], home: Mapping[Value, Home]
+) -> dict[Home, list[Value]]:
+    """The members of every box."""
+    groups: dict[Home, list[Value]] = defaultdict(list)
+    for v in order:
+        groups[home[v]].append(v)
+    return groups
+
+
+def outside(
+    group: Home, members: Iterable[Value], home: Mapping[Value, Home]
+) -> list[Value]:
+    """What the members read of others, each once."""
+    read = dict.fromkeys(x for v in members for x in v.inner)
+    return [x for x in read if home[x] is not group]
 
 
 def box_of(
@@ -187,27 +209,40 @@ def constants_in(box: Box) -> list[float]:
 def together(siblings: Sequence[Box]) -> Box:
     """One box for all of them."""
     first = siblings[0]
-    members = [v for box in siblings for v in box.members]
-    values = [v for box in siblings for v in box.values]
-    return Box(
-        first.scope, f"×{len(siblings)} more", members, values, first.args, []
-    )
+    members = chain.from_iterable(box.members for box in siblings)
+    values = chain.from_iterable(box.values for box in siblings)
+    title = f"×{len(siblings)} more"
+    return Box(first.scope, title, list(members), list(values), first.args, [])
 
 
 def spans(view: Sequence[Box]) -> list[int]:
     """Over how many ranks every arrow of a drawing runs, if leaves stand next to what reads them first."""
     edges = arrows(view)
-    rank, first = dict.fromkeys(view, 0), dict[Box, int]()
-    for tail, head in edges:
-        rank[head] = max(rank[head], rank[tail] + 1)
-    for tail, head in edges:
-        first[tail] = min(rank[head], first.get(tail, rank[head]))
-    for tail in first:
-        rank[tail] = rank[tail] or first[tail] - 1
+    rank = ranks(view, edges)
+    for tail, first in first_readers(edges, rank).items():
+        rank[tail] = rank[tail] or first - 1
     return [rank[head] - rank[tail] for tail, head in edges]
 
 
-def arrows(view: Sequence[Box]) -> list[tuple[Box, Box]]:
+def ranks(view: Sequence[Box], edges: Sequence[Arrow]) -> dict[Box, int]:
+    """How many arrows the longest path to every box has."""
+    rank = dict.fromkeys(view, 0)
+    for tail, head in edges:
+        rank[head] = max(rank[head], rank[tail] + 1)
+    return rank
+
+
+def first_readers(
+    edges: Sequence[Arrow], rank: Mapping[Box, int]
+) -> dict[Box, int]:
+    """The rank of the first box that reads each."""
+    first: dict[Box, int] = {}
+    for tail, head in edges:
+        first[tail] = min(rank[head], first.get(tail, rank[head]))
+    return first
+
+
+def arrows(view: Sequence[Box]) -> list[Arrow]:
     """Every arrow from a box to one that reads it, by heads, operands before results."""
     at = {v: box for box in view for v in box.values}
     return [(at[x], box) for box in view for x in operands(box)]

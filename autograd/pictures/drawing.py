@@ -285,19 +285,27 @@ def draw(
     order, patience = toposort(*roots), seconds(timeout)
     chosen = outermost(order, collapse)
     view = visible(roots, order, chosen, siblings, max_nodes)
-    names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
-    counted = f"{len(order):,} nodes, drawn as {len(view)}"
-    notes = [counted] if chosen is not collapse else []
+    notes = [counted(order, view)] if chosen is not collapse else []
     notes += stale_note(order)
     text = None
     if style == "textbook":
         text = texts(roots, view, labels, loss, gradients)
         notes += sums_below(text, view) if gradients else []
-    drawing = sketched(roots, view, names, text, gradients)
+    drawing = sketched(roots, view, node_names(view), text, gradients)
     drawing.table, drawing.timeout = table(order), patience
     if notes:
         drawing.attr(label=roomy("\n".join(notes), 13))
     return drawing
+
+
+def counted(order: Sequence[Value], view: Sequence[Box]) -> str:
+    """What a picture says that is collapsed by itself."""
+    return f"{len(order):,} nodes, drawn as {len(view)}"
+
+
+def node_names(view: Sequence[Box], prefix: str = "") -> Names:
+    """The names of the nodes in which Values are drawn."""
+    return {v: f"{prefix}n{i}" for i, box in enumerate(view) for v in box.values}
 
 
 def texts(
@@ -358,6 +366,11 @@ def check_options(roots: Sequence[object], style: str, labels: str) -> None:
     """Raises ValueError or TypeError for what ``draw`` does not take."""
     check_choice("style", style, tuple(NODE))
     check_choice("labels", labels, ("formula", "number"))
+    check_roots(roots)
+
+
+def check_roots(roots: Sequence[object]) -> None:
+    """Raises TypeError for what is no Value, and where there is none."""
     wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
     if wrong or not roots:
         what = f"not {', '.join(wrong) or 'nothing'}"

@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeAlias, cast
 
 from ..scopes import Collapse, Scope, within
@@ -82,11 +83,11 @@ class Formulas:
         self.roots, self.view = roots, view
         self.drawn, self.long = drawn, 12 if drawn else 30
         self.full: dict[Value, Expr] = {}
-        self.home = {v: box for box in view for v in box.values}
+        self.home = homes(view)
         self.name_roots_and_leaves()
         self.loss = self.named_loss(loss)
         self.seeds = {y: self.seed(y) for y in roots}
-        self.uses = Counter(x for box in view for x in box.args)
+        self.uses = uses(view)
         self.calls = Calls(view)
         for box in view:
             self.read_box(box)
@@ -126,12 +127,12 @@ class Formulas:
 
     def read_box(self, box: Box) -> None:
         """Letters for long operands; then what the box computes, and letters for what needs one."""
-        for x in box.args:
-            if isinstance(x, Value) and self.is_long(x, box):
+        for _, x in operands_of(box):
+            if self.is_long(x, box):
                 self.letter(x)
         for v in box.values:
             self.full[v] = self.read(v)
-            if v.op and self.needs_letter(v, box):
+            if self.needs_letter(v, box):
                 self.letter(v)
 
     def is_long(self, x: Value, box: Box) -> bool:
@@ -157,6 +158,8 @@ class Formulas:
 
     def needs_letter(self, v: Value, box: Box) -> bool:
         """Whether a box's value must have a name: one of several, or of equal calls, or often read."""
+        if v.op is None:
+            return False
         if len(box.values) > 1 or self.calls.is_repeated(box):
             return True
         return self.drawn and self.uses[v] > 1 and not is_simple(self.full[v])
@@ -175,9 +178,7 @@ class Formulas:
             return expr(v.data)
         operands: dict[str, Any] = {}
         operands |= zip(v.op.operands, map(self.of, v.args), strict=True)
-        if v.op.selects and not is_word(v.op):
-            return operands["y"]
-        return computed(v.op, operands)
+        return operands["y"] if is_choice(v.op) else computed(v.op, operands)
 
     def apart(self, v: Value) -> Expr:
         """What v computes, with nothing gathered: x/x stays x/x, which is nan at 0."""
@@ -185,7 +186,7 @@ class Formulas:
             return self.full[v]
         given = map(self.given, v.args)
         operands = Operands(zip(v.op.operands, given, strict=True))
-        if v.op.selects and not is_word(v.op):
+        if is_choice(v.op):
             return called(v.op.name, operands)
         return computed(v.op, operands)
 
@@ -311,6 +312,21 @@ def op_of(box: Box, v: Value) -> Op | None:
 def is_word(op: Op) -> bool:
     """Whether an op is written as a call, by its symbol."""
     return op.symbol.isidentifier()
+
+
+def is_choice(op: Op) -> bool:
+    """Whether an op gives one of its operands as it is, and is not written as a call."""
+    return op.selects and not is_word(op)
+
+
+def homes(view: Sequence[Box]) -> dict[Value, Box]:
+    """The box that gives each Value."""
+    return {v: box for box in view for v in box.values}
+
+
+def uses(view: Sequence[Box]) -> Counter[Value | float]:
+    """How often each operand is read."""
+    return Counter(chain.from_iterable(box.args for box in view))
 
 
 def called(word: str, operands: Mapping[str, Any]) -> Expr:

@@ -24,14 +24,19 @@ def unused(taken: set[str], stem: str, letters: str = "") -> Iterator[str]:
 def own_names(values: Iterable[Value]) -> tuple[dict[Value, str], set[str]]:
     """The names that Values have, numbered where two look alike; and all names that are taken."""
     named = [v for v in values if v.name]
-    looks = Counter(TEXT.name(v.name) for v in named)
+    looks = Counter(map(look_of, named))
     taken = {*looks, *map(stem_of, named)}
     numbered = {v.name: unused(taken, v.name) for v in named}
     names = {v: v.name for v in named}
     for v in named:
-        if looks[TEXT.name(v.name)] > 1:
+        if looks[look_of(v)] > 1:
             names[v] = next(numbered[v.name])
     return names, taken
+
+
+def look_of(v: Value) -> str:
+    """A Value's name as it is written."""
+    return TEXT.name(v.name)
 
 
 def stem_of(v: Value) -> str:

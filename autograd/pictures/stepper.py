@@ -20,6 +20,7 @@ from ..value import Value, toposort
 from . import drawing
 from .boxes import Box, boxes
 from .frames import TEXT, Frame, Walk, steps
+from .labels import Labels
 from .rendering import SMALLER, Engine
 from .writing import NO_XML, Writer
 
@@ -50,11 +51,8 @@ class Painter:
 
     def picture(self, name: str, part: Part) -> dict[str, Any]:
         """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
-        names = node_names(name, part.view)
-        text = None
-        if self.style == "textbook":
-            text = self.walk.labels(part.roots, part.view)
-        dot = drawing.sketched(part.roots, part.view, names, text)
+        names = drawing.node_names(part.view, name)
+        dot = drawing.sketched(part.roots, part.view, names, self.labels(part))
         described = [self.described(box, part, names) for box in part.view]
         for box in described:
             link = f"#in-{box['id']}" if box["opens"] else None
@@ -64,6 +62,12 @@ class Painter:
             "roots": self.numbers(part.roots),
             "boxes": described,
         }
+
+    def labels(self, part: Part) -> Labels | None:
+        """The texts on the arrows of the textbook's style."""
+        if self.style != "textbook":
+            return None
+        return self.walk.labels(part.roots, part.view)
 
     def described(
         self, box: Box, part: Part, names: drawing.Names
@@ -81,11 +85,6 @@ class Painter:
     def numbers(self, values: Sequence[Value | float]) -> list[int]:
         """The places of Values among the steps."""
         return [self.walk.at.get(v, -1) for v in values]
-
-
-def node_names(prefix: str, view: Sequence[Box]) -> drawing.Names:
-    """The names of the nodes in which Values are drawn."""
-    return {v: f"{prefix}n{i}" for i, box in enumerate(view) for v in box.values}
 
 
 def bare(svg: str) -> str:

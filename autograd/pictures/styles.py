@@ -94,8 +94,10 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
     uses = Counter(tail for tail, _ in tails)
-    places = [(tail, i if uses[tail] <= FEW else None) for tail, i in tails]
-    return {(tail, place): uses[tail] for tail, place in places}
+    arrows: dict[tuple[str, int | None], int] = {}
+    for tail, i in tails:
+        arrows[tail, i if uses[tail] <= FEW else None] = uses[tail]
+    return arrows
 
 
 def constants_of(box: Box) -> list[tuple[int, float]]:
@@ -113,11 +115,12 @@ class Effort:
         self, view: Sequence[Box], names: Names, ranks: int, pairs: int
     ) -> None:
         lengths = [ranks * span for span in spans(view)]
+        squares = [length**2 for length in lengths]
         self.bends = pairs * sum(lengths)
-        self.large = sum(1 + len(box.args) for box in view) > MANY
-        self.tangled = pairs * sum(length**2 for length in lengths) > TANGLED
-        self.ops = {names[x] for x in values_of(view, leaves=False)}
-        self.loose = {names[x] for x in read_once(view)}
+        self.large = size_of(view) > MANY
+        self.tangled = pairs * sum(squares) > TANGLED
+        self.ops = names_of(values_of(view, leaves=False), names)
+        self.loose = names_of(read_once(view), names)
 
     def attributes(self, *, straight: bool) -> Iterator[dict[str, str]]:
         """What a layout of this size needs to be quick."""
@@ -142,6 +145,16 @@ class Effort:
             f"{tail}:{side}e" if tail in ops else tail,
             f"{head}:{side}w" if head in ops else head,
         )
+
+
+def size_of(view: Sequence[Box]) -> int:
+    """How many boxes and arrows there are."""
+    return sum(1 + len(box.args) for box in view)
+
+
+def names_of(values: Sequence[Value], names: Names) -> set[str]:
+    """The nodes in which Values are drawn."""
+    return {names[v] for v in values}
 
 
 def effort_for(
