@@ -86,8 +86,18 @@ def tex(y: Value, xs: Sequence[Value]) -> str:
     dy = [copied(g) for g in grad(y, xs)]
     for x, g in zip(xs, dy, strict=True):
         g.name = f"∂{y.name}/∂{x.name}"
-    numbers = [Value(v.data, v.name) for v in (*xs, y, *dy)]
-    return "".join(f"\\[{latex(v)}\\]\n" for v in (y, *dy, *numbers))
+    numbers = map(number_of, (*xs, y, *dy))
+    return "".join(map(displayed, (y, *dy, *numbers)))
+
+
+def displayed(v: Value) -> str:
+    """A Value's formula as a display of LaTeX."""
+    return f"\\[{latex(v)}\\]\n"
+
+
+def number_of(v: Value) -> Value:
+    """A leaf with a Value's number and its name."""
+    return Value(v.data, v.name)
 
 
 def copied(g: Value) -> Value:
@@ -115,8 +125,7 @@ def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
     text = typed(options.formula).strip()
     leaves = variables(options.variables)
     xs = [*leaves.values()]
-    make = composite(name=options.collapse)(build) if options.collapse else build
-    y, progress = make(text, leaves), Progress(options.order)
+    y, progress = maker(options)(text, leaves), Progress(options.order)
     with patience(progress):
         y = derivative(y, xs, progress)
         y.name = y.name or unused(leaves) + "'" * options.order
@@ -125,6 +134,13 @@ def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
         for path, suffix in suffixes.items():
             files[path] = FORMATS[suffix](y, xs, look(options, suffix))
         return table(toposort(y)), files
+
+
+def maker(options: Namespace) -> Callable[..., Value]:
+    """What makes the graph: as one composite where it is collapsed."""
+    if options.collapse:
+        return composite(name=options.collapse)(build)
+    return build
 
 
 def check_suffixes(suffixes: Mapping[Path, str]) -> None:

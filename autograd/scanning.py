@@ -88,9 +88,13 @@ def usual(c: str) -> str:
     """A character in its usual form, which is one character too."""
     if raised(c) or lowered(c):
         return c
-    form = normalize("NFKC", c)
-    c = form if len(form) == 1 else c
+    c = one_character(normalize("NFKC", c), c)
     return SIGNS.get(c) or str(decimal(c, c))
+
+
+def one_character(form: str, c: str) -> str:
+    """The form of a character where it is one too, else the character."""
+    return form if len(form) == 1 else c
 
 
 def raised(c: str) -> bool:

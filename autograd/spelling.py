@@ -243,11 +243,10 @@ class Speller:
 
     def bind(self, left: Token, token: Token) -> None:
         """Notes a bare root or a 1/ before an operand; other signs end what was bound."""
-        bracket = self.brackets[-1]
         if left.kind == "√":
-            bracket.tight.append("√")
+            self.brackets[-1].tight.append("√")
         elif left.kind in ENDS and token.kind in ENDING:
-            bracket.tight = [f"{left.shown}/"] if token.kind == "/" else []
+            self.brackets[-1].tight = divided(left, token)
 
     def close(self) -> None:
         """Closes a bracket; an exponent in brackets has a clear end."""
@@ -271,6 +270,11 @@ class Speller:
             x = left.shown
             why = f"√{x}^ has two meanings; write √({x}^2) or √({x})^2"
             raise Misread(why, left.at)
+
+
+def divided(left: Token, sign: Token) -> list[str]:
+    """What binds the operand right of a sign: 1/ where it divides, else nothing."""
+    return [f"{left.shown}/"] if sign.kind == "/" else []
 
 
 def misread_dot(name: Token, dot: Token, token: Token) -> Misread:

@@ -23,8 +23,13 @@ def number_labels(
         edges=edge_labels(view, flow),
         roots=root_labels(roots, seeds(roots, order), flowing=bool(flow)),
         sums=sums_of(flow),
-        words={v: v.name for v in values_of(view) if v.op is None and v.name},
+        words={v: v.name for v in named_leaves(view)},
     )
+
+
+def named_leaves(view: Sequence[Box]) -> list[Value]:
+    """The leaves that have names."""
+    return [v for v in values_of(view) if v.op is None and v.name]
 
 
 def values_of(view: Sequence[Box]) -> list[Value]:

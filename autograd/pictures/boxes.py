@@ -160,12 +160,16 @@ def composite_names(order: Sequence[Value]) -> set[str]:
     return {outer.name for scope in scopes for outer in scope.path()}
 
 
-def check_known(names: Sequence[object], known: set[str]) -> None:
+def check_known(names: Iterable[object], known: set[str]) -> None:
     """Raises ValueError for a name that no composite has."""
     for name in names:
         if not isinstance(name, str) or name not in known:
-            what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
-            raise ValueError(f"collapse={name!r}: {what}")
+            raise ValueError(f"collapse={name!r}: {no_such(known)}")
+
+
+def no_such(known: set[str]) -> str:
+    """What is said of a name that no composite has."""
+    return f"this graph has no such composite; it has {sorted(known) or 'none'}"
 
 
 def names_in(collapse: Any) -> list[Any]:

@@ -133,7 +133,7 @@ class Drawing(graphviz.Digraph):
         if cleanup:
             Path(source).unlink()
         if view or quiet_view:
-            cast("Any", graphviz).view(str(written), quiet=quiet_view)
+            show(written, quiet_view)
         return str(written)
 
     def target(self, outfile: Any, directory: Any) -> Path | None:
@@ -200,6 +200,12 @@ def suffix_of(path: Path | None) -> str:
 def beside(picture: Path | None) -> Path | None:
     """The path of the DOT text, beside the picture's."""
     return picture and picture.with_suffix(".gv")
+
+
+def show(path: Path, quiet: bool) -> None:
+    """Opens a picture in the system's viewer."""
+    viewer: Any = graphviz
+    viewer.view(str(path), quiet=quiet)
 
 
 def check_new(path: Path | None) -> None:
@@ -345,7 +351,12 @@ def outermost(order: Sequence[Value], collapse: Collapse) -> Collapse:
     """What is collapsed: as was said, or the outermost composites of a graph that is too large without."""
     if collapse is not None or len(order) <= AUTO:
         return collapse
-    return 1 if any(v.scope for v in order) else None
+    return 1 if has_composites(order) else None
+
+
+def has_composites(order: Sequence[Value]) -> bool:
+    """Whether a Value was made in a composite."""
+    return any(v.scope for v in order)
 
 
 def visible(

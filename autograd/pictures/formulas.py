@@ -217,11 +217,15 @@ class Formulas:
         named = {self.names[v]: v for v in self.defined()}
         waiting, needed = [y], set[Value]()
         while waiting:
-            names = letters(self.full[waiting.pop()])
-            mentioned = {named[name] for name in names if name in named}
+            mentioned = self.mentioned(waiting.pop(), named)
             waiting += mentioned - needed
             needed |= mentioned
         return [v for v in reversed(self.defined()) if v in needed]
+
+    def mentioned(self, v: Value, named: Mapping[str, Value]) -> set[Value]:
+        """The Values of these whose names stand in v's formula."""
+        names = letters(self.full[v])
+        return {named[name] for name in names if name in named}
 
     def backward(self) -> tuple[dict[Edge, Expr], dict[Value, Expr]]:
         """What flows back along every edge, and all that arrives at every Value."""
@@ -348,11 +352,14 @@ def is_same(op: Op, box: Box) -> bool:
 
 def is_shaped(op: Op, box: Box) -> bool:
     """Whether a composite has the op's name and its number of operands, and one value."""
-    if box.scope is None or box.scope.name not in (op.name, op.symbol):
+    if not is_named(op, box) or box.inside:
         return False
-    if box.inside or len(box.values) != 1:
-        return False
-    return len(op.operands) == len(box.args)
+    return len(box.values) == 1 and len(op.operands) == len(box.args)
+
+
+def is_named(op: Op, box: Box) -> bool:
+    """Whether a composite has the op's name or its symbol."""
+    return box.scope is not None and box.scope.name in (op.name, op.symbol)
 
 
 def numbers_in(box: Box) -> list[float]:

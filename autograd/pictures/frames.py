@@ -254,13 +254,20 @@ def summed_from(
 ) -> Generator[Step]:
     """The steps from one of the values that a composite gives."""
     between = between_borders(v, box)
-    local = passed(entries(between, {v: 1.0}), between)
-    if len(box.values) > 1:
-        edges = list(entries(between, {v: upstream}))
+    local = passed_from(v, between, 1.0)
     flow = passed(edges, between)
+    if len(box.values) > 1:
+        flow = passed_from(v, between, upstream)
     for i, x in border(box):
         if isinstance(x, Value) and x in local:
             yield Step(v, x, i, local[x], upstream, flow[x])
+
+
+def passed_from(
+    v: Value, between: Sequence[Value], seed: float
+) -> dict[Value, float]:
+    """What flows out of the nodes when the seed flows into v."""
+    return passed(entries(between, {v: seed}), between)
 
 
 def between_borders(v: Value, box: Box) -> list[Value]:

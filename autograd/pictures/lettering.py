@@ -75,7 +75,13 @@ def width(c: str, line: str) -> float:
         return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
     if east == "A" and is_east_asian(line):
         return 0.75  # ∂ and ·, which an East Asian font has wider
-    return WIDTHS.get(category(c), WIDTHS.get(category(c)[0], 0.5))
+    return usual_width(c)
+
+
+def usual_width(c: str) -> float:
+    """What a letter of its kind takes."""
+    kind = category(c)
+    return WIDTHS.get(kind, WIDTHS.get(kind[0], 0.5))
 
 
 def is_drawn_over(c: str) -> bool:

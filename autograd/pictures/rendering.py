@@ -237,11 +237,19 @@ def missing(
     for font in FONTS:
         new = [c for c in sorted(letters) if (where, font, c) not in shown]
         if new:
-            empty, *pictures = draws([NO_LETTER, *new], font)
-            for c, picture in zip(new, pictures, strict=False):
-                shown[where, font, c] = picture != empty
+            pictures = draws([NO_LETTER, *new], font)
+            note(where, font, new, pictures)
         lacking |= {c for c in letters if not shown.get((where, font, c), True)}
     return sorted(lacking)
+
+
+def note(
+    where: str, font: str, letters: Sequence[str], pictures: Sequence[bytes]
+) -> None:
+    """Notes which letters are drawn; the first picture is of a letter that no font has."""
+    empty, *drawn = pictures
+    for c, picture in zip(letters, drawn, strict=False):
+        shown[where, font, c] = picture != empty
 
 
 def without_font(letters: Iterable[str]) -> list[str]:
@@ -264,16 +272,24 @@ def letters_of_fonts(program: str | None) -> list[range]:
     if program is None:
         return []
     try:
-        asked = [program, "--format", "%{charset} "]
-        text = subprocess.run(
-            asked, capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-        ends = [
-            [int(end, 16) for end in part.split("-")] for part in {*text.split()}
-        ]
+        return [*map(range_of, listed_by(program))]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
-    return [range(pair[0], pair[-1] + 1) for pair in ends]
+
+
+def listed_by(program: str) -> set[str]:
+    """The ranges of characters that fc-list prints for all fonts."""
+    asked = [program, "--format", "%{charset} "]
+    listed = subprocess.run(
+        asked, capture_output=True, text=True, timeout=10, check=True
+    )
+    return {*listed.stdout.split()}
+
+
+def range_of(part: str) -> range:
+    """A range as fc-list prints it: 20-7e, or a single 20."""
+    ends = [int(end, 16) for end in part.split("-")]
+    return range(ends[0], ends[-1] + 1)
 
 
 def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,10 +98,14 @@ def inside(box: Box) -> list[Box]:
     """A composite as boxes: bare ones for what it reads; then its content, with composites as one each."""
     members = set(box.members)
     finer = boxes(box.values, lambda s: s.parent is box.scope)
-    view = [b for b in finer if members & {*b.members}]
-    operands = dict.fromkeys(x for b in view for x in b.args)
-    reads = [x for x in operands if isinstance(x, Value) and x not in members]
-    return [*map(bare_box, reads), *view]
+    view = [b for b in finer if not members.isdisjoint(b.members)]
+    return [*map(bare_box, reads_outside(view, members)), *view]
+
+
+def reads_outside(view: Sequence[Box], members: set[Value]) -> list[Value]:
+    """The Values that boxes read from outside of a composite, each once."""
+    operands = dict.fromkeys(chain.from_iterable(box.args for box in view))
+    return [x for x in operands if isinstance(x, Value) and x not in members]
 
 
 def bare_box(x: Value) -> Box:

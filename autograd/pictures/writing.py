@@ -164,10 +164,7 @@ class Writer:
 
     def is_dotless(self, factor: str, following: str) -> bool:
         """A number or a letter needs no dot before a bracket: y(1-y), but exp(x)·(1-y)."""
-        if not self.text or following[0] != "(":
-            return False
-        letter = len(factor) == 1 and factor.isalpha()
-        return letter or NUMBER.fullmatch(factor) is not None
+        return self.text and following[0] == "(" and is_plain(factor)
 
     def product(self, c: Number, factors: Sequence[Factor]) -> str:
         """First what flows in from above (∂…/∂…), then one fraction of numbers and factors."""
@@ -216,6 +213,12 @@ class Writer:
     def equation(self, name: str, e: Expr, piece: str = "equation") -> str:
         """A name and what it stands for."""
         return self.put(piece, self.name(name), self.sum(e))
+
+
+def is_plain(factor: str) -> bool:
+    """Whether a factor is one letter or a number."""
+    letter = len(factor) == 1 and factor.isalpha()
+    return letter or NUMBER.fullmatch(factor) is not None
 
 
 def check_notation(notation: object) -> None:
