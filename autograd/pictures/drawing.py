@@ -122,7 +122,7 @@ class Drawing(graphviz.Digraph):
     ) -> str:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does; returns the path."""
         target = self.target(outfile, directory)
-        form = format or suffix_of(target) or self.format
+        form = self.form(format, target)
         picture = self.pipe(form, **options)
         if raise_if_result_exists:
             check_new(target)
@@ -135,6 +135,10 @@ class Drawing(graphviz.Digraph):
         if view or quiet_view:
             show(written, quiet_view)
         return str(written)
+
+    def form(self, given: str | None, target: Path | None) -> str:
+        """The format that is given, or that of the picture's path, or the drawing's own."""
+        return given or suffix_of(target) or self.format
 
     def target(self, outfile: Any, directory: Any) -> Path | None:
         """The path of the picture; None where it follows from that of the DOT text."""
