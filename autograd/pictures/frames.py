@@ -255,10 +255,8 @@ def summed_from(
     """The steps from one of the values that a composite gives."""
     between = between_borders(v, box)
     local = passed_from(v, between, 1.0)
-    if len(box.values) == 1:
-        flow = passed(edges, between)
-    else:
-        flow = passed_from(v, between, upstream)
+    alone = len(box.values) == 1
+    flow = passed(edges, between) if alone else passed_from(v, between, upstream)
     for i, x in border(box):
         if isinstance(x, Value) and x in local:
             yield Step(v, x, i, local[x], upstream, flow[x])
