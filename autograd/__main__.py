@@ -44,6 +44,7 @@ def file(word: str) -> Path:
 
 
 def version() -> str:
+    """The version of the package that is installed."""
     try:
         return metadata.version("glassgrad")
     except metadata.PackageNotFoundError:
@@ -82,13 +83,26 @@ x^2, x², 2x, 2(x+1), √x, ln(x), × and − are read as well."""
 
 def tex(y: Value, xs: Sequence[Value]) -> str:
     r"""Value and gradient for \input in a document with amsmath: as formulas, then as numbers."""
-    dy = [g + 0.0 if g.op or g.name else Value(g.data) for g in grad(y, xs)]
+    dy = [copied(g) for g in grad(y, xs)]
     for x, g in zip(xs, dy, strict=True):
         g.name = f"∂{y.name}/∂{x.name}"
-    return "".join(
-        f"\\[{latex(v)}\\]\n"
-        for v in (y, *dy, *(Value(v.data, v.name) for v in (*xs, y, *dy)))
-    )
+    numbers = map(number_of, (*xs, y, *dy))
+    return "".join(map(displayed, (y, *dy, *numbers)))
+
+
+def displayed(v: Value) -> str:
+    """A Value's formula as a display of LaTeX."""
+    return f"\\[{latex(v)}\\]\n"
+
+
+def number_of(v: Value) -> Value:
+    """A leaf with a Value's number and its name."""
+    return Value(v.data, v.name)
+
+
+def copied(g: Value) -> Value:
+    """A derivative as a node of its own, which can have a name."""
+    return g + 0.0 if g.op or g.name else Value(g.data)
 
 
 @dataclass
@@ -107,37 +121,46 @@ class Progress:
 def run(options: Namespace) -> tuple[str, dict[Path, bytes]]:
     """What to print, and what to write where; raises ValueError for what it refuses."""
     suffixes = {path: path.suffix.lower() for path in options.out}
-    if strange := [
-        path for path, suffix in suffixes.items() if suffix not in FORMATS
-    ]:
-        raise ValueError(
-            f"{strange[0]}: a file ends in {' '.join(FORMATS)}, as in y.svg"
-        )
+    check_suffixes(suffixes)
     text = typed(options.formula).strip()
-    xs = variables(options.variables)
-    make = composite(name=options.collapse)(build) if options.collapse else build
-    y, progress = make(text, xs), Progress(options.order)
+    leaves = variables(options.variables)
+    xs = [*leaves.values()]
+    y, progress = maker(options)(text, leaves), Progress(options.order)
     with patience(progress):
-        y = derivative(y, [*xs.values()], progress)
-        y.name = (
-            y.name
-            or next(name for name in (*"yzf", "_y") if name not in xs)
-            + "'" * options.order
-        )
+        y = derivative(y, xs, progress)
+        y.name = y.name or unused(leaves) + "'" * options.order
         y.backward()
-        look = {
-            "style": options.style,
-            "collapse": options.collapse,
-            "max_nodes": MOST,
-        }
-        looks = dict.fromkeys(FORMATS, look) | {
-            ".html": look | {"lang": options.lang}
-        }
-        files = {
-            path: FORMATS[suffix](y, [*xs.values()], looks[suffix])
-            for path, suffix in suffixes.items()
-        }
+        files: dict[Path, bytes] = {}
+        for path, suffix in suffixes.items():
+            files[path] = FORMATS[suffix](y, xs, look(options, suffix))
         return table(toposort(y)), files
+
+
+def maker(options: Namespace) -> Callable[..., Value]:
+    """What makes the graph: as one composite where it is collapsed."""
+    if options.collapse:
+        return composite(name=options.collapse)(build)
+    return build
+
+
+def check_suffixes(suffixes: Mapping[Path, str]) -> None:
+    """Raises ValueError for a file of no known format."""
+    for path, suffix in suffixes.items():
+        if suffix not in FORMATS:
+            known = " ".join(FORMATS)
+            raise ValueError(f"{path}: a file ends in {known}, as in y.svg")
+
+
+def unused(names: Collection[str]) -> str:
+    """A name for the result that no variable has."""
+    return next(name for name in (*"yzf", "_y") if name not in names)
+
+
+def look(options: Namespace, suffix: str) -> dict[str, Any]:
+    """The options of a picture; a page has a language, too."""
+    page = {"lang": options.lang} if suffix == ".html" else {}
+    picture = {"style": options.style, "collapse": options.collapse}
+    return page | picture | {"max_nodes": MOST}
 
 
 def typed(formula: str) -> str:
@@ -210,13 +233,18 @@ def beside(path: Path) -> Path:
     """A new file's path in the folder of another, which is made; raises OSError for what stays as it is."""
     place = path.resolve()
     if place.parent.is_file():
-        raise OSError(ENOTDIR, os.strerror(ENOTDIR))
+        raise system_error(ENOTDIR)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
-        raise OSError(EISDIR, os.strerror(EISDIR))
+        raise system_error(EISDIR)
     if place.exists() and not os.access(place, os.W_OK):
-        raise OSError(EACCES, os.strerror(EACCES))
+        raise system_error(EACCES)
     return place.with_name(f".{uuid4().hex}.part")
+
+
+def system_error(number: int) -> OSError:
+    """The error that the system has under a number."""
+    return OSError(number, os.strerror(number))
 
 
 def show(text: str) -> None:
@@ -239,6 +267,7 @@ def discard(out: Any) -> None:
 
 
 def parser() -> ArgumentParser:
+    """The options of the command."""
     cli = ArgumentParser("glassgrad", SUPPRESS, __doc__, NOTES, allow_abbrev=False)
     cli.add_argument(
         "formula",
@@ -259,12 +288,20 @@ def marked(words: Sequence[str]) -> list[str]:
     [' --3+x', 'x=1', '--order=2']
     """
     end = [*words, "--"].index("--")  # after which there are no options
-    given = [word.partition("=")[0] for word in words if "=" in word]
-    names = {*FUNCTIONS, *CONSTANTS, *given}
-    before = [
-        f" {word}" if is_formula(word, names) else word for word in words[:end]
-    ]
+    names = names_in(words)
+    before = [spaced(word, names) for word in words[:end]]
     return before + [re.sub("^-(?=.)", " -", word) for word in words[end + 1 :]]
+
+
+def names_in(words: Sequence[str]) -> set[str]:
+    """The names that a formula can have, when these words stand beside it."""
+    given = [word.partition("=")[0] for word in words if "=" in word]
+    return {*FUNCTIONS, *CONSTANTS, *given}
+
+
+def spaced(word: str, names: Collection[str]) -> str:
+    """A word, with a space before it if it is a formula that begins with -."""
+    return f" {word}" if is_formula(word, names) else word
 
 
 def is_formula(word: str, names: Collection[str]) -> bool:
@@ -285,11 +322,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     cli = parser()
     try:
         starting.end()
-        text, files = run(
-            cli.parse_intermixed_args(
-                marked(sys.argv[1:] if argv is None else argv)
-            )
-        )
+        words = marked(sys.argv[1:] if argv is None else argv)
+        text, files = run(cli.parse_intermixed_args(words))
         write(files)
         show(text)
     except (ValueError, OSError, GraphvizMissingError, SubprocessError) as error:

@@ -1,90 +1,35 @@
 """The notation of people, spelled as Python's: 2x² - ln(x) becomes 2 * x ** ( 2 ) - log(x).
 
-``plain`` puts every character into its usual form, at its place.  ``scan`` cuts the text into tokens, each
-with its place in the user's text.  ``Speller`` writes the * that a product left out.  Where a text has more
+``Speller`` reads the tokens of a formula, and writes the * that a product left out.  Where a text has more
 than one meaning, or none, ``Misread`` says what to write.  Nothing is computed here.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import NamedTuple
-from unicodedata import decimal, decomposition, normalize, numeric
 
-PARTS = "a formula has numbers, names, + - * / **, brackets and functions"
-SPELLINGS = {
-    "*": "×·⋅∙∗✕⨯・\N{INVISIBLE TIMES}",
-    "/": "÷∕⁄",
-    "-": "−–—‐‑‒",
-    "^": "ˆ",
-    " ": "\N{ZERO WIDTH SPACE}\N{WORD JOINER}\N{FUNCTION APPLICATION}\N{ZERO WIDTH NO-BREAK SPACE}",
-}
-SIGNS = {other: sign for sign, others in SPELLINGS.items() for other in others}
-NUMERALS = {c: repr(numeric(c)) for c in "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"} | {"∞": "1e999"}
-ALIASES = {"ln": "log", "arctan": "atan"}
+from .scanning import (
+    ALIASES,
+    NAMES,
+    NUMERALS,
+    PARTS,
+    RAISED,
+    SIGNS,
+    Misread,
+    Token,
+    no_place,
+    plain,
+    scan,
+)
+
+__all__ = ["SIGNS", "Spelling", "plain", "spell"]
+
 PI = "π"
-HINTS = {
-    "=": "write only what stands right of it",
-    "|": "write abs(x)",
-    "%": "write 5/100 for 5 %",
-    "!": "write 1*2*3 for 3!",
-    "°": "write 90*pi/180 for 90°",
-    "//": "write x/2",
-    "lambda": "write lambda=0.5 after the formula",
-    **dict.fromkeys("[]{}", "brackets are round"),
-    **dict.fromkeys("<>≤≥", "write step(x - w) for 1 where x > w, else 0"),
-}
-DIGITS = r"\d+(?:_\d+)*"
-DECIMAL = rf"(?:{DIGITS}\.?(?:{DIGITS})?|\.{DIGITS})(?:[eE][-+]?{DIGITS})?"
-OTHER_BASES = r"0[xX][\da-fA-F]+|0[oO][0-7]+|0[bB][01]+"
-NUMBER = re.compile(f"{OTHER_BASES}|{DECIMAL}|[{''.join(NUMERALS)}]", re.ASCII)
-BLANK = re.compile(r"\s+")
-SIGN = re.compile(r"\*\*|/(?!/)|[-+*^(),.√]")
-RAISED = "⁾"  # closes an exponent that stands raised
-NAMES = ("value", "function", "unknown")
 ENDS = (*NAMES, "number", ")")  # of an operand
 BEGINNINGS = (*NAMES, "number", "(", "√")
-
-
-class Misread(ValueError):  # noqa: N818  said to the user as a sentence
-    """Why a formula is refused, and the place in the user's text."""
-
-    def __init__(self, why: str, at: int) -> None:
-        super().__init__(why)
-        self.at = at
-
-
-class Token(NamedTuple):
-    """A piece of a formula and its place in the user's text.
-
-    ``kind`` is "number", or of a name "value", "function" or "unknown"; a sign is its own kind.
-    """
-
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def shown(self) -> str:
-        """As a message says it."""
-        text = "" if self.kind in ("(", ")") else f"{self.text:.30}"
-        return f"{text}(…)" if self.kind in ("(", ")", "√", "function") else text
-
-    @property
-    def python(self) -> str:
-        """As Python's parser reads it; every name ends in _, so that none is a word of Python."""
-        if self.kind in NAMES:
-            name = (
-                ALIASES.get(self.text, self.text)
-                if self.kind == "function"
-                else self.text
-            )
-            return f"{name}_"
-        if self.kind == "number":
-            number = NUMERALS.get(self.text, self.text)
-            return number.lstrip("0") or "0" if number.isdigit() else number
-        return "sqrt_" if self.kind == "√" else self.kind
+ENDING = ("+", "-", "*", "/", ",")  # what was bound by signs before
 
 
 class Spelling(NamedTuple):
@@ -129,86 +74,6 @@ def spell(
     )
 
 
-def plain(text: str) -> str:
-    """As long as the text, with － as -, ３ as 3, × as *; what stands raised or lowered stays as it is."""
-    return text.translate({ord(c): usual(c) for c in set(text)})
-
-
-def usual(c: str) -> str:
-    """A character in its usual form, which is one character too."""
-    if raised(c) or lowered(c):
-        return c
-    form = normalize("NFKC", c)
-    c = form if len(form) == 1 else c
-    return SIGNS.get(c) or str(decimal(c, c))
-
-
-def raised(c: str) -> bool:
-    """Whether it stands raised, as the 2 of x²."""
-    return decomposition(c).startswith("<super>")
-
-
-def lowered(c: str) -> bool:
-    """Whether it stands lowered, as the 1 of x₁."""
-    return decomposition(c).startswith("<sub>")
-
-
-def in_name(c: str) -> bool:
-    """Whether a name may have it after its first character."""
-    letter = normalize("NFKC", c) if lowered(c) else c
-    return not raised(c) and f"_{letter}".isidentifier()
-
-
-def scan(text: str, places: Sequence[int]) -> Iterator[Token]:
-    """The tokens of a plain text; its characters have these places in the user's text.  Names are NFKC."""
-    start = 0
-    while start < len(text):
-        end, at = piece(text, places, start), places[start]
-        part = text[start:end]
-        if raised(part[0]):
-            yield from exponent(part, places[start:end])
-        elif NUMBER.match(part):
-            yield Token("number", part, at)
-        elif in_name(part[0]):
-            yield Token("name", normalize("NFKC", part), at)
-        elif not part.isspace():
-            sign = "**" if part == "^" else part
-            yield Token(sign, sign, at)
-        start = end
-
-
-def piece(text: str, places: Sequence[int], start: int) -> int:
-    """Where the piece ends that starts here; raises Misread where a formula has none such."""
-    for pattern in (BLANK, NUMBER, SIGN):
-        if match := pattern.match(text, start):
-            return match.end()
-    belongs = raised if raised(text[start]) else in_name
-    end = start
-    while end < len(text) and belongs(text[end]):
-        end += 1
-    if belongs is in_name and not normalize("NFKC", text[start:end]).isidentifier():
-        raise no_place(
-            "//" if text.startswith("//", start) else text[start], places[start]
-        )
-    return end
-
-
-def no_place(part: str, at: int) -> Misread:
-    """What is said of a character, or a word, that no formula has."""
-    hint = f": {HINTS[part]}" if part in HINTS else ""
-    return Misread(f"{part!r:.30} has no place here{hint}; {PARTS}", at)
-
-
-def exponent(part: str, places: Sequence[int]) -> Iterator[Token]:
-    """What stands raised, as a power whose exponent stands in brackets."""
-    forms = [normalize("NFKC", c) for c in part]
-    spread = [at for form, at in zip(forms, places, strict=True) for _ in form]
-    yield Token("**", "**", places[0])
-    yield Token("(", "(", places[0])
-    yield from scan(plain("".join(forms)), spread)
-    yield Token(")", RAISED, places[-1])
-
-
 class Speller:
     """Reads tokens one by one, and writes them with the * that products left out."""
 
@@ -234,19 +99,24 @@ class Speller:
 
     def parts(self, token: Token) -> list[Token]:
         """The token, but πx as π and x where these have a meaning, and πx has none."""
-        first, rest = token.text[:1], token.text[1:]
-        known = {*self.variables, *self.constants}
+        rest = token.text[1:]
         if (
             token.kind != "name"
-            or token.text in known
-            or not {first, rest} - {*self.functions} <= known
+            or token.text[:1] != PI
+            or self.has_value(token.text)
         ):
             return [token]
-        return (
-            [token]
-            if first != PI
-            else [Token("name", first, token.at), Token("name", rest, token.at + 1)]
-        )
+        if not self.has_value(PI) or not self.is_known(rest):
+            return [token]
+        return [Token("name", PI, token.at), Token("name", rest, token.at + 1)]
+
+    def has_value(self, name: str) -> bool:
+        """Whether a name is a variable or a constant."""
+        return name in self.variables or name in self.constants
+
+    def is_known(self, name: str) -> bool:
+        """Whether a name has any meaning."""
+        return self.has_value(name) or name in self.functions
 
     def write(self, token: Token) -> None:
         """Writes a token, and the * before it that was left out."""
@@ -266,99 +136,82 @@ class Speller:
         name = token.text
         if token.kind != "name":
             return token.kind
-        if name in self.variables or name in self.constants:
+        if self.has_value(name):
             return "value"
-        if name not in self.functions and iskeyword(name):
+        if name in self.functions:
+            return "function"
+        if iskeyword(name):
             raise no_place(name, token.at)
-        return "function" if name in self.functions else "unknown"
+        return "unknown"
 
     def check_dot(self, token: Token) -> None:
         """Raises Misread for np.exp, and for x.y."""
         name, dot = self.before
-        if dot.kind != "." or name.kind not in NAMES or token.kind not in NAMES:
-            return
-        x, y = name.shown, f"{token.text:.30}"
-        if name.kind == token.kind == "value":
-            raise Misread(f"no sign between {x} and {y}; write {x}*{y}", dot.at)
-        written = {"function": f"write {y}(x)", "value": f"write {y}"}.get(
-            token.kind, PARTS
-        )
-        raise Misread(f"{y} has no {x}. before it; {written}", name.at)
+        if dot.kind == "." and name.kind in NAMES and token.kind in NAMES:
+            raise misread_dot(name, dot, token)
 
     def check_number(self, token: Token) -> None:
         """Raises Misread for 0,5, and for 2e3 where a variable is named e3."""
-        first, comma = self.before
-        together = token.at == first.at + len(first.text) + 1
-        if (
-            together
-            and (first.kind, comma.kind) == ("number", ",")
-            and not self.brackets[-1].call
-        ):
-            whole, rest = f"{first.text:.30}".replace(".", ""), token.shown
-            grouped = f" or {whole}{rest}" if len(rest) == 3 else ""
-            why = f"a comma stands between operands; write {whole}.{rest}{grouped}; {PARTS}"
-            raise Misread(why, first.at)
+        self.check_comma(token)
         tail = re.search(r"[A-Za-z]\w*", token.text)
         if tail and tail[0] in self.variables:
-            product = (
-                f"{token.text[: tail.start()]:.30}*{token.text[tail.start() :]:.30}"
-            )
+            first, last = token.text[: tail.start()], token.text[tail.start() :]
+            product = f"{first:.30}*{last:.30}"
             why = f"{token.shown} has two meanings; write {product}, or rename {tail[0]:.30}"
             raise Misread(why, token.at)
 
+    def check_comma(self, token: Token) -> None:
+        """Raises Misread for 0,5."""
+        first, comma = self.before
+        if self.brackets[-1].call or (first.kind, comma.kind) != ("number", ","):
+            return
+        if token.at == first.at + len(first.text) + 1:
+            raise misread_comma(first, token)
+
     def is_product(self, left: Token, right: Token) -> bool:
         """Whether a * was left out between two neighbours; raises Misread where it need not be a *."""
-        if (
-            left.kind not in ENDS
-            or right.kind not in BEGINNINGS
-            or self.is_call(left, right)
-        ):
+        if left.kind not in ENDS or right.kind not in BEGINNINGS:
             return False
+        if self.is_call(left, right):
+            return False
+        self.check_product(left, right)
+        return True
+
+    def check_product(self, left: Token, right: Token) -> None:
+        """Raises Misread where what was left out need not be a *."""
         x, y = left.shown, right.shown
         if left.kind == "function":
             f = f"{left.text:.30}"
-            raise Misread(
-                f"{f} needs brackets around its operand; write {f}(x)", right.at
-            )
+            why = f"{f} needs brackets around its operand; write {f}(x)"
+            raise Misread(why, right.at)
         if self.is_sign_lost(left, right):
-            other = (
-                {")": f" or {x}^{y}", "number": f" or {x}{y}"}
-                if right.text.isdigit()
-                else {}
-            )
-            if left.kind == "number" and right.text in NUMERALS:
-                other = {"number": f" or ({x}+{y})"}
-            raise Misread(
-                f"no sign between {x} and {y}; write {x}*{y}{other.get(left.kind, '')}",
-                right.at,
-            )
+            written = f"{x}*{y}{other_than_product(left, right)}"
+            raise Misread(f"no sign between {x} and {y}; write {written}", right.at)
         for bound in self.brackets[-1].tight[-1:]:
             two = f"{bound}{x}{y} has two meanings"
-            raise Misread(
-                f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}", right.at
-            )
-        return True
+            why = f"{two}; write {bound}({x}*{y}) or {bound}{x}*{y}"
+            raise Misread(why, right.at)
 
     def is_sign_lost(self, left: Token, right: Token) -> bool:
         """Whether another sign than * may have been meant: before a number, a name, or a new line."""
-        apart = left.text != PI or right.at > left.at + 1
-        names = left.kind in NAMES and right.kind in ("value", "unknown") and apart
-        lines = self.text[left.at : right.at + 1].splitlines()
-        return right.kind == "number" or names or len(lines) > 1
+        if right.kind == "number" or are_names(left, right):
+            return True
+        return len(self.text[left.at : right.at + 1].splitlines()) > 1
 
     def is_call(self, left: Token, right: Token) -> bool:
         """Whether a name is called; raises Misread where it may be multiplied instead."""
         if right.kind != "(" or left.kind not in NAMES:
             return False
-        name = f"{left.text:.30}"
-        if left.kind == "value" and left.text in self.functions:
-            raise Misread(
-                f"{name} is both a function and a variable; rename the variable",
-                left.at,
-            )
-        if left.text == "e" and "e" not in self.variables:
-            raise Misread("e(…) has two meanings; write e*(…) or exp(…)", left.at)
+        self.check_call(left)
         return left.kind != "value"
+
+    def check_call(self, name: Token) -> None:
+        """Raises Misread for a name before a bracket that has two meanings."""
+        if name.kind == "value" and name.text in self.functions:
+            why = f"{name.text:.30} is both a function and a variable; rename the variable"
+            raise Misread(why, name.at)
+        if name.text == "e" and "e" not in self.variables:
+            raise Misread("e(…) has two meanings; write e*(…) or exp(…)", name.at)
 
     def under_root(self, token: Token) -> list[Token]:
         """What stands right of √, in brackets; raises Misread where a root has no clear end."""
@@ -372,20 +225,28 @@ class Speller:
 
     def follow(self, left: Token, token: Token) -> None:
         """Keeps account of brackets, and of what binds the last operand."""
-        bracket = self.brackets[-1]
-        if token.kind == "(":
-            self.brackets.append(
-                Bracket(left.kind in ("function", "unknown"), left.kind == "**")
-            )
-        elif token.kind == ")":
-            self.close()
-        elif token.kind == "**":
-            self.check_power(left)
-            bracket.tight.append(f"{left.shown}^")
-        elif left.kind == "√":
-            bracket.tight.append("√")
-        elif left.kind in ENDS and token.kind in ("+", "-", "*", "/", ","):
-            bracket.tight = [f"{left.shown}/"] if token.kind == "/" else []
+        match token.kind:
+            case "(":
+                self.open(left)
+            case ")":
+                self.close()
+            case "**":
+                self.check_power(left)
+                self.brackets[-1].tight.append(f"{left.shown}^")
+            case _:
+                self.bind(left, token)
+
+    def open(self, left: Token) -> None:
+        """Opens a bracket, which is a function's or an exponent's by what stands left of it."""
+        call = left.kind in ("function", "unknown")
+        self.brackets.append(Bracket(call, left.kind == "**"))
+
+    def bind(self, left: Token, token: Token) -> None:
+        """Notes a bare root or a 1/ before an operand; other signs end what was bound."""
+        if left.kind == "√":
+            self.brackets[-1].tight.append("√")
+        elif left.kind in ENDS and token.kind in ENDING:
+            self.brackets[-1].tight = divided(left, token)
 
     def close(self) -> None:
         """Closes a bracket; an exponent in brackets has a clear end."""
@@ -400,17 +261,52 @@ class Speller:
         """Raises Misread for a power of what has no clear end."""
         if left.kind == "function":
             f = f"{left.text:.30}"
-            raise Misread(
-                f"a power stands after the brackets; write {f}(x)^2 for the square of {f}(x)",
-                left.at,
-            )
+            square = f"write {f}(x)^2 for the square of {f}(x)"
+            raise Misread(f"a power stands after the brackets; {square}", left.at)
         if left.text == RAISED:
-            raise Misread(
-                "a power of a power needs brackets; write (x^2)^3 or x^(2^3)",
-                left.at,
-            )
+            written = "write (x^2)^3 or x^(2^3)"
+            raise Misread(f"a power of a power needs brackets; {written}", left.at)
         if self.brackets[-1].tight[-1:] == ["√"]:
             x = left.shown
-            raise Misread(
-                f"√{x}^ has two meanings; write √({x}^2) or √({x})^2", left.at
-            )
+            why = f"√{x}^ has two meanings; write √({x}^2) or √({x})^2"
+            raise Misread(why, left.at)
+
+
+def divided(left: Token, sign: Token) -> list[str]:
+    """What binds the operand right of a sign: 1/ where it divides, else nothing."""
+    return [f"{left.shown}/"] if sign.kind == "/" else []
+
+
+def misread_dot(name: Token, dot: Token, token: Token) -> Misread:
+    """What is said of np.exp, and of x.y."""
+    x, y = name.shown, f"{token.text:.30}"
+    if name.kind == token.kind == "value":
+        return Misread(f"no sign between {x} and {y}; write {x}*{y}", dot.at)
+    written = {"function": f"write {y}(x)", "value": f"write {y}"}
+    advice = written.get(token.kind, PARTS)
+    return Misread(f"{y} has no {x}. before it; {advice}", name.at)
+
+
+def misread_comma(first: Token, token: Token) -> Misread:
+    """What is said of 0,5, and of 1,000."""
+    whole, rest = f"{first.text:.30}".replace(".", ""), token.shown
+    grouped = f" or {whole}{rest}" if len(rest) == 3 else ""
+    why = f"a comma stands between operands; write {whole}.{rest}{grouped}; {PARTS}"
+    return Misread(why, first.at)
+
+
+def other_than_product(left: Token, right: Token) -> str:
+    """What else may have been meant by two operands without a sign."""
+    x, y = left.shown, right.shown
+    if left.kind == "number" and right.text in NUMERALS:
+        return f" or ({x}+{y})"
+    if not right.text.isdigit():
+        return ""
+    return {")": f" or {x}^{y}", "number": f" or {x}{y}"}.get(left.kind, "")
+
+
+def are_names(left: Token, right: Token) -> bool:
+    """Whether two names stand side by side, but not as πx."""
+    if left.kind not in NAMES or right.kind not in ("value", "unknown"):
+        return False
+    return left.text != PI or right.at > left.at + 1

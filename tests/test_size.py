@@ -155,11 +155,11 @@ def test_everything_public_is_documented(name: str, thing: object) -> None:
 LAYERS = """
 autograd: alone starting forking quiet elements ieee names defining terms lines scopes
 autograd: value ops ufuncs sweeps micrograd copying derivatives
-autograd.pictures: __init__ boxes algebra writing labels
+autograd.pictures: __init__ boxes algebra writing naming formulas labels
 autograd: nonfinite slopes checking
-autograd.pictures: amounts lettering table styles rendering drawing stepper
+autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
-autograd: spelling reading __init__ __main__
+autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording training __init__ __main__
 """

@@ -3,6 +3,8 @@
     boxes       which nodes are drawn as one
     algebra     formulas as sums of products
     writing     such a sum in a notation: text, LaTeX, MathML
+    naming      letters for what has no name
+    formulas    every Value as such a sum, and which have names
     labels      what a node computes, and what flows along every edge
     amounts     the same in numbers
     lettering   texts with the room that their letters need
@@ -10,7 +12,8 @@
     table       a graph as a table of text
     drawing     what draw gives: it renders itself
     rendering   DOT text to a picture, by a program that gets so much time and memory
-    stepper     the backward pass as a page
+    frames      the steps of the backward pass
+    stepper     these steps as a page
 
 Nothing here computes: the numbers are the engine's ledger.
 """

@@ -30,40 +30,40 @@ class Expr(tuple["Product", ...]):
 
     def plus(self, *others: Any) -> Expr:
         """The sum; terms with the same factors are added up."""
-        gathered: dict[frozenset[Factor], Product] = {}
+        terms: dict[frozenset[Factor], Product] = {}
         for coefficient, factors in chain(self, *map(expr, others)):
-            earlier, first = gathered.get(frozenset(factors), (0, factors))
-            gathered[frozenset(factors)] = earlier + coefficient, first
-        return Expr(term for term in gathered.values() if term[0])
+            earlier, first = terms.get(frozenset(factors), (0, factors))
+            terms[frozenset(factors)] = earlier + coefficient, first
+        return Expr(term for term in terms.values() if term[0])
 
     def __mul__(self, y: Any) -> Expr:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The product; equal bases add their powers, and a sum of several terms counts as one base."""
         (c, left), (d, right) = self.as_term(), expr(y).as_term()
-        powers: dict[Base, Expr] = defaultdict(Expr)
-        for base, power in left + right:
-            powers[base] += power
-        factors = tuple((base, power) for base, power in powers.items() if power)
-        coefficient = c * d if abs(c * d) < EXACT else float(c) * float(d)
+        coefficient, factors = product(c, d), gathered(left + right)
         single = alone(coefficient, factors)
         if isinstance(single, Expr):
             return single  # 1·(a + b) needs no brackets
         return Expr([(coefficient, factors)]) if coefficient else ZERO
 
     def __pow__(self, y: Any) -> Expr:
-        """The power: a whole one of every factor, any other of a plain factor or of the bracketed whole."""
+        """The power; anything to the power 0 is 1."""
         power = expr(y)
+        if power.number() == 0:
+            return ONE
+        if power.number() > 0 and not self.as_term()[0]:
+            return ZERO
+        return self.raised(power)
+
+    def raised(self, power: Expr) -> Expr:
+        """A power other than 0: a whole one of every factor, any other of a plain factor or of the whole."""
         c, factors = self.as_term()
         k = power.number()
-        if k == 0 or (k > 0 and not c):
-            return ONE if k == 0 else ZERO
-        if is_short(c, k) and (
-            factors or k > 0 or isinstance(c, Fraction)
-        ):  # 1/3.14159 stays
-            return Expr(
-                [(c ** int(k), tuple((base, n * power) for base, n in factors))]
-            )
+        if is_spread(c, factors, k):
+            powers = tuple((base, n * power) for base, n in factors)
+            return Expr([(c ** int(k), powers)])
         single = alone(c, factors)
-        return Expr([(Fraction(1), ((self if single is None else single, power),))])
+        base = self if single is None else single
+        return Expr([(Fraction(1), ((base, power),))])
 
     # fmt: off
     def __add__(self, y: Any) -> Expr: return self.plus(y)  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -79,13 +79,19 @@ class Expr(tuple["Product", ...]):
 
     def as_term(self) -> Product:
         """As one term: several go into brackets, with a minus that all of them share in front."""
-        if len(self) < 2:
-            return self[0] if self else (Fraction(0), ())
+        if not self:
+            return Fraction(0), ()
+        return self[0] if len(self) == 1 else self.in_brackets()
+
+    def in_brackets(self) -> Product:
+        """Several terms as one."""
         if all(c < 0 for c, _ in self):
-            return Fraction(-1), (
-                (Expr((-c, factors) for c, factors in self), ONE),
-            )
+            return Fraction(-1), ((self.opposite(), ONE),)
         return Fraction(1), ((self, ONE),)
+
+    def opposite(self) -> Expr:
+        """All terms with the other sign."""
+        return Expr((-c, factors) for c, factors in self)
 
     def number(self) -> Number:
         """The number that it is; nan if it is none."""
@@ -93,10 +99,30 @@ class Expr(tuple["Product", ...]):
         return math.nan if factors else c
 
 
+def product(c: Number, d: Number) -> Number:
+    """The product of two coefficients, which is exact up to a limit."""
+    return c * d if abs(c * d) < EXACT else float(c) * float(d)
+
+
+def gathered(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """Factors with the powers of equal bases added up."""
+    powers: dict[Base, Expr] = defaultdict(Expr)
+    for base, power in factors:
+        powers[base] += power
+    return tuple((base, power) for base, power in powers.items() if power)
+
+
 def alone(coefficient: Number, factors: tuple[Factor, ...]) -> Base | None:
     """The base of a product that is nothing else."""
     plain = coefficient == 1 and [power for _, power in factors] == [ONE]
     return factors[0][0] if plain else None
+
+
+def is_spread(c: Number, factors: tuple[Factor, ...], k: Number) -> bool:
+    """Whether every factor takes the power k by itself; 1/3.14159 stays."""
+    if not is_short(c, k):
+        return False
+    return bool(factors) or k > 0 or isinstance(c, Fraction)
 
 
 def is_short(c: Number, k: Number) -> bool:
@@ -110,12 +136,20 @@ def expr(x: Base | float) -> Expr:
         return x
     if isinstance(x, str | tuple):
         return Expr([(Fraction(1), ((x, ONE),))])
+    return constant(x)
+
+
+def constant(x: float) -> Expr:
+    """A number as an Expr; ∞ and nan are names."""
+    if x == 0:
+        return ZERO
     if not math.isfinite(x):
         return expr(f"{x:g}".replace("inf", "∞"))
-    return Expr([(Fraction(x) if x == int(x) else x, ())]) if x else ZERO
+    return Expr([(Fraction(x) if x == int(x) else x, ())])
 
 
 def call(word: str, *args: Any) -> Expr:
+    """A call of formulas."""
     return expr((word, tuple(map(expr, args))))
 
 
@@ -133,6 +167,7 @@ def letters(e: Expr) -> Iterator[str]:
 
 
 def letters_of(base: Base) -> Iterator[str]:
+    """Every name in a base."""
     match base:
         case str():
             yield base

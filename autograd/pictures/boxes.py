@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from operator import index
 from typing import Any, TypeAlias
 
@@ -19,6 +20,9 @@ from ..value import Value, postorder, toposort
 Home: TypeAlias = (
     "Value | Scope"  # what a Value is drawn as: itself, or a composite
 )
+
+
+Arrow: TypeAlias = "tuple[Box, Box]"  # from a box to one that reads it
 
 
 @dataclass(eq=False)
@@ -45,19 +49,22 @@ def boxes(
     order = toposort(*roots)
     chosen = chooser(collapse, order)
     home = {v: home_of(v, chosen) for v in order}
-    crossing = [x for v in order for x in v.inner if home[x] is not home[v]]
-    at = boxed(
-        order,
-        home,
-        used={*crossing, *roots},
-        hidden=only_inside(order, home, roots),
-    )
+    hidden = only_inside(order, home, roots)
+    at = boxed(order, home, crossing(order, home).union(roots), hidden)
     if siblings is not None:
         at |= merged(dict.fromkeys(at.values()), whole(siblings))
-    return postorder(
-        [at[y] for y in roots],
-        lambda box: [at[x] for x in box.args if isinstance(x, Value)],
-    )
+    tops = [at[y] for y in roots]
+    return postorder(tops, lambda box: [at[x] for x in operands(box)])
+
+
+def crossing(order: Iterable[Value], home: Mapping[Value, Home]) -> set[Value]:
+    """The Values that are read outside of the box that gives them."""
+    return {x for v in order for x in v.inner if home[x] is not home[v]}
+
+
+def operands(box: Box) -> list[Value]:
+    """What a box reads, without numbers."""
+    return [x for x in box.args if isinstance(x, Value)]
 
 
 def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
@@ -66,10 +73,11 @@ def home_of(v: Value, chosen: Callable[[Scope], bool]) -> Home:
 
 
 def only_inside(
-    order: Iterable[Value], home: Mapping[Value, Home], roots: Iterable[Value]
+    order: Sequence[Value], home: Mapping[Value, Home], roots: Iterable[Value]
 ) -> set[Value]:
     """The parameters that only composites read."""
-    shown = {x for v in order if home[v] is v for x in v.inner}.union(roots)
+    readers = [v for v in order if home[v] is v]
+    shown = {x for v in readers for x in v.inner}.union(roots)
     return {v for v in order if v.parameter and v not in shown}
 
 
@@ -80,42 +88,59 @@ def boxed(
     hidden: Set[Value],
 ) -> dict[Value, Box]:
     """The box of every Value; ``used`` are those that other boxes read."""
+    at: dict[Value, Box] = {}
+    for group, members in grouped(order, home).items():
+        box = box_of(group, members, outside(group, members, home), hidden)
+        box.values = [v for v in members if v in used]
+        at |= dict.fromkeys(members, box)
+    return at
+
+
+def grouped(
+    order: Iterable[Value], home: Mapping[Value, Home]
+) -> dict[Home, list[Value]]:
+    """The members of every box."""
     groups: dict[Home, list[Value]] = defaultdict(list)
     for v in order:
         groups[home[v]].append(v)
-    at: dict[Value, Box] = {}
-    for group, members in groups.items():
-        outside = dict.fromkeys(
-            x for v in members for x in v.inner if home[x] is not group
-        )
-        scope, reads = (
-            (None, group.args) if isinstance(group, Value) else (group, outside)
-        )
-        args = [x for x in reads if x not in hidden]
-        inside = [x for x in outside if x in hidden]
-        box = Box(
-            scope,
-            group.name,
-            members,
-            [v for v in members if v in used],
-            args,
-            inside,
-        )
-        at |= dict.fromkeys(members, box)
-    return at
+    return groups
+
+
+def outside(
+    group: Home, members: Iterable[Value], home: Mapping[Value, Home]
+) -> list[Value]:
+    """What the members read of others, each once."""
+    read = dict.fromkeys(x for v in members for x in v.inner)
+    return [x for x in read if home[x] is not group]
+
+
+def box_of(
+    group: Home, members: list[Value], outside: list[Value], hidden: Set[Value]
+) -> Box:
+    """A box of these members; what it gives is not known yet."""
+    inside = [x for x in outside if x in hidden]
+    reads: Sequence[Value | float] = outside
+    scope = None
+    if isinstance(group, Value):
+        reads = group.args
+    else:
+        scope = group
+    args = [x for x in reads if x not in hidden]
+    return Box(scope, group.name, members, [], args, inside)
 
 
 def whole(siblings: Any) -> int:
     """How many siblings stand alone."""
     what = f"siblings={siblings!r:.60} is no whole number of composites that stand alone"
-    advice = "give one such as 3, or None for all of them"
+    refused = f"{what}; give one such as 3, or None for all of them"
+    count = -1
     with suppress(TypeError):
-        found = index(siblings)
-        if found < 0:
-            raise ValueError(f"{what}; {advice}")
-        if not isinstance(siblings, BOOL):
-            return found
-    raise TypeError(f"{what}; {advice}")
+        count = index(siblings)
+        if count < 0:
+            raise ValueError(refused)
+    if count < 0 or isinstance(siblings, BOOL):
+        raise TypeError(refused)
+    return count
 
 
 def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], bool]:
@@ -125,41 +150,44 @@ def chooser(collapse: Collapse, order: Sequence[Value]) -> Callable[[Scope], boo
     if isinstance(collapse, int):
         return lambda scope: len(scope.path()) == collapse
     names = names_in(collapse)
-    known = {scope.name for v in order if v.scope for scope in v.scope.path()}
-    if strange := [
-        name for name in names if not isinstance(name, str) or name not in known
-    ]:
-        what = f"this graph has no such composite; it has {sorted(known) or 'none'}"
-        raise ValueError(f"collapse={strange[0]!r}: {what}")
+    check_known(names, composite_names(order))
     return lambda scope: scope.name in names
+
+
+def composite_names(order: Sequence[Value]) -> set[str]:
+    """The names of the composites of a graph."""
+    scopes = [v.scope for v in order if v.scope]
+    return {outer.name for scope in scopes for outer in scope.path()}
+
+
+def check_known(names: Iterable[object], known: set[str]) -> None:
+    """Raises ValueError for a name that no composite has."""
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"collapse={name!r}: {no_such(known)}")
+
+
+def no_such(known: set[str]) -> str:
+    """What is said of a name that no composite has."""
+    return f"this graph has no such composite; it has {sorted(known) or 'none'}"
 
 
 def names_in(collapse: Any) -> list[Any]:
     """What was given as one name, several or none.  Raises TypeError for anything else."""
-    given = (
-        ()
-        if collapse is None
-        else [collapse]
-        if isinstance(collapse, str)
-        else collapse
-    )
-    if not isinstance(given, Iterable):
-        raise TypeError(
-            f"collapse takes names, a depth or a function, not {type(given).__name__}"
-        )
-    return list(given)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if collapse is None:
+        return []
+    if isinstance(collapse, str):
+        return [collapse]
+    if isinstance(collapse, Iterable):
+        return list(collapse)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    kind = type(collapse).__name__
+    raise TypeError(f"collapse takes names, a depth or a function, not {kind}")
 
 
 def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     """The siblings beyond the first few, as one box for each family; a single one stays as it is."""
-    families: dict[tuple[object, ...], list[Box]] = defaultdict(list)
-    for box in view:
-        if box.scope:
-            families[
-                box.scope.parent, box.scope.name, *box.args, *constants_in(box)
-            ].append(box)
     at: dict[Value, Box] = {}
-    for family in families.values():
+    for family in families(view):
         rest = family[max(siblings, 1) :]
         if len(rest) > 1:
             box = together(rest)
@@ -167,36 +195,58 @@ def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     return at
 
 
+def families(view: Iterable[Box]) -> list[list[Box]]:
+    """The composites of one name and one call that read the same."""
+    alike: dict[tuple[object, ...], list[Box]] = defaultdict(list)
+    for box in view:
+        if box.scope:
+            kind = box.scope.parent, box.scope.name, *box.args, *constants_in(box)
+            alike[kind].append(box)
+    return list(alike.values())
+
+
 def constants_in(box: Box) -> list[float]:
+    """The numbers that are read inside of a box."""
     return [x for v in box.members for x in v.args if not isinstance(x, Value)]
 
 
 def together(siblings: Sequence[Box]) -> Box:
     """One box for all of them."""
     first = siblings[0]
-    members = [v for box in siblings for v in box.members]
-    values = [v for box in siblings for v in box.values]
-    return Box(
-        first.scope, f"×{len(siblings)} more", members, values, first.args, []
-    )
+    members = chain.from_iterable(box.members for box in siblings)
+    values = chain.from_iterable(box.values for box in siblings)
+    title = f"×{len(siblings)} more"
+    return Box(first.scope, title, list(members), list(values), first.args, [])
 
 
 def spans(view: Sequence[Box]) -> list[int]:
     """Over how many ranks every arrow of a drawing runs, if leaves stand next to what reads them first."""
     edges = arrows(view)
-    rank, first = dict.fromkeys(view, 0), dict[Box, int]()
+    rank = ranks(view, edges)
+    for tail, first in first_readers(edges, rank).items():
+        rank[tail] = rank[tail] or first - 1
+    return [rank[head] - rank[tail] for tail, head in edges]
+
+
+def ranks(view: Sequence[Box], edges: Sequence[Arrow]) -> dict[Box, int]:
+    """How many arrows the longest path to every box has."""
+    rank = dict.fromkeys(view, 0)
     for tail, head in edges:
         rank[head] = max(rank[head], rank[tail] + 1)
+    return rank
+
+
+def first_readers(
+    edges: Sequence[Arrow], rank: Mapping[Box, int]
+) -> dict[Box, int]:
+    """The rank of the first box that reads each."""
+    first: dict[Box, int] = {}
     for tail, head in edges:
         first[tail] = min(rank[head], first.get(tail, rank[head]))
-    leaves = {tail for tail in first if not rank[tail]}
-    return [
-        rank[head] - (first[tail] - 1 if tail in leaves else rank[tail])
-        for tail, head in edges
-    ]
+    return first
 
 
-def arrows(view: Sequence[Box]) -> list[tuple[Box, Box]]:
+def arrows(view: Sequence[Box]) -> list[Arrow]:
     """Every arrow from a box to one that reads it, by heads, operands before results."""
     at = {v: box for box in view for v in box.values}
-    return [(at[x], box) for box in view for x in box.args if isinstance(x, Value)]
+    return [(at[x], box) for box in view for x in operands(box)]

@@ -39,15 +39,14 @@ __all__ = [
 ]
 
 MOST_BENDS = 120_000  # of arrows; more would take more than 1 GB
-PATIENCE, GLANCE = (
-    30.0,
-    10.0,
-)  # seconds that a picture may take; and one that a notebook shows unasked
+PATIENCE = 30.0  # seconds that a picture may take
+GLANCE = 10.0  # seconds that one may take which a notebook shows unasked
 CELL = 600.0  # points that a cell of a notebook has at least
-AUTO, MOST = (
-    300,
-    2000,
-)  # more visible nodes than AUTO: composites are collapsed; more than MOST: refused
+AUTO = 300  # visible nodes; of more, composites are collapsed
+MOST = 2000  # visible nodes; more are refused
+SIZE = re.compile(
+    r'<svg width="([\d.]+)pt" height="[\d.]+pt"\s+viewBox="([-\d.]+ [-\d.]+) ([\d.]+)'
+)
 
 
 class GraphvizMissingError(graphviz.ExecutableNotFound):
@@ -86,19 +85,11 @@ class Drawing(graphviz.Digraph):
         timeout: float | None = None,
     ) -> Any:
         """The picture as bytes, or as str with ``encoding``; format "svg", "png", "pdf", ..."""
-        form, names = (
-            (format or self.format).lower(),
-            {"renderer": renderer, "formatter": formatter},
-        )
-        checked = cast(
-            "Any", dot_command
-        ).command  # says what is no format, no engine, ...
-        _, *options = checked(
-            engine or self.engine, form, neato_no_op=neato_no_op, **names
-        )
-        picture = self.drawn(
-            program(self.timeout if timeout is None else timeout), form, options
-        )
+        form = (format or self.format).lower()
+        names = {"renderer": renderer, "formatter": formatter}
+        options = checked(engine or self.engine, form, neato_no_op, names)
+        limit = self.timeout if timeout is None else timeout
+        picture = self.drawn(program(limit), form, options)
         return picture.decode(encoding) if encoding else picture
 
     def drawn(
@@ -130,24 +121,28 @@ class Drawing(graphviz.Digraph):
         **options: Any,
     ) -> str:
         """Writes the DOT text and the picture to files, as graphviz.Digraph.render does; returns the path."""
-        target = (
-            Path(str(directory or self.directory), outfile) if outfile else None
-        )
-        form = format or (target and target.suffix[1:].lower()) or self.format
+        target = self.target(outfile, directory)
+        form = self.form(format, target)
         picture = self.pipe(form, **options)
-        if target and raise_if_result_exists and target.exists():
-            raise graphviz.FileExistsError(f"output file exists: {str(target)!r}")
+        if raise_if_result_exists:
+            check_new(target)
         writer: Any = super()
-        source = writer.save(
-            filename or (target and target.with_suffix(".gv")), directory=directory
-        )
+        source = writer.save(filename or beside(target), directory=directory)
         written = target or Path(f"{source}.{form}")
         written.write_bytes(picture)
         if cleanup:
             Path(source).unlink()
         if view or quiet_view:
-            cast("Any", graphviz).view(str(written), quiet=quiet_view)
+            show(written, quiet_view)
         return str(written)
+
+    def form(self, given: str | None, target: Path | None) -> str:
+        """The format that is given, or that of the picture's path, or the drawing's own."""
+        return given or suffix_of(target) or self.format
+
+    def target(self, outfile: Any, directory: Any) -> Path | None:
+        """The path of the picture; None where it follows from that of the DOT text."""
+        return Path(str(directory or self.directory), outfile) if outfile else None
 
     def save_picture(
         self, path: str | Path, *, timeout: float | None = None
@@ -158,33 +153,28 @@ class Drawing(graphviz.Digraph):
         stays as it was.
         """
         target = Path(path)
-        suffix = target.suffix[1:].lower()
-        if suffix not in ("svg", "png", "pdf", "dot", "gv"):
-            which = ".svg, .png, .dot, or .pdf with a system Graphviz"
-            raise ValueError(f"{target.name}: the suffix must be {which}")
-        as_text = suffix in ("dot", "gv")
-        picture = (
-            self.source.encode()
-            if as_text
-            else self.pipe(format=suffix, timeout=timeout)
-        )
+        content = self.content(target, timeout)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture)
+        target.write_bytes(content)
         return target
+
+    def content(self, target: Path, timeout: float | None) -> bytes:
+        """What a file of that suffix has in it."""
+        suffix = suffix_of(target)
+        if suffix in ("dot", "gv"):
+            return self.source.encode()
+        if suffix in ("svg", "png", "pdf"):
+            return self.pipe(format=suffix, timeout=timeout)
+        which = ".svg, .png, .dot, or .pdf with a system Graphviz"
+        raise ValueError(f"{target.name}: the suffix must be {which}")
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, bytes | str]:
         svg, text = self.shown(least=CELL)
-        return (
-            {"image/svg+xml": svg, "text/plain": text}
-            if svg
-            else {"text/plain": text}
-        )
+        picture: dict[str, bytes | str] = {"image/svg+xml": svg} if svg else {}
+        return picture | {"text/plain": text}
 
-    def _mime_(
-        self,
-    ) -> tuple[
-        str, str
-    ]:  # marimo takes one type, and of what is in a list shows HTML alone
+    def _mime_(self) -> tuple[str, str]:
+        # marimo takes one type, and of what is in a list shows HTML alone
         svg, text = self.shown()
         return (
             ("text/html", svg[svg.index("<svg") :]) if svg else ("text/plain", text)
@@ -198,37 +188,67 @@ class Drawing(graphviz.Digraph):
             return "", f"{error}\n\n{self.table}".strip()
 
 
+def checked(
+    engine: str, form: str, neato_no_op: bool | int | None, names: dict[str, Any]
+) -> list[str]:
+    """The options of the program; graphviz says what is no format, no engine, ..."""
+    command: Any = cast("Any", dot_command).command
+    return command(engine, form, neato_no_op=neato_no_op, **names)[1:]
+
+
+def suffix_of(path: Path | None) -> str:
+    """The format that a file's name says."""
+    return path.suffix[1:].lower() if path else ""
+
+
+def beside(picture: Path | None) -> Path | None:
+    """The path of the DOT text, beside the picture's."""
+    return picture and picture.with_suffix(".gv")
+
+
+def show(path: Path, quiet: bool) -> None:
+    """Opens a picture in the system's viewer."""
+    viewer: Any = graphviz
+    viewer.view(str(path), quiet=quiet)
+
+
+def check_new(path: Path | None) -> None:
+    """Raises FileExistsError for a file that is there already."""
+    if path and path.exists():
+        raise graphviz.FileExistsError(f"output file exists: {str(path)!r}")
+
+
 def program(timeout: float) -> Engine:
     """The program that renders, and its time."""
-    if (found := find_dot()) is None:
+    path = find_dot()
+    if path is None:
         raise GraphvizMissingError(["dot"])
-    return Engine(found, timeout)
+    return Engine(path, timeout)
 
 
 def find_dot() -> Path | None:
     """The program that renders: ``GRAPHVIZ_DOT``, the system's dot, or graphviz-pure's; else None."""
-    wheels = metadata.distributions(name=PURE)
-    files = [
-        str(file.locate())
-        for wheel in wheels
-        for file in wheel.files or ()
-        if file.stem == PURE
-    ]
     named = os.environ.get("GRAPHVIZ_DOT", "dot")
-    scripts = (
-        sysconfig.get_path("scripts"),
-        sysconfig.get_path("scripts", f"{os.name}_user"),
-    )
-    tries = [(name, None) for name in (named, "dot", *files)]
-    tries += [(PURE, folder) for folder in (*scripts, None)]
-    return next(
-        (
-            Path(found)
-            for name, folder in tries
-            if (found := shutil.which(name, path=folder))
-        ),
-        None,
-    )
+    own, user = scripts()
+    tries = [(name, None) for name in (named, "dot", *wheel_files())]
+    tries += [(PURE, own), (PURE, user), (PURE, None)]
+    for name, folder in tries:
+        if path := shutil.which(name, path=folder):
+            return Path(path)
+    return None
+
+
+def scripts() -> tuple[str, str]:
+    """The folders in which pip puts programs."""
+    user = sysconfig.get_path("scripts", f"{os.name}_user")
+    return sysconfig.get_path("scripts"), user
+
+
+def wheel_files() -> list[str]:
+    """The programs of graphviz-pure's wheels."""
+    wheels = metadata.distributions(name=PURE)
+    files = [file for wheel in wheels for file in wheel.files or ()]
+    return [str(file.locate()) for file in files if file.stem == PURE]
 
 
 def fluid(svg: str, least: float = 0.0) -> str:
@@ -237,12 +257,13 @@ def fluid(svg: str, least: float = 0.0) -> str:
     Where a notebook makes an image of it, that is as wide as the cell whatever the SVG says.  A small picture
     would be blown up then, so it gets room at its right.
     """
-    size = r'<svg width="([\d.]+)pt" height="[\d.]+pt"\s+viewBox="([-\d.]+ [-\d.]+) ([\d.]+)'
-    if not (found := re.search(size, svg)):
+    size = SIZE.search(svg)
+    if size is None:
         return svg
-    own, width = float(found[1]), max(float(found[1]), least)
-    head = f'<svg width="100%" style="max-width:{width:g}pt"\n viewBox="{found[2]} '
-    return f"{svg[: found.start()]}{head}{float(found[3]) * width / own:.2f}{svg[found.end() :]}"
+    own, corner, room = float(size[1]), size[2], float(size[3])
+    width = max(own, least)
+    head = f'<svg width="100%" style="max-width:{width:g}pt"\n viewBox="{corner} '
+    return f"{svg[: size.start()]}{head}{room * width / own:.2f}{svg[size.end() :]}"
 
 
 def draw(
@@ -273,33 +294,48 @@ def draw(
     check_options(roots, style, labels)
     order, patience = toposort(*roots), seconds(timeout)
     chosen = outermost(order, collapse)
-    view, auto = (
-        visible(roots, order, chosen, siblings, max_nodes),
-        chosen is not collapse,
-    )
-    names = {v: f"n{i}" for i, box in enumerate(view) for v in box.values}
-    notes = [f"{len(order):,} nodes, drawn as {len(view)}"] * auto + stale_note(
-        order
-    )
+    view = visible(roots, order, chosen, siblings, max_nodes)
+    notes = [counted(order, view)] if chosen is not collapse else []
+    notes += stale_note(order)
     text = None
     if style == "textbook":
-        named = labels == "formula"
-        text = (
-            label_boxes(roots, view, loss)
-            if named
-            else number_labels(roots, view, gradients)
-        )
-        bundled = {v for box in view if len(box.values) > FEW for v in box.values}
-        notes += [
-            total
-            for v, total in text.sums.items()
-            if gradients and v not in bundled
-        ]
-    drawing = sketched(roots, view, names, text, gradients)
+        text = texts(roots, view, labels, loss, gradients)
+        notes += sums_below(text, view) if gradients else []
+    drawing = sketched(roots, view, node_names(view), text, gradients)
     drawing.table, drawing.timeout = table(order), patience
     if notes:
         drawing.attr(label=roomy("\n".join(notes), 13))
     return drawing
+
+
+def counted(order: Sequence[Value], view: Sequence[Box]) -> str:
+    """What a picture says that is collapsed by itself."""
+    return f"{len(order):,} nodes, drawn as {len(view)}"
+
+
+def node_names(view: Sequence[Box], prefix: str = "") -> Names:
+    """The names of the nodes in which Values are drawn."""
+    return {v: f"{prefix}n{i}" for i, box in enumerate(view) for v in box.values}
+
+
+def texts(
+    roots: Sequence[Value],
+    view: Sequence[Box],
+    labels: str,
+    loss: str,
+    gradients: bool,
+) -> Labels:
+    """The texts on the arrows: formulas or numbers."""
+    if labels == "formula":
+        return label_boxes(roots, view, loss)
+    return number_labels(roots, view, gradients)
+
+
+def sums_below(text: Labels, view: Sequence[Box]) -> list[str]:
+    """The sums that stand below a drawing; values whose arrows are drawn as one have none."""
+    many = [box.values for box in view if len(box.values) > FEW]
+    bundled = {v for values in many for v in values}
+    return [total for v, total in text.sums.items() if v not in bundled]
 
 
 def sketched(
@@ -310,18 +346,21 @@ def sketched(
     gradients: bool = True,
 ) -> Any:
     """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
-    drawing = Drawing(
-        "autograd", format="svg", **attributes("textbook" if text else "value")
-    )
+    look = attributes("textbook" if text else "value")
+    drawing = Drawing("autograd", format="svg", **look)
     return sketch(drawing, roots, view, names, text, gradients)
 
 
 def outermost(order: Sequence[Value], collapse: Collapse) -> Collapse:
     """What is collapsed: as was said, or the outermost composites of a graph that is too large without."""
-    too_many = (
-        collapse is None and len(order) > AUTO and any(v.scope for v in order)
-    )
-    return 1 if too_many else collapse
+    if collapse is not None or len(order) <= AUTO:
+        return collapse
+    return 1 if has_composites(order) else None
+
+
+def has_composites(order: Sequence[Value]) -> bool:
+    """Whether a Value was made in a composite."""
+    return any(v.scope for v in order)
 
 
 def visible(
@@ -339,20 +378,27 @@ def visible(
 
 
 def check_options(roots: Sequence[object], style: str, labels: str) -> None:
-    for option, given, known in (
-        ("style", style, tuple(NODE)),
-        ("labels", labels, ("formula", "number")),
-    ):
-        if not isinstance(given, str) or given not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(
-                f"{option}={given!r}: choose {known[0]!r} or {known[1]!r}"
-            )
+    """Raises ValueError or TypeError for what ``draw`` does not take."""
+    check_choice("style", style, tuple(NODE))
+    check_choice("labels", labels, ("formula", "number"))
+    check_roots(roots)
+
+
+def check_roots(roots: Sequence[object]) -> None:
+    """Raises TypeError for what is no Value, and where there is none."""
     wrong = [type(y).__name__ for y in roots if not isinstance(y, Value)]
     if wrong or not roots:
         what = f"not {', '.join(wrong) or 'nothing'}"
         raise TypeError(
             f"draw takes Values, {what}; write draw(*values), and draw(y, style='textbook')"
         )
+
+
+def check_choice(option: str, given: object, known: Sequence[str]) -> None:
+    """Raises ValueError for what is neither of two words."""
+    if not isinstance(given, str) or given not in known:
+        first, second = known
+        raise ValueError(f"{option}={given!r}: choose {first!r} or {second!r}")
 
 
 def to_dot(*roots: Value, **options: Any) -> str:
@@ -362,21 +408,22 @@ def to_dot(*roots: Value, **options: Any) -> str:
 
 def limit(most: Any) -> float:
     """``max_nodes`` as a number, which may be inf."""
-    found = number(most, "max_nodes")
-    if math.isnan(found):
+    nodes = number(most, "max_nodes")
+    if math.isnan(nodes):
         raise ValueError(
             "max_nodes=nan is no limit; give a number of nodes, or math.inf"
         )
-    return found
+    return nodes
 
 
 def check_size(nodes: int, most: int) -> None:
+    """Raises ValueError for more nodes than are drawn."""
     if nodes > limit(most):
-        what = (
-            f"this graph has {nodes:,} nodes, too many to draw (max_nodes={most:,})"
+        large = f"this graph has {nodes:,} nodes, too many to draw"
+        smaller = "collapse composites with collapse=, draw a smaller part such as a single sample"
+        raise ValueError(
+            f"{large} (max_nodes={most:,}): {smaller}, or raise max_nodes"
         )
-        way_out = "collapse composites with collapse=, draw a smaller part such as a single sample"
-        raise ValueError(f"{what}: {way_out}, or raise max_nodes")
 
 
 def mimebundle(

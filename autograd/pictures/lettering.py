@@ -40,15 +40,12 @@ def roomy(text: str, size: float, spare: float = 0.0) -> str:
     ``spare`` is the room for every letter of a long line, if the font is wider than Times.
     """
     extra = overflow(text, spare) * size
-    if (
-        extra <= ROOM or "\\" in text
-    ):  # in a table, \E would be the arrow's own name
-        return lines(text)
-    found = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\n", "<BR/>")
+    if extra <= ROOM or "\\" in text:
+        return lines(text)  # in a table, \E would be the arrow's own name
+    cell = escape(NO_XML.sub("", text.replace("\r", ""))).replace("\n", "<BR/>")
     table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-    return (
-        f'<{table}<TR><TD>{found}</TD><TD WIDTH="{extra:.0f}"></TD></TR></TABLE>>'
-    )
+    room = f'<TD WIDTH="{extra:.0f}"></TD>'
+    return f"<{table}<TR><TD>{cell}</TD>{room}</TR></TABLE>>"
 
 
 def widened(text: str, margin: float, size: float = 16) -> dict[str, str]:
@@ -59,23 +56,42 @@ def widened(text: str, margin: float, size: float = 16) -> dict[str, str]:
 
 def overflow(text: str, spare: float) -> float:
     """By how many times the font's size its lines are wider than Graphviz thinks, which counts bytes."""
-    found = list[float]()
-    for line in text.split("\n"):
-        wide = sum(width(c, line) - len(c.encode()) / 4 for c in line if c > "~")
-        found.append(wide + spare * max(len(line) - 12, 0))
-    return max(found)
+    return max(overflow_of(line, spare) for line in text.split("\n"))
+
+
+def overflow_of(line: str, spare: float) -> float:
+    """The same of one line."""
+    foreign = [c for c in line if c > "~"]
+    wide = sum(width(c, line) - len(c.encode()) / 4 for c in foreign)
+    return wide + spare * max(len(line) - 12, 0)
 
 
 def width(c: str, line: str) -> float:
     """What a letter outside of ASCII takes of its line, as a part of the font's size."""
     east = east_asian_width(c)
-    if category(c)[0] == "M" or category(c) == "Cf":  # drawn over the letter before
+    if is_drawn_over(c):
         return 0.0
     if east in "WF":
         return 1.0 if c <= "\uffff" else 1.3  # most of those are emoji
-    if east == "A" and any(east_asian_width(other) in "WF" for other in line):
+    if east == "A" and is_east_asian(line):
         return 0.75  # ∂ and ·, which an East Asian font has wider
-    return WIDTHS.get(category(c), WIDTHS.get(category(c)[0], 0.5))
+    return usual_width(c)
+
+
+def usual_width(c: str) -> float:
+    """What a letter of its kind takes."""
+    kind = category(c)
+    return WIDTHS.get(kind, WIDTHS.get(kind[0], 0.5))
+
+
+def is_drawn_over(c: str) -> bool:
+    """Whether a character is drawn over the letter before it."""
+    return category(c)[0] == "M" or category(c) == "Cf"
+
+
+def is_east_asian(line: str) -> bool:
+    """Whether a line has letters of an East Asian font."""
+    return any(east_asian_width(c) in "WF" for c in line)
 
 
 def columns(text: str) -> int:

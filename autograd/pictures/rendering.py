@@ -91,12 +91,12 @@ class Engine:
         Raises LayoutTimeoutError, ValueError if the memory does not suffice, and CalledProcessError for any
         other failure.  The program and what it started have ended then, too.
         """
-        command, left = [str(self.path), *options], max(self.end - monotonic(), 0.0)
+        command = [str(self.path), *options]
+        left = max(self.end - monotonic(), 0.0)
+        limit = None if math.isinf(left) else left
         with started(command) as process:
             try:
-                out, err = process.communicate(
-                    text.encode(), None if math.isinf(left) else left
-                )
+                out, err = process.communicate(text.encode(), limit)
             except subprocess.TimeoutExpired:
                 stop(process)
                 raise LayoutTimeoutError(self.too_slow()) from None
@@ -104,29 +104,38 @@ class Engine:
                 stop(process)
                 raise
         if process.returncode:
-            if re.search(rb"memory allocation|out of memory", err, re.IGNORECASE):
-                raise ValueError(too_large("to lay out or to draw"))
+            check_memory(err)
             raise graphviz.CalledProcessError(process.returncode, command, out, err)
         return out
 
     def too_slow(self) -> str:
+        """What is said when the time is over."""
         what = f"there was no picture of this graph after {self.timeout:g} seconds"
-        ways = "style='value' and gradients=False are quicker, a .dot file is there at once"
-        return f"{what}: {SMALLER}; {ways}; or give it longer, as by timeout={10 * self.timeout:g}"
+        quicker = "style='value' and gradients=False are quicker, a .dot file is there at once"
+        longer = f"give it longer, as by timeout={10 * self.timeout:g}"
+        return f"{what}: {SMALLER}; {quicker}; or {longer}"
+
+
+def check_memory(err: bytes) -> None:
+    """Raises ValueError where a program says that its memory does not suffice."""
+    if re.search(rb"memory allocation|out of memory", err, re.IGNORECASE):
+        raise ValueError(too_large("to lay out or to draw"))
 
 
 def seconds(timeout: Any) -> float:
     """The time that a picture may take."""
-    found = number(timeout, "timeout")
-    if not found > 0:
+    limit = number(timeout, "timeout")
+    if not limit > 0:
         raise ValueError(
             f"timeout={timeout!r}: give the seconds that the picture may take, as 30 or math.inf"
         )
-    return found
+    return limit
 
 
 def too_large(what: str) -> str:
-    return f"this picture would take more than {MEMORY // 10**9} GB of memory {what}: {SMALLER}"
+    """What is said of a picture that would take too much memory."""
+    memory = f"more than {MEMORY // 10**9} GB of memory"
+    return f"this picture would take {memory} {what}: {SMALLER}"
 
 
 def started(command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -157,48 +166,65 @@ def render(engine: Engine, source: str, options: Sequence[str], form: str) -> by
     """The picture; ``options`` are those of the program, the second says the format."""
     if form not in RASTER:
         return engine.run(source, *options)
-    letters = {c for c in source if not c.isascii()}
-    if engine.path.stem != PURE and (absent := without_font(letters)):
-        raise ValueError(
-            f"no font of this machine shows {few(absent)} in a {form}: {OTHER_FONT}"
-        )
-    lacking = missing(engine_draws(engine), str(engine.path), letters)
-    if lacking:
-        check_fonts(form, letters, lacking)
+    lacking = lacking_letters(engine, source, form)
     layout = engine.run(source, options[0], "-Tdot", *options[2:]).decode()
     dpi = resolution(engine, layout)
     if lacking:
         svg = engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72").decode()
         return rasterised(svg, dpi or USUAL)
-    return engine.run(
-        layout, *PLACED, options[1], *([f"-Gdpi={dpi:.6g}"] if dpi else [])
-    )
+    coarser = [f"-Gdpi={dpi:.6g}"] if dpi else []
+    return engine.run(layout, *PLACED, options[1], *coarser)
+
+
+def lacking_letters(engine: Engine, source: str, form: str) -> list[str]:
+    """The letters that the program lacks; raises ValueError if the machine's fonts lack them, too."""
+    letters = {c for c in source if not c.isascii()}
+    if engine.path.stem != PURE:
+        check_system_fonts(letters, form)
+    lacking = missing(engine_draws(engine), str(engine.path), letters)
+    if lacking:
+        check_fonts(form, letters, lacking)
+    return lacking
+
+
+def check_system_fonts(letters: Iterable[str], form: str) -> None:
+    """Raises ValueError for letters of which a system Graphviz has no font."""
+    if absent := without_font(letters):
+        what = f"no font of this machine shows {few(absent)} in a {form}"
+        raise ValueError(f"{what}: {OTHER_FONT}")
 
 
 def resolution(engine: Engine, layout: str) -> float | None:
     """The dots per inch at which the picture is small enough; None if it is so by itself."""
     longest = math.inf if engine.path.stem == PURE else LONGEST
-    width, height = (
-        USUAL / 72 * side for side in extent(engine.run(layout, *PLACED, "-Tsvg"))
-    )
-    if width * height <= LARGEST and max(width, height) <= longest:
+    sides = inches(engine, layout)
+    pixels = [USUAL * side for side in sides]
+    if math.prod(pixels) <= LARGEST and max(pixels) <= longest:
         return None
-    width, height = (
-        side / 72
-        for side in extent(engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72"))
-    )
-    dpi = min(math.sqrt(LARGEST / (width * height)), longest / max(width, height))
+    sides = inches(engine, layout, "-Gdpi=72")
+    dpi = min(math.sqrt(LARGEST / math.prod(sides)), longest / max(sides))
     if dpi < COARSEST:
-        what = f"this graph is {width:,.0f} × {height:,.0f} inches large"
-        few = "with as many pixels as can be drawn it could not be read"
-        raise ValueError(f"{what}; {few}: save it as .svg, or {SMALLER}")
+        raise ValueError(unreadable(*sides))
     return dpi
+
+
+def inches(engine: Engine, layout: str, *options: str) -> list[float]:
+    """Width and height of a layout."""
+    svg = engine.run(layout, *PLACED, "-Tsvg", *options)
+    return [side / 72 for side in extent(svg)]
+
+
+def unreadable(width: float, height: float) -> str:
+    """What is said of a graph that is too large for pixels."""
+    what = f"this graph is {width:,.0f} × {height:,.0f} inches large"
+    few = "with as many pixels as can be drawn it could not be read"
+    return f"{what}; {few}: save it as .svg, or {SMALLER}"
 
 
 def extent(svg: bytes) -> tuple[float, float]:
     """Width and height in the SVG's points."""
-    found = re.search(rb'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)
-    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    size = re.search(rb'<svg width="([\d.]+)pt" height="([\d.]+)pt"', svg)
+    return (float(size[1]), float(size[2])) if size else (0.0, 0.0)
 
 
 def missing(
@@ -211,24 +237,33 @@ def missing(
     for font in FONTS:
         new = [c for c in sorted(letters) if (where, font, c) not in shown]
         if new:
-            empty, *pictures = draws([NO_LETTER, *new], font)
-            shown.update(
-                ((where, font, c), picture != empty)
-                for c, picture in zip(new, pictures, strict=False)
-            )
+            pictures = draws([NO_LETTER, *new], font)
+            note(where, font, new, pictures)
         lacking |= {c for c in letters if not shown.get((where, font, c), True)}
     return sorted(lacking)
+
+
+def note(
+    where: str, font: str, letters: Sequence[str], pictures: Sequence[bytes]
+) -> None:
+    """Notes which letters are drawn; the first picture is of a letter that no font has."""
+    empty, *drawn = pictures
+    for c, picture in zip(letters, drawn, strict=False):
+        shown[where, font, c] = picture != empty
 
 
 def without_font(letters: Iterable[str]) -> list[str]:
     """The letters for which a system Graphviz draws a box with their numbers, as no font has them."""
     fonts = letters_of_fonts(which("fc-list"))
-    lacking = sorted(
-        c for c in letters if fonts and not any(ord(c) in part for part in fonts)
-    )
+    lacking = sorted(c for c in letters if is_lacking(c, fonts))
     if lacking:
         letters_of_fonts.cache_clear()  # a font may be installed before the next picture
     return lacking
+
+
+def is_lacking(c: str, fonts: Sequence[range]) -> bool:
+    """Whether no font has a letter; of no fonts nothing is known."""
+    return bool(fonts) and not any(ord(c) in part for part in fonts)
 
 
 @cache
@@ -237,16 +272,24 @@ def letters_of_fonts(program: str | None) -> list[range]:
     if program is None:
         return []
     try:
-        asked = [program, "--format", "%{charset} "]
-        text = subprocess.run(
-            asked, capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-        ends = [
-            [int(end, 16) for end in part.split("-")] for part in {*text.split()}
-        ]
+        return [*map(range_of, listed_by(program))]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
-    return [range(pair[0], pair[-1] + 1) for pair in ends]
+
+
+def listed_by(program: str) -> set[str]:
+    """The ranges of characters that fc-list prints for all fonts."""
+    asked = [program, "--format", "%{charset} "]
+    listed = subprocess.run(
+        asked, capture_output=True, text=True, timeout=10, check=True
+    )
+    return {*listed.stdout.split()}
+
+
+def range_of(part: str) -> range:
+    """A range as fc-list prints it: 20-7e, or a single 20."""
+    ends = [int(end, 16) for end in part.split("-")]
+    return range(ends[0], ends[-1] + 1)
 
 
 def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
@@ -264,14 +307,12 @@ def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
 def check_fonts(form: str, letters: set[str], lacking: list[str]) -> None:
     """ValueError if this machine cannot draw the letters either, which graphviz-pure lacks."""
     if form != "png" or find_spec("resvg_py") is None:
-        way = "; so does `pip install resvg-py`" if form == "png" else ""
-        raise ValueError(
-            f"graphviz-pure cannot show {few(lacking)} in a {form}: {ELSEWHERE}{way}"
-        )
+        what = f"graphviz-pure cannot show {few(lacking)} in a {form}"
+        resvg = "; so does `pip install resvg-py`" if form == "png" else ""
+        raise ValueError(f"{what}: {ELSEWHERE}{resvg}")
     if still := missing(resvg_draws, "resvg", letters | {"a"}):
-        raise ValueError(
-            f"no font of this machine shows {few(still)} in a png: {ELSEWHERE}"
-        )
+        what = f"no font of this machine shows {few(still)} in a png"
+        raise ValueError(f"{what}: {ELSEWHERE}")
 
 
 def resvg_draws(letters: Iterable[str], font: str) -> list[bytes]:
@@ -288,6 +329,7 @@ def rasterised(svg: str, dpi: float) -> bytes:
 
 
 def few(letters: Sequence[str]) -> str:
-    return ", ".join(map(repr, letters[:5])) + f" and {len(letters) - 5} more" * (
-        len(letters) > 5
-    )
+    """The first letters, and how many more there are."""
+    first = ", ".join(map(repr, letters[:5]))
+    more = len(letters) - 5
+    return f"{first} and {more} more" if more > 0 else first

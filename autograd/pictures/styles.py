@@ -8,7 +8,7 @@ Colours are Okabe and Ito's, and never the only sign of anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from ..value import NO_GRAD, Value
@@ -78,14 +78,11 @@ def sketch(
     gradients: bool = True,
 ) -> Any:
     """The boxes in the textbook's style with that text on the arrows, or in the value style without any."""
-    style = "textbook" if text else "value"
-    drawing.attr(**{"class": style})
-    effort = Effort(view, names, *((2, 2 if gradients else 1) if text else (1, 1)))
+    drawing.attr(**{"class": "textbook" if text else "value"})
+    effort = effort_for(view, names, text, gradients)
     drawing.bends = effort.bends
-    if effort.large or effort.tangled:
-        drawing.attr(**QUICK)
-    if effort.tangled:
-        drawing.attr(**(QUICKER | STRAIGHT if text else QUICKER))
+    for attributes in effort.attributes(straight=text is not None):
+        drawing.attr(**attributes)
     if text:
         Textbook(drawing, names, text, gradients, effort).draw(roots, view)
     else:
@@ -97,9 +94,15 @@ def arrows(box: Box, names: Names) -> dict[tuple[str, int | None], int]:
     """{(where an arrow into the box begins, its operand's place): how many do}; many share one, at None."""
     tails = [(names[x], i) for i, x in enumerate(box.args) if isinstance(x, Value)]
     uses = Counter(tail for tail, _ in tails)
-    return {
-        (tail, i if uses[tail] <= FEW else None): uses[tail] for tail, i in tails
-    }
+    arrows: dict[tuple[str, int | None], int] = {}
+    for tail, i in tails:
+        arrows[tail, i if uses[tail] <= FEW else None] = uses[tail]
+    return arrows
+
+
+def constants_of(box: Box) -> list[tuple[int, float]]:
+    """The operands of a box that are numbers, with their places."""
+    return [(i, x) for i, x in enumerate(box.args) if not isinstance(x, Value)]
 
 
 class Effort:
@@ -112,19 +115,25 @@ class Effort:
         self, view: Sequence[Box], names: Names, ranks: int, pairs: int
     ) -> None:
         lengths = [ranks * span for span in spans(view)]
+        squares = [length**2 for length in lengths]
         self.bends = pairs * sum(lengths)
-        self.large = sum(1 + len(box.args) for box in view) > MANY
-        self.tangled = pairs * sum(length**2 for length in lengths) > TANGLED
-        self.ops = {names[x] for box in view if box.args for x in box.values}
-        leaves = {x: names[x] for box in view if not box.args for x in box.values}
-        uses = Counter(leaves[x] for box in view for x in box.args if x in leaves)
-        self.loose = {name for name in leaves.values() if uses[name] == 1}
+        self.large = size_of(view) > MANY
+        self.tangled = pairs * sum(squares) > TANGLED
+        self.ops = names_of(values_of(view, leaves=False), names)
+        self.loose = names_of(read_once(view), names)
+
+    def attributes(self, *, straight: bool) -> Iterator[dict[str, str]]:
+        """What a layout of this size needs to be quick."""
+        if self.large or self.tangled:
+            yield QUICK
+        if self.tangled:
+            yield QUICKER | STRAIGHT if straight else QUICKER
 
     def weight(self, tail: str, light: str, heavy: str) -> dict[str, str]:
         """An arrow's weight: a chain goes straight on, and does not bend to leaves that it alone reads."""
-        return (
-            {"weight": light if tail in self.loose else heavy} if self.large else {}
-        )
+        if not self.large:
+            return {}
+        return {"weight": light if tail in self.loose else heavy}
 
     def ends(self, tail: str, head: str, side: str) -> tuple[str, str]:
         """Where an arrow begins and ends: straight ones, there and back, would hide one another.
@@ -138,55 +147,88 @@ class Effort:
         )
 
 
+def size_of(view: Sequence[Box]) -> int:
+    """How many boxes and arrows there are."""
+    return sum(1 + len(box.args) for box in view)
+
+
+def names_of(values: Sequence[Value], names: Names) -> set[str]:
+    """The nodes in which Values are drawn."""
+    return {names[v] for v in values}
+
+
+def effort_for(
+    view: Sequence[Box], names: Names, text: Labels | None, gradients: bool
+) -> Effort:
+    """The effort for a style: the textbook's arrows have labels, and there is one back for each."""
+    if text is None:
+        return Effort(view, names, ranks=1, pairs=1)
+    return Effort(view, names, ranks=2, pairs=2 if gradients else 1)
+
+
+def values_of(view: Sequence[Box], *, leaves: bool) -> list[Value]:
+    """The Values of boxes that read nothing, the ``leaves``, or of all others."""
+    chosen = [box for box in view if leaves is not bool(box.args)]
+    return [x for box in chosen for x in box.values]
+
+
+def read_once(view: Sequence[Box]) -> list[Value]:
+    """The leaves that are read once."""
+    uses = Counter(x for box in view for x in box.args)
+    return [x for x in values_of(view, leaves=True) if uses[x] == 1]
+
+
 def value_style(
     drawing: Any, view: Sequence[Box], names: Names, effort: Effort
 ) -> None:
     """A box for every Value."""
     for box in view:
-        name, kind = names[box.values[0]], kind_of(box)
-        drawing.node(
-            name,
-            lines(*rows_of(box)),
-            id=name,
-            style=BORDER[kind],
-            **{"class": kind},
-        )
-        for (tail, place), n in arrows(box, names).items():
-            many = f"{n} values" if place is None else None
-            drawing.edge(
-                tail,
-                name,
-                many,
-                id=f"{tail}-{name}-{place}",
-                **effort.weight(tail, "1", "2"),
-            )
-        for i, x in enumerate(box.args):
-            if not isinstance(x, Value):
-                drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
-                drawing.edge(f"{name}c{i}", name, color=PALE)
+        value_box(drawing, box, names, effort)
+
+
+def value_box(drawing: Any, box: Box, names: Names, effort: Effort) -> None:
+    """A box with its arrows and its constants."""
+    name, kind = names[box.values[0]], kind_of(box)
+    look = {"id": name, "style": BORDER[kind], "class": kind}
+    drawing.node(name, lines(*rows_of(box)), **look)
+    for (tail, place), n in arrows(box, names).items():
+        many = f"{n} values" if place is None else None
+        weight = effort.weight(tail, "1", "2")
+        drawing.edge(tail, name, many, id=f"{tail}-{name}-{place}", **weight)
+    for i, x in constants_of(box):
+        drawing.node(f"{name}c{i}", Writer().number(x), **CONSTANT)
+        drawing.edge(f"{name}c{i}", name, color=PALE)
 
 
 def kind_of(box: Box) -> str:
-    return "composite" if box.scope else "op" if box.values[0].op else "leaf"
+    """The class of a box in the SVG."""
+    if box.scope:
+        return "composite"
+    return "op" if box.values[0].op else "leaf"
 
 
 def rows_of(box: Box) -> list[str]:
     """What stands in a box: its title, then data and grad of what it gives."""
-    v = box.values[0]
-    title = " ".join(filter(None, [v.name, v.op and f"[{v.op.symbol}]"]))
-    rows = (
-        [box.title, f"{len(box.members)} nodes"]
-        if box.scope
-        else [title] * bool(title)
-    )
+    rows = title_of(box)
     for y in box.values[:FEW]:
-        rows += [
-            f"data {y:>10.4g}",
-            f"grad {'–' if y.grad is NO_GRAD else f'{y.grad:.4g}':>10}",
-        ]
+        rows += [f"data {y:>10.4g}", f"grad {grad_of(y):>10}"]
     if len(box.values) > FEW:
         rows.append(f"… {len(box.values) - FEW} more")
     return rows
+
+
+def title_of(box: Box) -> list[str]:
+    """The first rows of a box: a composite's name and size, or a Value's name and its op."""
+    if box.scope:
+        return [box.title, f"{len(box.members)} nodes"]
+    v = box.values[0]
+    title = " ".join(filter(None, [v.name, v.op and f"[{v.op.symbol}]"]))
+    return [title] if title else []
+
+
+def grad_of(y: Value) -> str:
+    """A Value's grad with four digits; a dash where it has none."""
+    return "–" if y.grad is NO_GRAD else f"{y.grad:.4g}"
 
 
 class Textbook:
@@ -204,14 +246,19 @@ class Textbook:
         self.gradients, self.effort = gradients, effort
 
     def draw(self, roots: Sequence[Value], view: Sequence[Box]) -> None:
+        """Draws all boxes, and the arrows out of the roots."""
         for box in view:
-            if box.scope or (box.values[0].op and box.args):
-                self.circle(box)
-            else:
-                self.leaf(box.values[0])
+            self.box(box)
         for i, y in enumerate(roots):
             self.drawing.node(f"end{i}", **END)
             self.there_and_back(self.names[y], f"end{i}", 0, *self.text.roots[y])
+
+    def box(self, box: Box) -> None:
+        """A circle, or a leaf where nothing is read."""
+        if box.scope or (box.values[0].op and box.args):
+            self.circle(box)
+        else:
+            self.leaf(box.values[0])
 
     def leaf(self, v: Value) -> None:
         """A leaf: an arrow's bare beginning, or a word where several read it."""
@@ -221,17 +268,14 @@ class Textbook:
     def circle(self, box: Box) -> None:
         """An op or a composite, with its arrows and its constants."""
         name = self.names[box.values[0]]
-        sign, *constants = (
-            [box.title] if box.scope else symbol_of(box.values[0]).split()
-        )
+        sign, *constants = signs_of(box)
         look = LONG | widened(sign, 0.11) if len(sign) > 3 else {}
         self.drawing.node(name, escaped(sign), id=name, **look)
         for (tail, place), n in arrows(box, self.names).items():
             many = f"{n} values", f"{n} gradients"
             texts = many if place is None else self.text.edges[box, place]
             self.there_and_back(tail, name, place, *texts)
-        numbers = [i for i, x in enumerate(box.args) if not isinstance(x, Value)]
-        constants += [self.text.edges[box, i][0] for i in numbers]
+        constants += [self.text.edges[box, i][0] for i, _ in constants_of(box)]
         constants_below(self.drawing, name, constants)
 
     def there_and_back(
@@ -240,22 +284,21 @@ class Textbook:
         """Both arrows of an edge."""
         effort, name = self.effort, f"{tail}-{head}-{place}"
         weight = effort.weight(tail, "5", "10")
+        ends = effort.ends(tail, head, "n")
         there = roomy(ahead, 14, WIDER if tail in effort.loose else 0.0)
-        self.drawing.edge(
-            *effort.ends(tail, head, "n"), there, **(AHEAD | weight), id=name
-        )
+        self.drawing.edge(*ends, there, **(AHEAD | weight), id=name)
         if self.gradients and back:
-            look = BACK | weight
-            self.drawing.edge(
-                *effort.ends(tail, head, "s"),
-                roomy(back, 14),
-                **look,
-                id=f"{name}-back",
-            )
+            ends = effort.ends(tail, head, "s")
+            look = BACK | weight | {"id": f"{name}-back"}
+            self.drawing.edge(*ends, roomy(back, 14), **look)
 
 
-def symbol_of(v: Value) -> str:
-    return v.op.symbol if v.op else ""
+def signs_of(box: Box) -> list[str]:
+    """A composite's name, or an op's sign with the constants that belong to it."""
+    v = box.values[0]
+    if box.scope:
+        return [box.title]
+    return v.op.symbol.split() if v.op else []
 
 
 def leaf(word: str) -> dict[str, str]:

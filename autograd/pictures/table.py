@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, TypeAlias
@@ -22,8 +22,7 @@ HEAD: Row = ("node", "formula", "value", "local derivatives", "gradient")
 def table(order: Sequence[Value], most: int = 40) -> str:
     """The graph as a table of text: what the command prints, and notebooks where nothing can be rendered."""
     names = names_of(order)
-    rows = [HEAD, *[row(v, names) for v in order[-most:]]]
-    text = aligned(rows)
+    text = aligned([HEAD, *(row(v, names) for v in order[-most:])])
     if len(order) > most:
         text.insert(1, f"… and {len(order) - most:,} more above")
     return "\n".join(text)
@@ -31,23 +30,28 @@ def table(order: Sequence[Value], most: int = 40) -> str:
 
 def names_of(order: Sequence[Value]) -> dict[Value, str]:
     """A name for every Value: its own, or v and a number."""
-    taken = {TEXT.name(v.name) for v in order}
-    fresh = (name for i in count(1) if TEXT.name(name := f"v{i}") not in taken)
+    fresh = fresh_names({TEXT.name(v.name) for v in order})
     return {v: v.name or next(fresh) for v in order}
+
+
+def fresh_names(taken: Collection[str]) -> Iterator[str]:
+    """v1, v2, ..., without those that look like a name that is taken."""
+    for i in count(1):
+        if TEXT.name(f"v{i}") not in taken:
+            yield f"v{i}"
 
 
 def row(v: Value, names: Mapping[Value, str]) -> Row:
     """Name, formula, value, local derivatives and gradient of a node."""
     z, name = with_names(v, names), TEXT.name(names[v])
-    told = computation(z) if v.op else formula(z)
-    grad = "–" if v.grad is NO_GRAD else short(v.grad)
-    return (
-        name,
-        told.removeprefix(f"{name} = "),
-        short(v),
-        ", ".join(local(v, z, names)),
-        grad,
-    )
+    written = computation(z) if v.op else formula(z)
+    written = written.removeprefix(f"{name} = ")
+    return name, written, short(v), ", ".join(local(v, z, names)), grad_of(v)
+
+
+def grad_of(v: Value) -> str:
+    """A Value's grad; a dash where it has none."""
+    return "–" if v.grad is NO_GRAD else short(v.grad)
 
 
 def with_names(v: Value, names: Mapping[Value, str]) -> Value:
@@ -72,11 +76,13 @@ def local(v: Value, z: Value, names: Mapping[Value, str]) -> list[str]:
 def aligned(rows: Sequence[Row]) -> list[str]:
     """The rows with their cells one below the other."""
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    padded = [
-        [s + " " * (n - columns(s)) for s, n in zip(cells, widths, strict=True)]
-        for cells in rows
-    ]
+    padded = [map(padded_to, cells, widths) for cells in rows]
     return ["  ".join(cells).rstrip() for cells in padded]
+
+
+def padded_to(cell: str, width: int) -> str:
+    """A cell with blanks behind it, as wide as its column."""
+    return cell + " " * (width - columns(cell))
 
 
 def slopes(v: Value, z: Value) -> Iterable[Sequence[str]]:
@@ -84,8 +90,6 @@ def slopes(v: Value, z: Value) -> Iterable[Sequence[str]]:
     if v.form is None:
         return []
     numbers = [*map(short, v.form.local(v.data, *map(plain, v.args)))]
-    if v.form.guarded and math.isnan(
-        v.data
-    ):  # where the op has no value, its slope is not what is written
-        return [[number] for number in numbers]
+    if v.form.guarded and math.isnan(v.data):
+        return [[number] for number in numbers]  # the slope is not what is written
     return zip(partials(z), numbers, strict=True)

@@ -6,20 +6,21 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from html import escape
+from itertools import filterfalse
 from typing import Any
 
-from .algebra import EXACT, ONE, Base, Expr, Factor, Number, expr
+from .algebra import EXACT, ONE, Base, Expr, Factor, Number, Product, expr
 
-HIGH, LOW = (
-    str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"),
-    str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"),
-)
+HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+WHOLE = re.compile("-?[0-9]+")  # exponents that stand raised
+PLAIN = re.compile(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+")  # exponents that need no brackets
 SIGNS = re.compile(r"[-+*/^·,=\s⁰¹²³⁴-⁹]")  # with one of them a name needs brackets
 INDEXED = re.compile(r"([^\d.]+?)_?(\d+|(?<=_)\w+)")  # x1w1 stays as it is
-MORE, NUMBER = (
-    "…",
-    re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?"),
-)  # a number in any notation, but not 10⁷ or 2/3
+MORE = "…"
+NUMBER = re.compile(
+    r"(<mn>)?\.*\d[\d.]*(</mn>)?"
+)  # in any notation, but not 10⁷ or 2/3
 TEX = str.maketrans(
     {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"}
     | {c: rf"\{c}" for c in "#$%&_{}"}
@@ -67,34 +68,25 @@ class Writer:
     """Writes Exprs in one notation; when ``short``, a long sum or product is cut in the middle."""
 
     def __init__(self, notation: str = "text", *, short: bool = False) -> None:
-        if not isinstance(notation, str) or notation not in NOTATIONS:  # pyright: ignore
-            raise ValueError(
-                f"notation {notation!r} is unknown; choose one of {', '.join(NOTATIONS)}"
-            )
-        self.text, self.short, column = (
-            notation == "text",
-            short,
-            NOTATIONS.index(notation),
-        )
-        self.low, self.escaped = LOW if self.text else {}, ESCAPES[column]
-        rows = ROWS if notation == "mathml" else {}
-        self.pieces = {
-            piece: templates[column].translate(rows)
-            for piece, templates in PIECES.items()
-        }
+        check_notation(notation)
+        self.text, self.short = notation == "text", short
+        self.low = LOW if self.text else {}
+        self.escaped = ESCAPES[NOTATIONS.index(notation)]
+        self.pieces = pieces_of(notation)
 
     def put(self, piece: str, *parts: str) -> str:
+        """A piece of the notation with its parts."""
         return self.pieces[piece] % parts
 
     def brackets(self, s: str) -> str:
+        """A text in brackets, which are tall around a fraction."""
         return self.put("tall" if r"\frac" in s else "brackets", s)
 
     def few(self, items: Sequence[Any], dots: Any, most: int) -> Sequence[Any]:
-        return (
-            [*items[:2], dots, items[-1]]
-            if self.short and len(items) > most
-            else items
-        )
+        """The items; where a long text is cut, the first two and the last."""
+        if not self.short or len(items) <= most:
+            return items
+        return [*items[:2], dots, items[-1]]
 
     def name(self, s: str) -> str:
         """A name: its last digits, or in LaTeX and MathML what follows its last _, as an index."""
@@ -102,96 +94,102 @@ class Writer:
             return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
         if SIGNS.search(s):
             return self.brackets(self.put("word", self.escaped(s)))
-        indexed = INDEXED.fullmatch(s)
-        if indexed and indexed[2].isdecimal() and indexed[2].isascii():
-            return self.put(
-                "index",
-                self.name(indexed[1]),
-                self.put("number", indexed[2].translate(self.low)),
-            )
-        if indexed and not self.text:
-            return self.put("index", *map(self.name, indexed.groups()))
+        if indexed := INDEXED.fullmatch(s):
+            return self.indexed(s, indexed[1], indexed[2])
+        return self.word(s)
+
+    def indexed(self, s: str, letter: str, index: str) -> str:
+        """A name of a letter and an index."""
+        if index.isdecimal() and index.isascii():
+            number = self.put("number", index.translate(self.low))
+            return self.put("index", self.name(letter), number)
+        if self.text:
+            return self.word(s)
+        return self.put("index", self.name(letter), self.name(index))
+
+    def word(self, s: str) -> str:
+        """A name without an index."""
         return self.put("letter" if len(s) == 1 else "word", self.escaped(s))
 
     def number(self, c: Number) -> str:
+        """A number with six digits, and a power of ten where it is large or small."""
         digits, _, exponent = f"{float(c):.6g}".replace("inf", "∞").partition("e")
+        mantissa = self.put("number", digits)
         if not exponent:
-            return self.put("number", digits)
-        ten = self.power(
-            self.put("number", "10"), self.put("number", str(int(exponent)))
-        )
-        return (
-            ten
-            if digits == "1"
-            else self.put("number", digits) + self.put("times") + ten
-        )
+            return mantissa
+        n = self.put("number", str(int(exponent)))
+        ten = self.power(self.put("number", "10"), n)
+        return ten if digits == "1" else mantissa + self.put("times") + ten
 
     def power(self, base: str, n: str) -> str:
-        if self.text:
-            plain = re.fullmatch(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+", n)
-            n = (
-                n.translate(HIGH)
-                if re.fullmatch("-?[0-9]+", n)
-                else f"^{n}"
-                if plain
-                else f"^({n})"
-            )
-        return self.put("power", base, n)
+        """A power; in text a whole exponent stands raised."""
+        return self.put("power", base, raised(n) if self.text else n)
 
     def factor(self, base: Base, n: Expr) -> str:
-        match base:
-            case str():
-                written = self.name(base)
-            case Expr():
-                written = self.sum(base, tight=True)
-                written = (
-                    written if NUMBER.fullmatch(written) else self.brackets(written)
-                )
-            case ("sqrt" | "abs") as word, (x,):
-                written = self.put(word, self.sum(x, tight=True))
-            case word, args:
-                inside = self.put("comma").join(
-                    self.sum(x, tight=True) for x in args
-                )
-                written = self.put("operator", self.escaped(word)) + self.brackets(
-                    inside
-                )
+        """A base and its power."""
+        written = self.base(base)
         return written if n == ONE else self.power(written, self.sum(n, tight=True))
 
+    def base(self, base: Base) -> str:
+        """A name, a sum in brackets or a call."""
+        match base:
+            case str():
+                return self.name(base)
+            case Expr():
+                return self.bracketed(base)
+            case ("sqrt" | "abs") as word, (x,):
+                return self.put(word, self.sum(x, tight=True))
+            case word, args:
+                return self.call(word, args)
+
+    def bracketed(self, e: Expr) -> str:
+        """A sum in brackets; a number needs none."""
+        written = self.sum(e, tight=True)
+        return written if NUMBER.fullmatch(written) else self.brackets(written)
+
+    def call(self, word: str, args: Sequence[Expr]) -> str:
+        """A function and its operands."""
+        inside = self.put("comma").join(self.sum(x, tight=True) for x in args)
+        return self.put("operator", self.escaped(word)) + self.brackets(inside)
+
     def side_by_side(self, factors: Sequence[str]) -> str:
-        """A number or a letter needs no dot before a bracket: y(1-y), but exp(x)·(1-y)."""
+        """The factors, with dots between those that need one."""
         written, last = "", ""
         for factor in self.few(factors, self.name(MORE), 6):
-            plain = (len(last) == 1 and last.isalpha()) or NUMBER.fullmatch(last)
-            dotless = not written or (self.text and plain and factor[0] == "(")
-            written += factor if dotless else self.put("times") + factor
+            if written and not self.is_dotless(last, factor):
+                written += self.put("times")
+            written += factor
             last = factor
         return written or self.put("number", "1")
 
+    def is_dotless(self, factor: str, following: str) -> bool:
+        """A number or a letter needs no dot before a bracket: y(1-y), but exp(x)·(1-y)."""
+        return self.text and following[0] == "(" and is_plain(factor)
+
     def product(self, c: Number, factors: Sequence[Factor]) -> str:
         """First what flows in from above (∂…/∂…), then one fraction of numbers and factors."""
-        flow = [factor for factor in factors if is_flow(factor)]
-        others = [factor for factor in factors if not is_flow(factor)]
-        above = [(base, n) for base, n in others if any(k > 0 for k, _ in n)]
-        below = [(base, -n) for base, n in others if all(k < 0 for k, _ in n)]
+        flow = [self.factor(*factor) for factor in filter(is_flow, factors)]
+        others = list(filterfalse(is_flow, factors))
+        return self.side_by_side(flow + self.numbers_and_factors(c, others))
+
+    def numbers_and_factors(
+        self, c: Number, factors: Sequence[Factor]
+    ) -> list[str]:
+        """A coefficient and its factors side by side, or as one fraction."""
+        above = list(filter(is_above, factors))
+        below = list(map(opposite, filter(is_below, factors)))
         p, q = as_fraction(c, over_a_bar=bool(below))
-        if q == 1 and not below:
-            rest = [self.number(p)] * (p != 1) + [
-                self.factor(*factor) for factor in above
-            ]
-        else:
-            rest = [self.quotient(p, above, q, below)]
-        return self.side_by_side([self.factor(*factor) for factor in flow] + rest)
+        if below or q != 1:
+            return [self.quotient(p, above, q, below)]
+        written = [self.factor(*factor) for factor in above]
+        return written if p == 1 else [self.number(p), *written]
 
     def quotient(
         self, p: Number, above: Sequence[Factor], q: Number, below: Sequence[Factor]
     ) -> str:
         """A fraction: with a bar, which is bracket enough, or in a line."""
         if not self.text:
-            over, under = (
-                Expr([(p, tuple(above))]) * ONE,
-                Expr([(q, tuple(below))]) * ONE,
-            )
+            over, under = sum_of_one(p, above), sum_of_one(q, below)
             return self.put("fraction", self.sum(over), self.sum(under))
         bottom = self.product(q, below)
         if len(below) + (q != 1) > 1:
@@ -202,18 +200,77 @@ class Writer:
         """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
         gap = " " if self.text and not tight else ""
         written = ""
-        terms = sorted(e, key=lambda term: e[0][0] < 0 and term[0] < 0)
-        for c, factors in self.few(terms, expr(MORE)[0], 4):
-            sign = (
-                self.put("minus") if c < 0 else self.put("plus") if written else ""
-            )
-            written += (gap + sign + gap if written else sign) + self.product(
-                abs(c), factors
-            )
+        for c, factors in self.few(positive_first(e), expr(MORE)[0], 4):
+            written += self.sign(c, written, gap) + self.product(abs(c), factors)
         return written or self.put("number", "0")
 
+    def sign(self, c: Number, before: str, gap: str) -> str:
+        """The sign of a term; a positive one that is the first has none, and the first has no gaps."""
+        if before:
+            return gap + self.put("minus" if c < 0 else "plus") + gap
+        return self.put("minus") if c < 0 else ""
+
     def equation(self, name: str, e: Expr, piece: str = "equation") -> str:
+        """A name and what it stands for."""
         return self.put(piece, self.name(name), self.sum(e))
+
+
+def is_plain(factor: str) -> bool:
+    """Whether a factor is one letter or a number."""
+    letter = len(factor) == 1 and factor.isalpha()
+    return letter or NUMBER.fullmatch(factor) is not None
+
+
+def check_notation(notation: object) -> None:
+    """Raises ValueError for a notation that is none."""
+    if not isinstance(notation, str) or notation not in NOTATIONS:
+        known = ", ".join(NOTATIONS)
+        raise ValueError(f"notation {notation!r} is unknown; choose one of {known}")
+
+
+def pieces_of(notation: str) -> dict[str, str]:
+    """The pieces of a notation."""
+    column = NOTATIONS.index(notation)
+    rows = ROWS if notation == "mathml" else {}
+    pieces = {piece: templates[column] for piece, templates in PIECES.items()}
+    return {piece: template.translate(rows) for piece, template in pieces.items()}
+
+
+def raised(n: str) -> str:
+    """An exponent in text: raised where it is a whole number, else behind a ^."""
+    if WHOLE.fullmatch(n):
+        return n.translate(HIGH)
+    return f"^{n}" if PLAIN.fullmatch(n) else f"^({n})"
+
+
+def positive_first(e: Expr) -> Sequence[Product]:
+    """The terms of a sum; where the first is negative, those that are not stand before it."""
+    if e and e[0][0] < 0:
+        return sorted(e, key=lambda term: term[0] < 0)
+    return e
+
+
+def sum_of_one(c: Number, factors: Sequence[Factor]) -> Expr:
+    """A product as a sum."""
+    return Expr([(c, tuple(factors))]) * ONE
+
+
+def is_above(factor: Factor) -> bool:
+    """Whether a factor stands above a fraction's bar: its power has a positive term."""
+    _, n = factor
+    return any(k > 0 for k, _ in n)
+
+
+def is_below(factor: Factor) -> bool:
+    """Whether a factor stands below a fraction's bar: its power is negative."""
+    _, n = factor
+    return all(k < 0 for k, _ in n)
+
+
+def opposite(factor: Factor) -> Factor:
+    """A factor with its power negated."""
+    base, n = factor
+    return base, -n
 
 
 def is_flow(factor: Factor) -> bool:
@@ -224,15 +281,29 @@ def is_flow(factor: Factor) -> bool:
 
 def as_fraction(c: Number, *, over_a_bar: bool) -> tuple[Number, Number]:
     """A number's numerator and denominator: x/3, but 0.5·x; and 1/(2·x), where there is a bar anyway."""
-    near = Fraction(c).limit_denominator(99) if c < EXACT else Fraction(0)
-    rounded = float(f"{float(c):.6g}") != c
-    if float(near) == c and (rounded or (over_a_bar and near.numerator == 1)):
-        c = near
-    return (
-        (c.numerator, c.denominator)
-        if isinstance(c, Fraction) and c.denominator < 999
-        else (c, 1)
-    )
+    if reads_as_fraction(c, over_a_bar):
+        c = near_fraction(c)
+    if isinstance(c, Fraction) and c.denominator < 999:
+        return c.numerator, c.denominator
+    return c, 1
+
+
+def reads_as_fraction(c: Number, over_a_bar: bool) -> bool:
+    """Whether a number is a fraction of small numbers, and reads better as one."""
+    near = near_fraction(c)
+    if float(near) != c:
+        return False
+    return is_rounded(c) or (over_a_bar and near.numerator == 1)
+
+
+def near_fraction(c: Number) -> Fraction:
+    """The nearest fraction of small numbers; 0 for a large number."""
+    return Fraction(c).limit_denominator(99) if c < EXACT else Fraction(0)
+
+
+def is_rounded(c: Number) -> bool:
+    """Whether six digits are not all of it."""
+    return float(f"{float(c):.6g}") != c
 
 
 TEXT = Writer()  # names that look alike in it are told apart
