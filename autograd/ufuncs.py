@@ -13,7 +13,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def call_on_elements(
     function: Any, operands: Sequence[Any], options: Mapping[str, Any]
 ) -> Any:
     """A universal function of every element; of truth values, if it compares."""
-    array: Any = elementwise(partial(call_elements, function), operands, **options)
+    array = elementwise(partial(call_elements, function), operands, **options)
     return array.astype(bool) if function in TESTS else array
 
 
@@ -161,7 +161,8 @@ def call_on_values(function: Any, operands: Sequence[Any]) -> Any:
 
 def without_dimensions(x: Any) -> Any:
     """The scalar in an array without dimensions, as which NumPy gives its scalars to comparisons."""
-    return x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
+    is_array = isinstance(x, np.ndarray)
+    return cast("Any", x)[()] if is_array and x.ndim == 0 else x
 
 
 def operate(function: Any, operands: Sequence[Any]) -> Any:
