@@ -20,6 +20,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .ieee import ERRORS, PYTHON
@@ -211,13 +212,11 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
     value[y] = paths[y] = 1.0
     for z in reversed(toposort(y)):
         for i, local in reversed(live(z)) if z in value else ():
-            x = z.args[i]
+            x, size = z.args[i], abs(local.value)
             slopes[z, i] = local
             value[x] += value[z] * local.value
-            error[x] += (
-                error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
-            )
-            paths[x] += paths[z] * abs(local.value)
+            error[x] += error[z] * size + paths[z] * (local.error + LOST) + LOST
+            paths[x] += paths[z] * size
     largest = max(paths.values())
     ahead = [pushed(y, x, dict(reversed(slopes.items()))) for x in xs]
     return [
@@ -475,12 +474,16 @@ def kinked(chords: Sequence[Chord]) -> bool:
 def faulty(row: Sequence[Chord], allowed: float) -> list[Chord]:
     """The chords that miss a slope: three neighbours that miss the same one, or all, as where f jumps."""
     wrong = [chord for chord in row if not chord.explained(allowed)]
-    alike = list[Chord]()
-    for three in zip(row, row[1:], row[2:], strict=False):
-        if all(chord in wrong for chord in three) and agree(three):
-            alike += three
-    all_wrong = len(wrong) == len(row) > 2
-    return alike or (wrong if all_wrong else [])
+    threes = zip(row, row[1:], row[2:], strict=False)
+    alike = [three for three in threes if three_agree(three, wrong)]
+    if not alike and len(wrong) == len(row) > 2:
+        return wrong
+    return [*chain(*alike)]
+
+
+def three_agree(three: Sequence[Chord], wrong: Sequence[Chord]) -> bool:
+    """Whether all three are wrong, and miss the same."""
+    return all(chord in wrong for chord in three) and agree(three)
 
 
 def agree(row: Sequence[Chord]) -> bool:
@@ -503,9 +506,11 @@ def along(curve: Curve, x: float, allowed: float) -> Slope | None:
     if len(bent) > 2 and kinked(row):
         return at_kink(bent, row[0])
     best = most_telling(row, allowed)
-    if not row[0].whole and (best is None or best.error > ROUGH * best.steep()):
+    if best is None:
+        return Slope(here, math.inf) if row[0].whole else None
+    if not row[0].whole and best.error > ROUGH * best.steep():
         return None
-    return Slope(here + best.missing, best.error) if best else Slope(here, math.inf)
+    return Slope(here + best.missing, best.error)
 
 
 def at_kink(bent: Sequence[Chord], shortest: Chord) -> Slope:

@@ -161,8 +161,8 @@ def call_on_values(function: Any, operands: Sequence[Any]) -> Any:
 
 def without_dimensions(x: Any) -> Any:
     """The scalar in an array without dimensions, as which NumPy gives its scalars to comparisons."""
-    is_array = isinstance(x, np.ndarray)
-    return cast("Any", x)[()] if is_array and x.ndim == 0 else x
+    is_array = isinstance(cast("Any", x), np.ndarray)
+    return x[()] if is_array and x.ndim == 0 else x
 
 
 def operate(function: Any, operands: Sequence[Any]) -> Any:
