@@ -13,7 +13,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -161,8 +161,12 @@ def call_on_values(function: Any, operands: Sequence[Any]) -> Any:
 
 def without_dimensions(x: Any) -> Any:
     """The scalar in an array without dimensions, as which NumPy gives its scalars to comparisons."""
-    is_array = isinstance(cast("Any", x), np.ndarray)
-    return x[()] if is_array and x.ndim == 0 else x
+    return x[()] if has_no_dimensions(x) else x
+
+
+def has_no_dimensions(x: Any) -> bool:
+    """Whether it is an array, but of one number."""
+    return isinstance(x, np.ndarray) and x.ndim == 0
 
 
 def operate(function: Any, operands: Sequence[Any]) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from functools import reduce
 from operator import mul
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -96,16 +96,21 @@ def parameters_in(
         yield from parameters_in(part, f"{path}.{key}".lstrip("."), seen)
 
 
-def parts_of(x: object) -> Iterable[tuple[Any, Any]]:
+def parts_of(x: Any) -> Iterable[tuple[Any, Any]]:
     """What a module, list, tuple, dict or array of objects holds, each with its attribute, key or place."""
     if isinstance(x, Module):
         return vars(x).items()
-    parts: Any = x
-    holds = isinstance(parts, (Mapping, MutableSequence, tuple))
-    if not holds and getattr(x, "dtype", None) != "O":
+    if not holds_parts(x):
         return ()
-    parts = cast("Any", x)
-    return parts.items() if hasattr(parts, "items") else enumerate(parts)
+    items: Any = getattr(x, "items", lambda: enumerate(x))
+    return items()
+
+
+def holds_parts(x: object) -> bool:
+    """Whether it is a list, tuple or dict, or an array of objects."""
+    if isinstance(x, (Mapping, MutableSequence, tuple)):
+        return True
+    return getattr(x, "dtype", None) == "O"
 
 
 def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:

@@ -31,7 +31,7 @@ Engine: TypeAlias = Callable[
 Spelling: TypeAlias = tuple[
     list[Any], list[float]
 ]  # every node's op and where its operands are; constants
-FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
+FEW = 8  # rows with unlike targets, and any others, on which the two engines are compared
 DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
 ROUNDED = (
     "the graphs are the same, but a program rounds sums in another order, "

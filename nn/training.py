@@ -301,7 +301,7 @@ class Training:
             warnings.warn(text, RuntimeWarning, stacklevel=4)
 
     def fastest(self) -> Engine:
-        """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
+        """The compiled engine if it says what the scalar graph says, otherwise, with a warning, the eager one."""
         refused = False
         try:
             engine = Compiled(self)
