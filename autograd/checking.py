@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from inspect import signature
-from typing import Any, NamedTuple, TypeAlias
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from .derivatives import grad, jvp, vjp
 from .ieee import INTEGER, UNREAL, Real, number
@@ -106,9 +107,9 @@ class Problem(NamedTuple):
         ]
 
 
-def valued(found: Any) -> Value:
+def valued(y: Any) -> Value:
     """What a function gave, which may be a constant, as a Value."""
-    return found if isinstance(found, Value) else Value(found)
+    return y if isinstance(y, Value) else Value(y)
 
 
 def tangent(y: Value, x: Value) -> Value:
@@ -134,10 +135,10 @@ def passes(y: Value, xs: list[Value], *seeds: float) -> list[float]:
     before = {v: v.grad for v in toposort(y, *xs)}
     for seed in seeds:
         y.backward(seed)
-    found = [x.grad / sum(seeds) for x in xs]
+    gradients = [x.grad / sum(seeds) for x in xs]
     for v, earlier in before.items():
         v.grad = earlier
-    return found
+    return gradients
 
 
 def gradcheck(
@@ -158,15 +159,25 @@ def gradcheck(
     called again; ValueError where a value or a derivative is not finite; TypeError where f does not give a
     Value.  At a kink a derivative is a convention, which no slope need share: step aside.
     """
+    check_options(f, order, tolerance)
+    names, point = named(f, len(xs)), [number(x, "gradcheck") for x in xs]
+    top = Problem("f", f, dict(zip(names, point, strict=True)))
+    check_repeats(top)
+    try:
+        comparisons = compared_up_to(order, top, tolerance)
+    except GradcheckError:
+        check_repeats(top)  # perhaps it differs only now and then
+        raise
+    return Checked(len(comparisons), max(comparisons, key=Comparison.excess))
+
+
+def check_options(f: object, order: object, tolerance: Real) -> None:
+    """Raises what ``gradcheck`` raises for options that are none."""
     if not callable(f):
         raise TypeError(
             f"gradcheck takes a function of Values, not {type(f).__name__}"
         )
-    if (
-        not isinstance(order, INTEGER)
-        or isinstance(order, UNREAL)
-        or not 1 <= order <= 9
-    ):
+    if not is_order(order):
         raise ValueError(
             f"gradcheck's order is a whole number from 1 to 9, not {order!r}"
         )
@@ -174,15 +185,13 @@ def gradcheck(
         raise ValueError(
             f"gradcheck's tolerance is a number between 0 and 1, not {tolerance!r}"
         )
-    names, point = named(f, len(xs)), [number(x, "gradcheck") for x in xs]
-    top = Problem("f", f, dict(zip(names, point, strict=True)))
-    check_repeats(top)
-    try:
-        found = compared_up_to(order, top, tolerance)
-    except GradcheckError:
-        check_repeats(top)  # perhaps it differs only now and then
-        raise
-    return Checked(len(found), max(found, key=Comparison.excess))
+
+
+def is_order(order: Any) -> bool:
+    """Whether it is a whole number from 1 to 9."""
+    if not isinstance(order, INTEGER) or isinstance(order, UNREAL):
+        return False
+    return 1 <= cast("int", order) <= 9
 
 
 def compared_up_to(order: int, top: Problem, tolerance: float) -> list[Comparison]:
@@ -203,10 +212,10 @@ def mixed(problem: Problem) -> list[Problem]:
     names = [*problem.at]
     if len(names) < 2:
         return []
-    some = [(name,) for name in names] + [
-        tuple(x for x in names if x != name) for name in names
-    ]
-    return [problem.only(*operands) for operands in dict.fromkeys(some)]
+    one = list(combinations(names, 1))
+    all_but_one = list(combinations(names, len(names) - 1))
+    some = dict.fromkeys(one + all_but_one[::-1])
+    return [problem.only(*operands) for operands in some]
 
 
 def check_repeats(problem: Problem) -> None:
@@ -249,33 +258,29 @@ def named(f: Function, n: int) -> list[str]:
         raise ValueError(
             "gradcheck needs the numbers to differentiate at: gradcheck(f, 0.5, 2.0)"
         )
+    names = own_names(f)
+    if len(names) == n:
+        return names
+    return [*"xyw"[:n]] if n < 4 else [f"x{i + 1}" for i in range(n)]
+
+
+def own_names(f: Function) -> list[str]:
+    """The names of f's parameters; none for a function that does not tell them."""
     try:
-        names = [
-            name
-            for name, p in signature(f).parameters.items()
-            if p.kind != p.VAR_POSITIONAL
-        ]
+        parameters = signature(f).parameters
     except (TypeError, ValueError):
-        names = list[str]()
-    return (
-        names
-        if len(names) == n
-        else [*"xyw"[:n]]
-        if n < 4
-        else [f"x{i + 1}" for i in range(n)]
-    )
+        return []
+    return [name for name, p in parameters.items() if p.kind != p.VAR_POSITIONAL]
 
 
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     """The first derivatives in every way; GradcheckError if one is wrong."""
     xs = [Value(x, name) for name, x in problem.at.items()]
     y = finite_at(problem, problem.f(*xs))
-    if not all(v.op is None or in_complex(v.op) for v in toposort(y)):
+    if not has_complex_steps(y):
         tolerance = max(tolerance, ROUGH)
     wanted = chained(y, xs)
-    if not all(math.isfinite(4 * derivative.largest) for derivative in wanted):
-        what = f"{problem.place} and its slopes are finite: products of its slopes overflow"
-        raise ValueError(f"gradcheck needs a point where {what} at {problem.at}")
+    check_products(problem, wanted)
     comparisons = [
         *by_the_engine(problem, y, xs, wanted, tolerance),
         *by_steps(problem, wanted),
@@ -284,6 +289,18 @@ def compared(problem: Problem, tolerance: float) -> list[Comparison]:
     if worst.excess() > 1:
         raise GradcheckError(f"{worst}{suspect(y, tolerance)}")
     return comparisons
+
+
+def has_complex_steps(y: Value) -> bool:
+    """Whether every op of the graph has a formula for complex numbers."""
+    return all(v.op is None or in_complex(v.op) for v in toposort(y))
+
+
+def check_products(problem: Problem, wanted: list[Derivative]) -> None:
+    """Raises ValueError if products of slopes overflow."""
+    if not all(math.isfinite(4 * derivative.largest) for derivative in wanted):
+        what = f"{problem.place} and its slopes are finite: products of its slopes overflow"
+        raise ValueError(f"gradcheck needs a point where {what} at {problem.at}")
 
 
 def finite_at(problem: Problem, y: Any) -> Value:
@@ -366,16 +383,14 @@ def stepped(problem: Problem, i: int, allowed: float) -> Slope:
 
 def suspect(y: Value, allowed: float) -> str:
     """The partial that is farthest from its formula's slope."""
-    found = "; every partial is its formula's slope: is there a kink, or does f compute with .data?"
-    for z, i, local in (
-        (step.node, step.position, step.local) for step in ledger(y)
-    ):
+    advice = "; every partial is its formula's slope: is there a kink, or does f compute with .data?"
+    for step in ledger(y):
+        z, i, local = step.node, step.position, step.local
         true = slope(z, i)
-        error = (abs(local - true.value) - true.error - LOST) / (
-            abs(true.value) or 1.0
-        )
+        error = abs(local - true.value) - true.error - LOST
+        error = error / (abs(true.value) or 1.0)
         if error > allowed:
             allowed = error
             partial = f"its partial {i + 1} is {local!r}, its formula's slope {true.value!r}"
-            found = f"; look at {told(z)}: {partial}"
-    return found
+            advice = f"; look at {told(z)}: {partial}"
+    return advice

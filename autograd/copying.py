@@ -17,10 +17,11 @@ from .sweeps import check_fresh
 from .value import (
     NO_GRAD,
     Form,
+    Op,
     Value,
-    load_op as load_op,
+    load_op as load_op,  # for pickles of version 0.5
     toposort,
-)  # load_op: for pickles of version 0.5
+)
 
 
 def shallow(v: Value) -> Value:
@@ -54,25 +55,36 @@ def deep(v: Value, memo: dict[int, Any]) -> Value:
 def reduce(v: Value) -> tuple[Any, ...]:
     """What pickle needs.  Raises StaleGraphError for a stale graph: loaded, it would look fresh."""
     if v.form is None:
-        grad = (
-            None if v.grad is NO_GRAD else v.grad
-        )  # which has to be the same object again
-        return load_leaf, (type(v), v.data, grad, v.scope), v.__dict__ or None
+        return reduce_leaf(v)
     order = toposort(v)
     check_fresh(order)
-    for name, x in (attribute for z in order for attribute in vars(z).items()):
+    for z in order:
+        check_attributes(z)
+    place: dict[Any, int] = {z: i for i, z in enumerate(order)}
+    return load_graph, ([row(z, place) for z in order],)
+
+
+def reduce_leaf(v: Value) -> tuple[Any, ...]:
+    """What pickle needs of a leaf; None for NO_GRAD, which has to be the same object again."""
+    grad = None if v.grad is NO_GRAD else v.grad
+    return load_leaf, (type(v), v.data, grad, v.scope), vars(v) or None
+
+
+def check_attributes(z: Value) -> None:
+    """Raises ValueError for an attribute that is an inner node."""
+    for name, x in vars(z).items():
         if isinstance(x, Value) and x.form is not None:
             raise ValueError(
                 f"pickle cannot keep the attribute {name!r}, an inner node; delete it first"
             )
-    place: dict[Any, int] = {z: i for i, z in enumerate(order)}
-    rows = [
-        (wired(shallow(z), None, ()), z.op, [place.get(x, x) for x in z.args])
-        if z.form
-        else z
-        for z in order
-    ]
-    return load_graph, (rows,)
+
+
+def row(z: Value, place: dict[Any, int]) -> Any:
+    """A leaf as itself; an inner node without operands, its op, and the operands' places."""
+    if z.form is None:
+        return z
+    places = [place.get(x, x) for x in z.args]
+    return wired(shallow(z), None, ()), z.op, places
 
 
 def load_leaf(
@@ -88,10 +100,15 @@ def load_leaf(
 def load_graph(rows: list[Any]) -> Value:
     """The last node of the list, with all that it depends on."""
     nodes: list[Value] = []
-    for row in rows:
-        z, op, places = (row, None, ()) if isinstance(row, Value) else row
-        form = op and op.form(*(isinstance(x, int) for x in places))
-        nodes.append(
-            wired(z, form, [nodes[x] if isinstance(x, int) else x for x in places])
-        )
+    for each in rows:
+        nodes.append(each if isinstance(each, Value) else load_node(nodes, *each))
     return nodes[-1]
+
+
+def load_node(
+    nodes: Sequence[Value], z: Value, op: Op | None, places: Sequence[Any]
+) -> Value:
+    """An inner node with its operands, which are numbers or places among the nodes."""
+    form = op and op.form(*[isinstance(x, int) for x in places])
+    operands = [nodes[x] if isinstance(x, int) else x for x in places]
+    return wired(z, form, operands)

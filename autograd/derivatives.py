@@ -23,7 +23,16 @@ from functools import cache, wraps
 from inspect import signature
 from itertools import product
 from operator import is_
-from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import (
+    Any,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypeGuard,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from .ieee import REAL
 from .ops import defined, where
@@ -45,11 +54,7 @@ def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            for x in (*args, *kwargs.values()):
-                if callable(x):
-                    raise TypeError(
-                        f"{name} takes the Values of a graph, not {type(x).__name__}; {way_out}"
-                    )
+            check_no_function(name, (*args, *kwargs.values()), way_out)
             try:
                 bound = parameters.bind(*args, **kwargs)
             except TypeError as error:
@@ -61,6 +66,16 @@ def of_graphs(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+def check_no_function(name: str, args: Iterable[object], way_out: str) -> None:
+    """Raises TypeError if an argument is a function."""
+    for x in args:
+        if callable(x):
+            kind = type(x).__name__
+            raise TypeError(
+                f"{name} takes the Values of a graph, not {kind}; {way_out}"
+            )
 
 
 def check_result(name: str, y: object) -> None:
@@ -148,6 +163,16 @@ class Flow(NamedTuple):
     amount: Scalar
     choices: Choices = ()
 
+    def beside(self, shared: Choices) -> Flow:
+        """The amount with its other choices."""
+        others = [choice for choice in self.choices if choice not in shared]
+        return Flow(self.amount, tuple(others))
+
+
+def common(one: Choices, other: Choices) -> Choices:
+    """The choices that are in both."""
+    return tuple([choice for choice in one if choice in other])
+
 
 def pulled_back(
     y: Value,
@@ -157,13 +182,25 @@ def pulled_back(
     known: Known,
 ) -> list[Value]:
     """The reverse sweep from y: seed × ∂y/∂x for every target."""
-    needed, adjoint = set(targets), {y: Flow(seed)}
-    needed.update(z for z in order if any(x in needed for x in z.inner))
+    needed, adjoint = above(targets, order), {y: Flow(seed)}
     for z in reversed(order):
         for i, x in enumerate(z.args if z in adjoint else ()):
             if x in needed:
                 known.add(adjoint, x, known.flow(adjoint[z], z, i))
-    return [as_value(known.total(adjoint.get(x, ZERO))) for x in targets]
+    return [known.result(adjoint, x) for x in targets]
+
+
+def above(targets: Sequence[Value], order: Sequence[Value]) -> set[Value]:
+    """The targets, and the nodes in this order that depend on one of them."""
+    nodes = set(targets)
+    for z in order:
+        if not nodes.isdisjoint(z.inner):
+            nodes.add(z)
+    return nodes
+
+
+def is_value(x: object) -> TypeGuard[Value]:
+    return isinstance(x, Value)
 
 
 def as_value(x: Scalar) -> Value:
@@ -209,13 +246,13 @@ def pushed_forward(
     ys: Sequence[Value], tangents: Mapping[Value, Scalar], known: Known
 ) -> list[Value]:
     """The forward sweep: Σ ∂y/∂x × tangent of x for every y."""
-    known.learn(*[t for t in tangents.values() if isinstance(t, Value)])
+    known.learn(*filter(is_value, tangents.values()))
     tangent = {x: Flow(t) for x, t in tangents.items()}
     for z in known.learn(*ys):
         for i, x in enumerate(() if z in tangents else z.args):
             if x in tangent:
                 known.add(tangent, z, known.flow(tangent[x], z, i))
-    return [as_value(known.total(tangent.get(y, ZERO))) for y in ys]
+    return [known.result(tangent, y) for y in ys]
 
 
 @of_graphs("hvp(y, [x], [1.0])")
@@ -300,17 +337,16 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         amount = self.where_defined(
             times(above.amount, self.merged(op.partials[i](z, *operands))), z
         )
-        if not op.selects or i == 0 or len(operands) < 3:
+        chooses = op.selects and len(operands) > 2
+        if i == 0 or not chooses:
             return Flow(amount, above.choices)
         return Flow(amount, self.few((*above.choices, Chosen(op, operands[0], i))))
 
     def few(self, choices: Choices) -> Choices:
         """The same choices.  Many become one, so that deep graphs stay fast."""
-        return (
-            choices
-            if len(choices) < MANY
-            else (self.chosen(self.masked(1.0, choices)),)
-        )
+        if len(choices) < MANY:
+            return choices
+        return (self.chosen(self.masked(1.0, choices)),)
 
     def chosen(self, indicator: Scalar) -> Chosen:
         """The choice by a number that is 1 where a flow arrives, else 0."""
@@ -319,11 +355,10 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
     def where_defined(self, amount: Scalar, z: Value) -> Scalar:
         """The amount, but nan where z is.  A constant 0 stays one, if z is not nan now, or by a condition."""
         form = cast("Form", z.form)
-        constants = tuple([x for x in z.args if not isinstance(x, Value)])
         condition = form.op.selects and len(form.inner) > 1
         if is_zero(amount) and (condition or not math.isnan(z.data)):
             return 0.0
-        if form.guarded and leaks(form, constants):
+        if form.guarded and leaks(form, constants_of(z)):
             return self.noted(defined(z, amount))
         return self.noted(amount)
 
@@ -334,32 +369,31 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
 
     def both(self, one: Flow, other: Flow) -> Flow:
         """Two flows as one."""
-        shared = tuple(
-            [choice for choice in one.choices if choice in other.choices]
-        )
-        first, second = (
-            tuple([c for c in flow.choices if c not in shared])
-            for flow in (one, other)
-        )
-        match first, second:
+        shared = common(one.choices, other.choices)
+        first, second = one.beside(shared), other.beside(shared)
+        match first.choices, second.choices:
             case (Chosen(op, condition, 1),), (Chosen(same, equal, 2),) if (
-                op,
-                condition,
-            ) == (same, equal):
-                return Flow(
-                    self.noted(op(condition, one.amount, other.amount)), shared
-                )
+                op is same and condition is equal
+            ):
+                z = op(condition, one.amount, other.amount)
+                return Flow(self.noted(z), shared)
             case (Chosen(position=2),), (Chosen(position=1),):
                 return self.both(other, one)
             case _:
-                pass
-        amount = self.noted(
-            plus(self.masked(one.amount, first), self.masked(other.amount, second))
-        )
-        if not (first and second):
+                return self.sum(first, second, shared)
+
+    def sum(self, first: Flow, second: Flow, shared: Choices) -> Flow:
+        """Two flows as one; what both are chosen by is no longer among their choices."""
+        amount = self.noted(plus(self.total(first), self.total(second)))
+        if not (first.choices and second.choices):
             return Flow(amount, shared)
-        either = self.masked(1.0, first, self.masked(1.0, second))
+        otherwise = self.masked(1.0, second.choices)
+        either = self.masked(1.0, first.choices, otherwise)
         return Flow(amount, self.few((*shared, self.chosen(either))))
+
+    def result(self, flows: Mapping[Value, Flow], x: Value) -> Value:
+        """What has arrived at x, at the end of a sweep."""
+        return as_value(self.total(flows.get(x, ZERO)))
 
     def total(self, flow: Flow) -> Scalar:
         """The amount where it arrives, else 0."""
@@ -381,14 +415,16 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
             return self[x]
         if x.form is None:
             return x.data
-        operands = [self.merged(operand) for operand in x.args]
+        operands = [*map(self.merged, x.args)]
         with within(x.scope):
-            found = self.noted(
-                x if all(map(is_, operands, x.args)) else x.form.op(*operands)
-            )
-        if isinstance(found, Value):
-            self[x] = found
-        return found
+            z = self.noted(remade(x, x.form.op, operands))
+        if isinstance(z, Value):
+            self[x] = z
+        return z
+
+    def is_of(self, op: Op, x: Scalar) -> bool:
+        """Whether the op made x, and nobody differentiates by it."""
+        return isinstance(x, Value) and x.op is op and x not in self.apart
 
     def noted(self, z: Scalar) -> Scalar:
         """The known node that computes what z does, if there is one; else z, which is known from now on."""
@@ -397,15 +433,20 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
         name, (x, *others) = z.form.op.name, z.args
         if (name, others) == ("power", [1.0]):  # a square's slope is 2·x, not 2·x^1
             return x
-        if (
-            name == "neg"
-            and isinstance(x, Value)
-            and x.op is z.op
-            and x not in self.apart
-        ):  # -(-x)
-            return x.args[0]
+        if name == "neg" and self.is_of(z.form.op, x):  # -(-x)
+            return cast("Value", x).args[0]
         same = self[same] = self.setdefault(spelled(z), z)
         return same
+
+
+def remade(z: Value, op: Op, operands: Sequence[Scalar]) -> Scalar:
+    """The node z, or, where its operands are others now, a new one."""
+    return z if all(map(is_, operands, z.args)) else op(*operands)
+
+
+def constants_of(z: Value) -> tuple[float, ...]:
+    """The plain numbers among the operands of z."""
+    return tuple([x for x in z.args if not isinstance(x, Value)])
 
 
 def times(x: Scalar, y: Scalar) -> Scalar:
@@ -426,18 +467,8 @@ def plus(x: Scalar, y: Scalar) -> Scalar:
 
 ZERO = Flow(0.0)
 MANY = 8
-SIZES = (
-    1e-17,
-    0.5,
-    1.5,
-    1.0,
-    2.0,
-    3.0,
-    10.0,
-    1e300,
-    math.inf,
-    0.0,
-)  # at which leaks looks, with either sign
+# at which leaks looks, with either sign
+SIZES = (1e-17, 0.5, 1.5, 1.0, 2.0, 3.0, 10.0, 1e300, math.inf, 0.0)
 PROBES = (math.nan, *SIZES, *(-x for x in SIZES))
 
 
@@ -448,21 +479,23 @@ def is_zero(x: Scalar) -> bool:
 @cache
 def leaks(form: Form, constants: tuple[float, ...]) -> bool:
     """Whether a partial has a value somewhere where the op has none: 1/x does, the slope of log at -2."""
-    for point in product(PROBES, repeat=len(form.inner)):
-        numbers, others = iter(point), iter(constants)
-        places = range(len(form.op.operands))
-        with within(FORGET):
-            operands: Any = [
-                Value(next(numbers)) if i in form.inner else next(others)
-                for i in places
-            ]
-            z = form.op(*operands)
-            partials = [form.op.slope(i, z, operands) for i in form.inner]
-        if math.isnan(z.data) and not all(
-            math.isnan(plain(partial)) for partial in partials
-        ):
-            return True
-    return False
+    points = product(PROBES, repeat=len(form.inner))
+    return any(leaks_at(form, constants, point) for point in points)
+
+
+def leaks_at(
+    form: Form, constants: tuple[float, ...], point: tuple[float, ...]
+) -> bool:
+    """Whether that is so where the Values among the operands have these numbers."""
+    op, numbers, others = form.op, iter(point), iter(constants)
+    with within(FORGET):
+        operands: Any = [
+            Value(next(numbers)) if i in form.inner else next(others)
+            for i in range(len(op.operands))
+        ]
+        z = op(*operands)
+        partials = [op.slope(i, z, operands) for i in form.inner]
+    return math.isnan(z.data) and not all(map(math.isnan, map(plain, partials)))
 
 
 def spelled(v: Value) -> tuple[Any, ...]:

@@ -14,10 +14,8 @@ import numpy as np
 Unary: TypeAlias = Callable[[float], float]
 Binary: TypeAlias = Callable[[float, float], float]
 Ternary: TypeAlias = Callable[[float, float, float], float]
-ERRORS = (
-    ValueError,
-    ArithmeticError,
-)  # what Python's floats raise where IEEE 754 has an answer
+# what Python's floats raise where IEEE 754 has an answer
+ERRORS = (ValueError, ArithmeticError)
 
 
 def maximum(x: float, y: float) -> float:
@@ -56,10 +54,8 @@ WORDS: dict[str, Unary | Binary | Ternary] = {
     "bell": bell,
     "gauss": gauss,
 }
-PYTHON: dict[str, Any] = {
-    **vars(math),
-    **WORDS,
-}  # what a formula may use, by the names that NumPy has too
+# what a formula may use, by the names that NumPy has too
+PYTHON: dict[str, Any] = vars(math) | WORDS
 
 
 def in_numpy(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,50 +8,70 @@ from typing import Any
 
 from .ieee import PYTHON
 from .names import check_whole
-from .terms import PRINTED, parse, terms_of
+from .terms import PRINTED, Term, parse, terms_of
 
-KNOWN = {word for word, x in PYTHON.items() if callable(x)} | {
-    *PRINTED
-}  # functions and Python's signs
+FUNCTIONS = {word for word, x in PYTHON.items() if callable(x)}
+KNOWN = FUNCTIONS | {*PRINTED}  # functions and Python's signs
 
 
 def check_line(
-    name: str, symbol: str, formula: str, partials: Any, domain: str, book: Any
+    name: str,
+    symbol: str,
+    formula: str,
+    partials: Any,
+    domain: str,
+    book: Any,
+    old: Any,
 ) -> None:
-    """Raises ValueError for a line that cannot be an op."""
+    """Raises ValueError for a line that cannot be an op; ``old`` is the op that has its name already."""
     own, printed = listed(partials), listed(book or partials)
-    n = len(own)
-    line: list[Any] = [name, symbol, formula, domain]
-    texts = all(isinstance(x, str) for x in line)
-    if (
-        not texts
-        or not name.isidentifier()
-        or iskeyword(name)
-        or not symbol
-        or not 1 <= n <= 3
-    ):
+    if not (are_texts(name, symbol, formula, domain) and 1 <= len(own) <= 3):
         what = "an identifier for its name, texts for symbol, formula and domain, and 1 to 3 partials"
         raise ValueError(f"op {name!r} needs {what}")
-    for word, given in (
-        ("symbol", symbol),
-        ("formula", formula),
-        ("domain", domain),
-    ):
-        check_whole(given, f"op {name!r}: its {word}", word)
-    if len(printed) != n or not all(callable(partial) for partial in own + printed):
+    check_whole(symbol, f"op {name!r}: its symbol", "symbol")
+    check_whole(formula, f"op {name!r}: its formula", "formula")
+    check_whole(domain, f"op {name!r}: its domain", "domain")
+    check_functions(name, own, printed)
+    check_words(name, formula, domain, "xyw"[: len(own)])
+    check_operands(name, own)
+    check_free(name, symbol, formula, partials, old)
+
+
+def are_texts(name: str, symbol: str, *others: str) -> bool:
+    """Whether all are texts, the name is an identifier, and the symbol is not empty."""
+    line: list[Any] = [name, symbol, *others]
+    if not all(isinstance(x, str) for x in line):
+        return False
+    return name.isidentifier() and not iskeyword(name) and symbol != ""
+
+
+def check_functions(name: str, own: list[Any], printed: list[Any]) -> None:
+    """Raises ValueError if the partials and those of the book are not equally many functions."""
+    n = len(own)
+    if len(printed) != n or not all(map(callable, own + printed)):
         raise ValueError(
             f"op {name!r}: its partials, and those of its book, are {n} functions each"
         )
-    if unknown := ", ".join(
-        sorted(unknown_words(name, formula, domain, "xyw"[:n]))
-    ):
+
+
+def check_words(name: str, formula: str, domain: str, operands: str) -> None:
+    """Raises ValueError for a word that is neither an operand nor one of math's."""
+    unknown = unknown_words(name, formula, domain, operands)
+    if unknown:
+        words = ", ".join(sorted(unknown))
         raise ValueError(
-            f"op {name!r}: its formula has {unknown}, no operand; use x, y, w, math's words"
+            f"op {name!r}: its formula has {words}, no operand; use x, y, w, math's words"
         )
-    if any(count not in (n + 1, 0) for count, *_ in codes(partials)):  # 0: (*args)
-        raise ValueError(
-            f"op {name!r}: every partial takes z and all of the {n} operands"
-        )
+
+
+def check_operands(name: str, partials: list[Any]) -> None:
+    """Raises ValueError for a partial that does not take z and every operand."""
+    n = len(partials)
+    for count, *_ in codes(partials):
+        if count not in (n + 1, 0):  # 0: (*args)
+            raise ValueError(
+                f"op {name!r}: every partial takes z and all of the {n} operands"
+            )
 
 
 def listed(partials: Any) -> list[Any]:
@@ -61,33 +81,32 @@ def listed(partials: Any) -> list[Any]:
 
 def unknown_words(name: str, formula: str, domain: str, operands: str) -> set[str]:
     """The words that a line's texts may not use."""
+    terms = terms_in(name, formula, domain)
+    called = {term.word for term in terms if term.args}
+    named = {term.word for term in terms if not term.args}
+    return (called - KNOWN) | (named - {*operands})
+
+
+def terms_in(name: str, formula: str, domain: str) -> list[Term]:
+    """The Terms of a formula and its domain.  Raises ValueError for what does not parse."""
     try:
-        terms = [
-            term
-            for line in (formula, domain or "x")
-            for term in terms_of(parse(line))
-        ]
+        trees = parse(formula), parse(domain or "x")
     except (SyntaxError, ValueError) as error:
         what = f"its formula {formula!r} or its domain {domain!r}"
         raise ValueError(
             f"op {name!r}: {what} does not parse; write it as Python, in x, y, w"
         ) from error
-    called, named = (
-        {term.word for term in terms if bool(term.args) is has}
-        for has in (True, False)
-    )
-    return {word for word in called if word not in KNOWN} | named - {*operands}
+    return [term for tree in trees for term in terms_of(tree)]
 
 
 def check_free(
     name: str, symbol: str, formula: str, partials: Any, old: Any
 ) -> None:
     """Raises ValueError if another op has the name; the same line may be run again."""
-    if old and (old.symbol, old.formula, codes(old.partials)) != (
-        symbol,
-        formula,
-        codes(partials),
-    ):
+    if not old:
+        return
+    line = (symbol, formula, codes(partials))
+    if (old.symbol, old.formula, codes(old.partials)) != line:
         raise ValueError(
             f"there is another op {name!r}; choose a new name, or del OPS[{name!r}] first"
         )
@@ -95,9 +114,9 @@ def check_free(
 
 def codes(partials: Sequence[Callable[..., Any]]) -> list[tuple[Any, ...]]:
     """How many arguments each partial takes, and what it does: equal if a line is only run again."""
-    found = [getattr(partial, "__code__", None) for partial in partials]
+    known = [getattr(partial, "__code__", None) for partial in partials]
     return [
         (code.co_argcount, code.co_code, code.co_consts, code.co_names)
-        for code in found
+        for code in known
         if code
     ]

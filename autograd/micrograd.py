@@ -10,7 +10,7 @@ from typing import NoReturn, cast
 from . import sweeps  # whose lock is another one in a forked process
 from .ieee import number
 from .sweeps import check_fresh, is_dead, overflows
-from .value import NO_GRAD, OWN_OP, Value, describe, plain, toposort
+from .value import NO_GRAD, OWN_OP, Form, Value, describe, plain, toposort
 
 
 def operands(z: Value) -> tuple[Value, ...]:
@@ -48,19 +48,25 @@ def pull_node(z: Value) -> None:
         return
     with sweeps.LOCK:
         check_fresh([z])
-        upstream, xs = grad_of(z), z.inner
-        for x in xs:
-            grad_of(x)
-        if z.grad is NO_GRAD:
-            return
-        flat_at = (
-            overflows(toposort(z)) if any(math.isinf(x.data) for x in xs) else ()
-        )
-        for x, local in zip(
-            xs, z.form.local(z.data, *map(plain, z.args)), strict=True
-        ):
-            if not is_dead(z, x, local, upstream, flat_at):
-                x.grad = grad_of(x) + upstream * local
+        for v in (z, *z.inner):
+            grad_of(v)
+        if z.grad is not NO_GRAD:
+            pull_checked(z, z.form)
+
+
+def pull_checked(z: Value, form: Form) -> None:
+    """The same, when all grads of z and its operands are known to be numbers."""
+    upstream, flat_at = grad_of(z), overflows_below(z)
+    partials = form.local(z.data, *map(plain, z.args))
+    for x, local in zip(z.inner, partials, strict=True):
+        if not is_dead(z, x, local, upstream, flat_at):
+            x.grad = grad_of(x) + upstream * local
+
+
+def overflows_below(z: Value) -> set[Value]:
+    """The nodes that are infinite by overflow, where an operand of z is infinite; else none."""
+    infinite = any(math.isinf(x.data) for x in z.inner)
+    return overflows(toposort(z)) if infinite else set()
 
 
 def grad_of(v: Value) -> float:

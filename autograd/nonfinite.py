@@ -54,14 +54,25 @@ def locate_nonfinite(y: Value) -> Nonfinite | None:
 
 def harmful_nonfinite(y: Value) -> Nonfinite | None:
     """The same, of y and of its gradient alone."""
-    adjoint, steps = dict[Value, float](), ledger(y)
-    if bad := infinite([y]):
-        read = {(step.node, step.operand) for step in steps if taken(step)}
-        return of_value(
-            postorder(
-                bad, lambda v: culprits(v, [x for x in v.inner if (v, x) in read])
-            )[0]
-        )
+    steps = ledger(y)
+    if infinite([y]):
+        return of_value(first_culprit(y, steps))
+    return nonfinite_gradient(steps)
+
+
+def first_culprit(y: Value, steps: Iterable[Step]) -> Value:
+    """The first of the nodes that made y itself inf or nan."""
+    read = {(step.node, step.operand) for step in steps if taken(step)}
+
+    def guilty(v: Value) -> list[Value]:
+        return culprits(v, [x for x in v.inner if (v, x) in read])
+
+    return postorder([y], guilty)[0]
+
+
+def nonfinite_gradient(steps: Iterable[Step]) -> Nonfinite | None:
+    """The first gradient that is inf or nan, in the order of the backward pass."""
+    adjoint = dict[Value, float]()
     for step in steps:
         adjoint[step.operand] = total = (
             adjoint.get(step.operand, 0.0) + step.contribution
@@ -80,9 +91,8 @@ def taken(step: Step) -> bool:
 
 def culprits(v: Value, operands: Sequence[Value]) -> list[Value]:
     """The operands that made v infinite, or nan: those that are nan, if there are any."""
-    return [
-        x for x in operands if x.data != x.data and v.data != v.data
-    ] or infinite(operands)
+    nans = [x for x in operands if x.data != x.data]
+    return nans if nans and v.data != v.data else infinite(operands)
 
 
 def infinite(values: Iterable[Value]) -> list[Value]:
@@ -90,11 +100,9 @@ def infinite(values: Iterable[Value]) -> list[Value]:
 
 
 def of_value(v: Value, harm: str = "") -> Nonfinite:
-    text = (
-        told(v, f" is {v.data}")
-        if v.op
-        else f"the leaf {v.name or 'without a name'} is {v.data}"
-    )
+    what = f" is {v.data}"
+    leaf = f"the leaf {v.name or 'without a name'}"
+    text = told(v, what) if v.op else leaf + what
     return Nonfinite(v, "value", v.data, text + harm)
 
 
@@ -109,21 +117,29 @@ def told(z: Value, what: str = "") -> str:
 def with_clear_names(z: Value) -> Value:
     """The op of z on leaves, with the names of z and its operands; with letters where two look alike."""
     op: Any = z.op
-    letters = dict(
-        zip(reversed(z.args), reversed(op.operands), strict=True)
-    )  # the first one's
-    operands = dict.fromkeys(z.inner)
-    names = {x: x.name or letters[x] for x in operands}
-    name = z.name or "z"
-    if len({*map(TEXT.name, [name, *names.values()])}) <= len(names):
-        name, names = "z", {x: letters[x] for x in operands}
+    name, names = clear_names(z)
     with within(None):
-        copies = {x: Value(x.data, names[x]) for x in operands}
-        copy: Value = op(
-            *[copies[x] if isinstance(x, Value) else x for x in z.args]
-        )
+        copies: dict[Any, Value] = {x: Value(x.data, names[x]) for x in names}
+        copy: Value = op(*[copies.get(x, x) for x in z.args])
     copy.name = name
     return copy
+
+
+def clear_names(z: Value) -> tuple[str, dict[Value, str]]:
+    """Names for z and its operands: their own, or letters where two look alike."""
+    letters = letters_of(z)
+    names = {x: x.name or letter for x, letter in letters.items()}
+    name = z.name or "z"
+    if len({*map(TEXT.name, [name, *names.values()])}) <= len(names):
+        return "z", letters
+    return name, names
+
+
+def letters_of(z: Value) -> dict[Value, str]:
+    """Every Value among the operands of z, with the letter of its first place."""
+    op: Any = z.op
+    letters = dict(zip(reversed(z.args), reversed(op.operands), strict=True))
+    return {x: letters[x] for x in dict.fromkeys(z.inner)}
 
 
 class Recording(threading.local):
@@ -143,9 +159,8 @@ class Recording(threading.local):
     def leave(self, block: object) -> None:
         self.blocks.discard(block)
         if not self.blocks and sys.getprofile() in (note_line, None):
-            again = getattr(
-                self.before, "enable", None
-            )  # cProfile's, which setprofile does not take
+            # cProfile's, which setprofile does not take
+            again = getattr(self.before, "enable", None)
             sys.setprofile(None if again else self.before)
             if again:
                 again()
@@ -182,11 +197,14 @@ def note_line(frame: FrameType, event: str, made: object) -> None:
     if z is None or z is not made:
         return
     caller = frame.f_back
-    while caller and caller.f_globals.get("__name__", "").startswith(
-        ("autograd.", "nn.")
-    ):
+    while caller and is_ours(caller):
         caller = caller.f_back
     if caller:
         vars(z).setdefault(
             "line", f"{caller.f_code.co_filename}, line {caller.f_lineno}"
         )
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Whether a frame runs a function of autograd or nn."""
+    return frame.f_globals.get("__name__", "").startswith(("autograd.", "nn."))

@@ -155,24 +155,22 @@ def reflected(op: Op) -> Callable[[Value, Scalar], Value]:
 def methods() -> dict[str, Callable[..., Any]]:
     """The operators and methods of Values: every op of one operand has its name, exp(x) is x.exp()."""
     operators = {sign: TABLE[name].call for name, sign in SIGNS.items()}
-    from_the_right = {
-        f"__r{SIGNS[op.name][2:]}": reflected(op) for op in (sub, mul, power)
+    from_the_right: dict[str, Callable[..., Any]] = {
+        "__radd__": add_to,
+        "__rsub__": reflected(sub),
+        "__rmul__": reflected(mul),
+        "__rtruediv__": divide,
+        "__rpow__": reflected(power),
     }
     named = {
         op.name: op.call
         for op in TABLE.values()
         if len(op.operands) == 1 and op.name not in SIGNS
     }
-    return (
-        operators
-        | from_the_right
-        | {"__radd__": add_to, "__rtruediv__": divide}
-        | named
-    )
+    return operators | from_the_right | named
 
 
 for name, method in methods().items():
     setattr(Value, name, method)
-    setattr(
-        Term, name, method
-    )  # a partial is written for Values, and applied to Terms to get its tree
+    # a partial is written for Values, and applied to Terms to get its tree
+    setattr(Term, name, method)

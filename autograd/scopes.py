@@ -31,10 +31,10 @@ class Scope:
 
     def path(self) -> list[Scope]:
         """The scopes around this one, outermost first, and itself."""
-        found: list[Scope] = [self]
-        while parent := found[-1].parent:
-            found.append(parent)
-        return found[::-1]
+        outwards: list[Scope] = [self]
+        while parent := outwards[-1].parent:
+            outwards.append(parent)
+        return outwards[::-1]
 
 
 Collapse: TypeAlias = "str | int | Collection[str] | Callable[[Scope], bool] | None"

@@ -20,6 +20,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .ieee import ERRORS, PYTHON
@@ -31,16 +32,10 @@ T = TypeVar("T")
 ROUGH = 1e-6  # how far real steps may be off, as a part of the slope
 LOST = sys.float_info.min  # a number loses digits below the smallest normal one
 TINY = LOST * sys.float_info.epsilon  # the smallest number
-ROUNDING = (
-    2.0**-50
-)  # of an op's result, as a part of it: eight times what IEEE 754 allows a sum
-BITS = (
-    26,
-    52,
-    104,
-    208,
-    416,
-)  # a complex step is so many bits smaller than |x|, or than 1
+# of an op's result, as a part of it: eight times what IEEE 754 allows a sum
+ROUNDING = 2.0**-50
+# a complex step is so many bits smaller than |x|, or than 1
+BITS = (26, 52, 104, 208, 416)
 GROWTH = 8  # from one real step to the next
 CLOSEST = 5.2  # units in the last place of x: the smallest real step
 AGREE = 64  # a slope is so many times what two complex steps differ by
@@ -55,9 +50,8 @@ class Slope(NamedTuple):
 
     def doubt(self) -> tuple[float, float]:
         """The error as a part of the slope, then the error itself."""
-        return min(
-            self.error / abs(self.value), 1.0
-        ) if self.value else 1.0, self.error
+        part = min(self.error / abs(self.value), 1.0) if self.value else 1.0
+        return part, self.error
 
 
 # --------------------------------------------------------------------------------------------- complex steps
@@ -77,6 +71,27 @@ def hypot(x: complex, y: complex) -> complex:
     return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2) if size else 0j
 
 
+def sigmoid(x: complex) -> complex:
+    """1 / (1 + exp(-x)); no number overflows on the way."""
+    if x.real > 0:
+        return 1 / (1 + cmath.exp(-x))
+    return cmath.exp(x) / (1 + cmath.exp(x))
+
+
+def maximum(x: complex, y: complex) -> complex:
+    """The larger by the real parts; of equal ones the mean."""
+    if x.real == y.real:
+        return (x + y) / 2
+    return x if x.real > y.real else y
+
+
+def minimum(x: complex, y: complex) -> complex:
+    """The smaller by the real parts; of equal ones the mean."""
+    if x.real == y.real:
+        return (x + y) / 2
+    return x if x.real < y.real else y
+
+
 ONE: dict[str, Callable[[complex], complex]] = {
     "fabs": lambda x: x * PYTHON["sign"](x.real),
     "sign": lambda x: PYTHON["sign"](x.real),
@@ -86,19 +101,13 @@ ONE: dict[str, Callable[[complex], complex]] = {
     "erf": erf,
     "erfc": lambda x: complex(math.erfc(x.real), -erf(x).imag),
     "gauss": lambda x: cmath.exp(-x * x),
-    "sigmoid": lambda x: (
-        1 / (1 + cmath.exp(-x)) if x.real > 0 else cmath.exp(x) / (1 + cmath.exp(x))
-    ),
+    "sigmoid": sigmoid,
     "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }
 TWO: dict[str, Callable[[complex, complex], complex]] = {
     "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
-    "maximum": lambda x, y: (
-        (x + y) / 2 if x.real == y.real else x if x.real > y.real else y
-    ),
-    "minimum": lambda x, y: (
-        (x + y) / 2 if x.real == y.real else x if x.real < y.real else y
-    ),
+    "maximum": maximum,
+    "minimum": minimum,
     "hypot": hypot,
     "pow": lambda x, y: x**y if x.real >= 0 else (-x) ** y * math.pow(-1.0, y.real),
 }
@@ -153,12 +162,15 @@ def by_complex_steps(
     best, flat = Slope(0.0, math.inf), True
     for slope in complex_slopes(function, at, i):
         flat = flat and slope.value == 0
-        if slope.doubt() < best.doubt():
-            best = slope
+        best = min(best, slope, key=Slope.doubt)
         if best.error <= ROUNDING * abs(best.value):
             break
-    agreed = best.error <= abs(best.value) / AGREE
-    return best if agreed or (flat and best.error < math.inf) else None
+    return best if agreed(best, flat) else None
+
+
+def agreed(best: Slope, flat: bool) -> bool:
+    """Whether two steps agree on a slope; on a flat function they do if there were two."""
+    return best.error <= abs(best.value) / AGREE or (flat and best.error < math.inf)
 
 
 def slope(z: Value, i: int) -> Slope:
@@ -200,13 +212,11 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
     value[y] = paths[y] = 1.0
     for z in reversed(toposort(y)):
         for i, local in reversed(live(z)) if z in value else ():
-            x = z.args[i]
+            x, size = z.args[i], abs(local.value)
             slopes[z, i] = local
             value[x] += value[z] * local.value
-            error[x] += (
-                error[z] * abs(local.value) + paths[z] * (local.error + LOST) + LOST
-            )
-            paths[x] += paths[z] * abs(local.value)
+            error[x] += error[z] * size + paths[z] * (local.error + LOST) + LOST
+            paths[x] += paths[z] * size
     largest = max(paths.values())
     ahead = [pushed(y, x, dict(reversed(slopes.items()))) for x in xs]
     return [
@@ -217,12 +227,12 @@ def chained(y: Value, xs: Sequence[Value]) -> list[Derivative]:
 
 def live(z: Value) -> list[tuple[int, Slope]]:
     """A node's slopes by its operands, without those that an op like ``where`` does not choose."""
-    slopes = [(i, slope(z, i)) for i in z.form.inner] if z.form else []
-    return [
-        (i, local)
-        for i, local in slopes
-        if local.value or not (z.op and z.op.selects)
-    ]
+    if z.form is None:
+        return []
+    slopes = [(i, slope(z, i)) for i in z.form.inner]
+    if not z.form.op.selects:
+        return slopes
+    return [(i, local) for i, local in slopes if local.value]
 
 
 def pushed(y: Value, x: Value, slopes: Edges) -> tuple[float, float]:
@@ -270,15 +280,19 @@ def recorded(y: Value, x: Value) -> Sample:
     for step in ledger(y):
         slope += step.contribution if step.operand is x else 0.0
         if path := paths.get(step.node, 0.0):
-            paths[step.operand] = paths.get(step.operand, 0.0) + path * abs(
-                step.local
-            )
+            before = paths.get(step.operand, 0.0)
+            paths[step.operand] = before + path * abs(step.local)
+    return Sample(y.data, rounding(paths), slope)
+
+
+def rounding(paths: dict[Value, float]) -> float:
+    """How far the rounding of every node may move y, from the sizes of the paths to y."""
     noise = sum(
         path * (ROUNDING * abs(v.data) + TINY)
         for v, path in paths.items()
         if v.form and path
     )
-    return Sample(y.data, noise if noise == noise else math.inf, slope)
+    return noise if noise == noise else math.inf
 
 
 class Curve:
@@ -360,31 +374,47 @@ def chord(curve: Curve, x: float, h: float, enough: float) -> Chord | None:
     Nothing is recorded where its quotient is as near to the slope at x as is ``enough``.
     """
     h = (x + h) - x  # as it is after rounding
-    here = curve.sample(x)
     for points in ((x - h, x, x + h), (x, x + h, x + 2 * h), (x - 2 * h, x - h, x)):
-        left, _, right = map(curve.value, points)
-        width = points[2] - points[0]
-        quotient = (right - left) / width
-        if not all(map(math.isfinite, (left, right, width))):
-            continue
-        noise = (
-            2 * max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right)) / width
-        )
-        if (off := abs(quotient - here.slope)) <= enough + noise / MARGIN:
-            return Chord(
-                quotient,
-                (here.slope, here.slope, here.slope),
-                max(noise, off),
-                points[1] == x,
-            )
-        samples = [curve.sample(point) for point in points]
-        slopes = samples[0].slope, samples[1].slope, samples[2].slope
-        noise = 2 * max(s.noise for s in samples) / width + ROUNDING * max(
-            map(abs, slopes)
-        )
-        if all(map(math.isfinite, slopes)):
-            return Chord(quotient, slopes, noise, points[1] == x)
+        new = chord_through(curve, x, points, enough)
+        if new is not None:
+            return new
     return None
+
+
+Points: TypeAlias = tuple[float, float, float]
+
+
+def chord_through(
+    curve: Curve, x: float, points: Points, enough: float
+) -> Chord | None:
+    """The chord through three points, one of which is x; None where it is not finite."""
+    left, _, right = map(curve.value, points)
+    width = points[2] - points[0]
+    if not all(map(math.isfinite, (left, right, width))):
+        return None
+    here = curve.sample(x)
+    quotient = (right - left) / width
+    whole = points[1] == x
+    noise = max(here.noise, ROUNDING * abs(left), ROUNDING * abs(right))
+    noise = 2 * noise / width
+    off = abs(quotient - here.slope)
+    if off <= enough + noise / MARGIN:
+        slopes = (here.slope, here.slope, here.slope)
+        return Chord(quotient, slopes, max(noise, off), whole)
+    return recorded_chord(curve, points, quotient, whole)
+
+
+def recorded_chord(
+    curve: Curve, points: Points, quotient: float, whole: bool
+) -> Chord | None:
+    """The chord with the slopes that are recorded at its points; None where one is not finite."""
+    left, middle, right = map(curve.sample, points)
+    slopes = (left.slope, middle.slope, right.slope)
+    noise = 2 * max(left.noise, middle.noise, right.noise)
+    noise = noise / (points[2] - points[0]) + ROUNDING * max(map(abs, slopes))
+    if not all(map(math.isfinite, slopes)):
+        return None
+    return Chord(quotient, slopes, noise, whole)
 
 
 def real_steps(x: float, precise: float) -> Iterator[float]:
@@ -403,24 +433,31 @@ def real_steps(x: float, precise: float) -> Iterator[float]:
 def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
     """The shortest chord, and all longer ones while the slope is smooth, or has the same kink at x."""
     row = list[Chord]()
-    for h in real_steps(x, curve.sample(x).noise / allowed if allowed else 0.0):
+    precise = curve.sample(x).noise / allowed if allowed else 0.0
+    for h in real_steps(x, precise):
         new = chord(curve, x, h, allowed / 1000 if row else -math.inf)
         if new is None:
             break
         if math.isinf(new.quotient):  # a jump
             continue
-        tells = kinked([*row, new]) or all(
-            chord.smooth() for chord in (*row[:1], new)
-        )
-        if tells or not row:
-            shorter = row[-1] if row else new
-            drift = abs(new.missing - shorter.missing)
-            row.append(
-                new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift)
-            )
-        if not tells:
+        telling = tells(row, new)
+        if telling or not row:
+            row.append(compared(new, row[-1] if row else new))
+        if not telling:
             break
     return row
+
+
+def tells(row: Sequence[Chord], new: Chord) -> bool:
+    """Whether the slope is smooth along a chord, or has the same kink as along the shorter ones."""
+    first = row[0] if row else new
+    return kinked([*row, new]) or (first.smooth() and new.smooth())
+
+
+def compared(new: Chord, shorter: Chord) -> Chord:
+    """The chord with its drift from the next shorter one, and the larger bend of both."""
+    drift = abs(new.missing - shorter.missing)
+    return new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift)
 
 
 def kinked(chords: Sequence[Chord]) -> bool:
@@ -437,15 +474,16 @@ def kinked(chords: Sequence[Chord]) -> bool:
 def faulty(row: Sequence[Chord], allowed: float) -> list[Chord]:
     """The chords that miss a slope: three neighbours that miss the same one, or all, as where f jumps."""
     wrong = [chord for chord in row if not chord.explained(allowed)]
-    threes = [row[k : k + 3] for k in range(len(row) - 2)]
-    alike = [
-        three
-        for three in threes
-        if all(chord in wrong for chord in three) and agree(three)
-    ]
-    return [chord for three in alike for chord in three] or (
-        wrong if len(wrong) == len(row) > 2 else []
-    )
+    threes = zip(row, row[1:], row[2:], strict=False)
+    alike = [three for three in threes if three_agree(three, wrong)]
+    if not alike and len(wrong) == len(row) > 2:
+        return wrong
+    return [*chain(*alike)]
+
+
+def three_agree(three: Sequence[Chord], wrong: Sequence[Chord]) -> bool:
+    """Whether all three are wrong, and miss the same."""
+    return all(chord in wrong for chord in three) and agree(three)
 
 
 def agree(row: Sequence[Chord]) -> bool:
@@ -466,12 +504,24 @@ def along(curve: Curve, x: float, allowed: float) -> Slope | None:
         return None
     bent = [chord for chord in row if chord.change()]
     if len(bent) > 2 and kinked(row):
-        best = min(bent, key=lambda chord: chord.noise + chord.like(row[0]))
-        return Slope(best.quotient, MARGIN * best.noise + best.like(row[0]))
-    telling = faulty(row, allowed) or [
-        chord for chord in row if chord.explained(allowed)
-    ]
-    best = min(telling, key=lambda chord: chord.error + chord.drift, default=None)
-    if not row[0].whole and (best is None or best.error > ROUGH * best.steep()):
+        return at_kink(bent, row[0])
+    best = most_telling(row, allowed)
+    if best is None:
+        return Slope(here, math.inf) if row[0].whole else None
+    if not row[0].whole and best.error > ROUGH * best.steep():
         return None
-    return Slope(here + best.missing, best.error) if best else Slope(here, math.inf)
+    return Slope(here + best.missing, best.error)
+
+
+def at_kink(bent: Sequence[Chord], shortest: Chord) -> Slope:
+    """The slope of a kink's chords."""
+    best = min(bent, key=lambda chord: chord.noise + chord.like(shortest))
+    return Slope(best.quotient, MARGIN * best.noise + best.like(shortest))
+
+
+def most_telling(row: Sequence[Chord], allowed: float) -> Chord | None:
+    """The most precise of the faulty chords, or, if none is, of those that miss nothing."""
+    telling = faulty(row, allowed)
+    if not telling:
+        telling = [chord for chord in row if chord.explained(allowed)]
+    return min(telling, key=lambda chord: chord.error + chord.drift, default=None)

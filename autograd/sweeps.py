@@ -10,7 +10,7 @@ keeps the time at which it was computed, and with an operand younger than itself
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -19,9 +19,7 @@ from .forking import after_fork
 from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
 
-LOCK = (
-    RLock()
-)  # two threads may share leaves: their sums into grad must not interleave
+LOCK = RLock()  # threads may share leaves: their sums into grad must not interleave
 after_fork(lambda: globals().update(LOCK=RLock()))
 
 
@@ -55,31 +53,39 @@ def backward(y: Value, seed: Real = 1.0) -> None:
     seed, before = number(seed, "backward's seed"), dict[Value, float]()
     with LOCK:
         try:
-            order = check_fresh(clear(y, before))
-            y.grad = seed
-            for v in reversed(order):
-                v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
-            if any(
-                v.grad != v.grad for v in before
-            ):  # a nan; the ledger knows which zeros are true ones
-                for v in (*before, *order):
-                    v.grad = 0.0
-                y.grad = seed
-                for step in entries(toposort(y), {y: seed}):
-                    step.operand.grad += step.contribution
-            for v, earlier in before.items():
-                v.grad = number(earlier or 0.0, "a leaf's grad") + v.grad
+            sweep(y, seed, before)
         except BaseException:
             for v in toposort(y):
                 v.grad = before.get(v, NO_GRAD if v.form else v.grad)
             raise
 
 
+def sweep(y: Value, seed: float, before: dict[Value, float]) -> None:
+    """One pass from y; ``before`` takes what the leaves' grads were."""
+    order = check_fresh(clear(y, before))
+    y.grad = seed
+    for v in reversed(order):
+        v.form.pull(v)  # pyright: ignore[reportOptionalMemberAccess]  inner nodes have one
+    if any(v.grad != v.grad for v in before):
+        sweep_by_ledger(y, seed)
+    for v, earlier in before.items():
+        v.grad = number(earlier or 0.0, "a leaf's grad") + v.grad
+
+
+def sweep_by_ledger(y: Value, seed: float) -> None:
+    """The pass once more, after a nan: the ledger knows which zeros are true ones."""
+    order = toposort(y)
+    for v in order:
+        v.grad = 0.0
+    y.grad = seed
+    for step in entries(order, {y: seed}):
+        step.operand.grad += step.contribution
+
+
 def clear(y: Value, before: dict[Value, float]) -> list[Value]:
     """The inner nodes below y, operands before results; every grad is set to 0, a leaf's is noted before."""
-    zero = float(
-        "0.0"
-    )  # this pass's own, and so also the mark of a node that was seen
+    # this pass's own 0.0, and so also the mark of a node that was seen
+    zero = float("0.0")
     order, stack = list[Value](), list[Any]([y])
     pop, push = stack.pop, stack.append
     while stack:
@@ -107,14 +113,20 @@ def check_fresh(order: Sequence[Value]) -> Sequence[Value]:
     """The same nodes; StaleGraphError if a leaf was assigned after one of them was computed from it."""
     if {v.clock for v in order if v.form is not None} <= {engine.clock}:
         return order  # nothing at all was assigned since
-    late = next((x for v in order for x in v.inner if x.clock > v.clock), None)
-    if late is not None:
-        how = "computed again" if late.form else "assigned"
-        what = f"{describe(late)} was {how} after this graph was built from it"
-        raise StaleGraphError(
-            f"{what}; call forward() on the graph's root to compute it again"
-        )
+    for v in order:
+        for x in v.inner:
+            if x.clock > v.clock:
+                raise stale(x)
     return order
+
+
+def stale(late: Value) -> StaleGraphError:
+    """The error for an operand that is younger than a node computed from it."""
+    how = "computed again" if late.form else "assigned"
+    what = f"{describe(late)} was {how} after this graph was built from it"
+    return StaleGraphError(
+        f"{what}; call forward() on the graph's root to compute it again"
+    )
 
 
 def zero_grad(*leaves: Value) -> None:
@@ -145,7 +157,7 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
 
 
 def entries(
-    order: Sequence[Value], seeds: Mapping[Value, float], time: float = math.inf
+    order: Sequence[Value], seeds: dict[Value, float], time: float = math.inf
 ) -> Generator[Step]:
     """The ledger of the nodes in this order, with the adjoints of its roots.
 
@@ -157,18 +169,10 @@ def entries(
     for z in reversed(order):
         if z.form is None:
             continue
-        late = next((x for x in (*z.inner, z) if x.clock > time), None)
-        if late is not None:
-            raise StaleGraphError(
-                f"{describe(late)} changed while the ledger was read; begin a new ledger"
-            )
+        check_unchanged(z, time)
         upstream = adjoint.get(z, 0.0)
-        for i, x, local in zip(
-            z.form.inner,
-            z.inner,
-            z.form.local(z.data, *map(plain, z.args)),
-            strict=True,
-        ):
+        partials = z.form.local(z.data, *map(plain, z.args))
+        for i, x, local in zip(z.form.inner, z.inner, partials, strict=True):
             dead = z not in adjoint or is_dead(z, x, local, upstream, flat_at)
             contribution = 0.0 if dead else upstream * local
             if not dead:
@@ -176,21 +180,34 @@ def entries(
             yield Step(z, x, i, local, upstream, contribution)
 
 
+def check_unchanged(z: Value, time: float) -> None:
+    """Raises StaleGraphError if z or an operand was computed or assigned after that time."""
+    for x in (*z.inner, z):
+        if x.clock > time:
+            raise StaleGraphError(
+                f"{describe(x)} changed while the ledger was read; begin a new ledger"
+            )
+
+
 def overflows(order: Sequence[Value]) -> set[Value]:
     """The nodes that are infinite by overflow, or as a leaf is; not those at a pole, as 1/0 or log(0)."""
-    found: set[Value] = set()
+    nodes = set[Value]()
     for z in order:
-        if math.isinf(z.data):
-            infinite = {x for x in z.inner if math.isinf(x.data)}
-            if infinite <= found and (
-                infinite or not z.op or z.op.defined(*map(plain, z.args))
-            ):
-                found.add(z)
-    return found
+        if math.isinf(z.data) and by_overflow(z, nodes):
+            nodes.add(z)
+    return nodes
+
+
+def by_overflow(z: Value, nodes: set[Value]) -> bool:
+    """Whether an infinite z overflows, or follows from the nodes that do, and is at no pole."""
+    infinite = {x for x in z.inner if math.isinf(x.data)}
+    if infinite or not z.op:
+        return infinite <= nodes
+    return z.op.defined(*map(plain, z.args))
 
 
 def is_dead(
-    z: Value, x: Value, local: float, upstream: float, flat_at: Collection[Value]
+    z: Value, x: Value, local: float, upstream: float, flat_at: set[Value]
 ) -> bool:
     """Whether the edge from z to its operand x contributes 0, whatever flows in."""
     saturated = x in flat_at and math.isfinite(z.data) and math.isfinite(upstream)

@@ -43,11 +43,9 @@ class Term:
     varies: bool = True
 
     def __repr__(self) -> str:
-        return (
-            f"({' '.join([self.word, *map(repr, self.args)])})"
-            if self.args
-            else self.word
-        )
+        if not self.args:
+            return self.word
+        return f"({' '.join([self.word, *map(repr, self.args)])})"
 
     def __pos__(self) -> Term:
         return self
@@ -55,8 +53,7 @@ class Term:
     def __bool__(self) -> NoReturn:
         raise NeedsDataError
 
-    def __float__(self) -> NoReturn:
-        raise NeedsDataError
+    __float__ = __bool__
 
     @property
     def data(self) -> float:
@@ -112,29 +109,35 @@ def read(node: ast.AST) -> Tree:
             return constant if isinstance(constant, float) else Term(name)
         case ast.UnaryOp(ast.UAdd(), x):
             return read(x)
-        case ast.UnaryOp(sign, x) if type(sign) in SIGNS:
-            return Term(SIGNS[type(sign)], (read(x),))
-        case ast.BinOp(x, sign, y) if type(sign) in SIGNS:
-            return Term(SIGNS[type(sign)], (read(x), read(y)))
         case ast.Call(ast.Name(word), [*args], []) if args:
-            return Term(word, tuple(map(read, args)))
+            return term(word, *args)
+        case _:
+            return read_sign(node)
+
+
+def read_sign(node: ast.AST) -> Tree:
+    """The same of a sign with its operands."""
+    match node:
+        case ast.UnaryOp(sign, x) if type(sign) in SIGNS:
+            return term(SIGNS[type(sign)], x)
+        case ast.BinOp(x, sign, y) if type(sign) in SIGNS:
+            return term(SIGNS[type(sign)], x, y)
         case ast.IfExp(condition, x, y):
-            return Term("if", tuple(map(read, (condition, x, y))))
+            return term("if", condition, x, y)
         case ast.BoolOp(sign, [*parts]):
             return joined(SIGNS[type(sign)], [*map(read, parts)])
-        case ast.Compare(x, signs, others) if all(
-            type(sign) in SIGNS for sign in signs
-        ):
-            pairs = zip([x, *others], signs, others, strict=False)
+        case ast.Compare(x, signs, others) if SIGNS.keys() >= {*map(type, signs)}:
+            pairs = zip(signs, [x, *others], others, strict=False)
             return joined(
-                "and",
-                [
-                    Term(SIGNS[type(sign)], (read(x), read(y)))
-                    for x, sign, y in pairs
-                ],
+                "and", [term(SIGNS[type(sign)], *xy) for sign, *xy in pairs]
             )
         case _:
             raise SyntaxError(ast.unparse(node))
+
+
+def term(word: str, *operands: ast.AST) -> Term:
+    """A word with its operands, which are nodes of Python's syntax tree."""
+    return Term(word, tuple(map(read, operands)))
 
 
 def joined(word: str, parts: Sequence[Tree]) -> Tree:
@@ -192,6 +195,13 @@ class Printed:
     def __init__(self, template: str, level: int, *needs: int) -> None:
         self.template, self.level, self.needs = template, level, needs
 
+    def around(self, operands: Sequence[tuple[str, int]]) -> str:
+        """The sign with its operands, in parentheses where they bind less than it asks."""
+        pairs = zip(operands, self.needs, strict=True)
+        return self.template.format(
+            *[x if level >= need else f"({x})" for (x, level), need in pairs]
+        )
+
 
 CALL, NEGATIVE = 9, 8
 PRINTED = {
@@ -228,14 +238,11 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
         return repr(tree), NEGATIVE if math.copysign(1.0, tree) < 0 else CALL
     if not tree.args:
         return names[tree.word], CALL
-    written = [levelled(x, names) for x in tree.args]
+    operands = [levelled(x, names) for x in tree.args]
     if tree.word not in PRINTED:
-        return f"{tree.word}({', '.join(x for x, _ in written)})", CALL
+        return f"{tree.word}({', '.join(x for x, _ in operands)})", CALL
     sign = PRINTED[tree.word]
-    pairs = zip(written, sign.needs, strict=True)
-    return sign.template.format(
-        *[x if level >= need else f"({x})" for (x, level), need in pairs]
-    ), sign.level
+    return sign.around(operands), sign.level
 
 
 # ----------------------------------------------------------------------------------------------- as numbers
@@ -281,7 +288,7 @@ LOGIC: dict[str, Callable[..., Any]] = {
     "and": both,
     "not": operator.not_,
 }
-CAREFUL: dict[str, Any] = {**ARITHMETIC, **LOGIC, **NUMPY}
+CAREFUL: dict[str, Any] = ARITHMETIC | LOGIC | NUMPY
 EVALUATE = """
 try:
     return {result}
@@ -294,12 +301,9 @@ def evaluator(
     operands: Sequence[str], tree: Tree, name: str = "evaluate"
 ) -> Callable[..., float]:
     """The tree as a function of plain floats that neither raises nor warns."""
+    result = text(tree, plain_names(operands))
     return written(
-        name,
-        operands,
-        text(tree, plain_names(operands)),
-        (tree,),
-        lambda names: careful(tree, names),
+        name, operands, result, (tree,), lambda names: careful(tree, names)
     )
 
 
@@ -339,20 +343,14 @@ def written(
     def carefully(*args: Any) -> Any:
         return otherwise(dict(zip(operands, args, strict=True)))
 
-    known = {
-        "ERRORS": ERRORS,
-        "quietly": quietly,
-        "careful": carefully,
-        **words_in(*trees),
-    }
+    known = {"ERRORS": ERRORS, "quietly": quietly, "careful": carefully}
+    known |= words_in(*trees)
     body = EVALUATE.format(result=result, operands=", ".join(operands))
     return define(name, operands, body, known, {})
 
 
 def words_in(*trees: Tree) -> dict[str, Any]:
     """What the trees' source asks of Python's math."""
-    words = {term.word for tree in trees for term in terms_of(tree)} | {
-        "inf",
-        "nan",
-    }
+    words = {term.word for tree in trees for term in terms_of(tree)}
+    words |= {"inf", "nan"}
     return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}

@@ -122,34 +122,60 @@ def call_ufunc(
 
     Raises TypeError for arrays of numbers, and for what no op does.
     """
-    name = called(function)
     if method != "__call__":
-        raise TypeError(
-            f"{name}.{method} takes arrays, and a Value is one number; write a loop over Values"
-        )
-    if by_elements(function, operands, options):
-        array = elementwise(partial(call_elements, function), operands, **options)
-        return array.astype(bool) if function in TESTS else array
-    if options:
         what = (
-            f"{name} records an op for Values, which has no {'=, '.join(options)}="
+            f"{called(function)}.{method} takes arrays, and a Value is one number"
         )
-        raise TypeError(f"{what}: a graph fits in no array; write z = {name}(...)")
+        raise TypeError(f"{what}; write a loop over Values")
+    if by_elements(function, operands, options):
+        return call_on_elements(function, operands, options)
+    if options:
+        raise TypeError(no_option(called(function), options))
+    return call_on_values(function, operands)
+
+
+def no_option(name: str, options: Mapping[str, Any]) -> str:
+    """The refusal of options, as out=, which no op has."""
+    what = f"{name} records an op for Values, which has no {'=, '.join(options)}="
+    return f"{what}: a graph fits in no array; write z = {name}(...)"
+
+
+def call_on_elements(
+    function: Any, operands: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
+    """A universal function of every element; of truth values, if it compares."""
+    array = elementwise(partial(call_elements, function), operands, **options)
+    return array.astype(bool) if function in TESTS else array
+
+
+def call_on_values(function: Any, operands: Sequence[Any]) -> Any:
+    """A universal function of Values and numbers."""
     if function in IDENTITY:
         return IDENTITY[function](*operands)
-    if (
-        function in COMPARISONS
-    ):  # to which NumPy gives its scalars as arrays without dimensions
-        operands = [
-            x[()] if isinstance(x, np.ndarray) and x.ndim == 0 else x
-            for x in operands
-        ]
+    if function in COMPARISONS:
+        operands = [without_dimensions(x) for x in operands]
     if function in OPERATORS:
-        apply = getattr(operator, OPERATORS[function])
-        return apply(
-            *[x if isinstance(x, Value) else number(x, name) for x in operands]
-        )
-    return call_function(function, operands, options)
+        return operate(function, operands)
+    return call_function(function, operands, {})
+
+
+def without_dimensions(x: Any) -> Any:
+    """The scalar in an array without dimensions, as which NumPy gives its scalars to comparisons."""
+    return x[()] if has_no_dimensions(x) else x
+
+
+def has_no_dimensions(x: Any) -> bool:
+    """Whether it is an array, but of one number."""
+    return isinstance(x, np.ndarray) and x.ndim == 0
+
+
+def operate(function: Any, operands: Sequence[Any]) -> Any:
+    """What Python writes with an operator, by that operator."""
+    name = called(function)
+    apply = getattr(operator, OPERATORS[function])
+    return apply(
+        *[x if isinstance(x, Value) else number(x, name) for x in operands]
+    )
 
 
 def by_elements(
@@ -173,22 +199,28 @@ def call_function(
     function: Any, operands: Sequence[Any], options: Mapping[str, Any]
 ) -> Any:
     """Any function of NumPy: np.where is an op; most others have none, and refuse."""
-    op = next(
-        (OPS[name] for name in NAMES.get(function, ()) if name in OPS),
-        KNOWN.get(function),
-    )
+    op = op_of(function)
     if op is None:
-        own = (
-            f", define an Op named {function.__name__!r}"
-            if function in NAMES
-            else ""
-        )
-        instead = INSTEAD.get(function, "it in ops" + own)
-        what = f"{called(function)} of {' and '.join(type(x).__name__ for x in operands)} has no op"
+        kinds = " and ".join([type(x).__name__ for x in operands])
+        what = f"{called(function)} of {kinds} has no op"
         raise TypeError(
-            f"{what}: write {instead}, or take v.data, the number alone"
+            f"{what}: write {way_out(function)}, or take v.data, the number alone"
         )
     return op(*operands, **options)
+
+
+def op_of(function: Any) -> Callable[..., Any] | None:
+    """The op with one of the function's names in NumPy, or what is known to do the same."""
+    for name in NAMES.get(function, ()):
+        if name in OPS:
+            return OPS[name]
+    return KNOWN.get(function)
+
+
+def way_out(function: Any) -> str:
+    """What to write for a function that has no op."""
+    own = f", define an Op named {function.__name__!r}" if function in NAMES else ""
+    return INSTEAD.get(function, "it in ops" + own)
 
 
 def called(function: Any) -> str:

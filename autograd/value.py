@@ -23,7 +23,7 @@ from .defining import define
 from .elements import elementwise, holds_objects
 from .forking import Kept
 from .ieee import ADVICE, BOOL, ERRORS, Real, number
-from .lines import check_free, check_line
+from .lines import check_line
 from .names import one_name
 from .scopes import FORGET, SCOPE
 from .terms import (
@@ -48,9 +48,8 @@ Partials: TypeAlias = (
 T = TypeVar("T")
 
 OPS: dict[str, Op] = {}  # every op by its name
-NO_GRAD = float(
-    "0.0"
-)  # a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+# a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
+NO_GRAD = float("0.0")
 NAMELESS = ""
 OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
 NAN = float("nan")
@@ -124,33 +123,25 @@ class Op:
         book: Partials | None = None,
         selects: bool = False,
     ) -> None:
-        check_line(name, symbol, formula, partials, domain, book)
-        check_free(name, symbol, formula, partials, OPS.get(name))
-        self.name, self.symbol, self.formula, self.domain = (
-            name,
-            symbol,
-            formula,
-            domain,
-        )
-        self.partials, self.book, self.selects = partials, book or partials, selects
+        check_line(name, symbol, formula, partials, domain, book, OPS.get(name))
+        self.name = name
+        self.symbol = symbol
+        self.formula = formula
+        self.domain = domain
+        self.partials = partials
+        self.book = book or partials
+        self.selects = selects
         self.operands = ("x", "y", "w")[: len(partials)]
         self.tree = parse(formula)
         self.evaluate = evaluator(self.operands, self.tree)
         self.in_domain = evaluator(
             self.operands, parse(domain or "True"), "in_domain"
         )
-        self.forms: dict[
-            tuple[object, ...], Form
-        ] = {}  # by form()'s arguments, and by operands' types
+        # by form()'s arguments, and by operands' types
+        self.forms: dict[tuple[object, ...], Form] = {}
         self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
         self.__doc__ = self.call.__doc__ = self.described()
-        self.__signature__ = self.call.__signature__ = Signature(  # pyright: ignore[reportFunctionMemberAccess]
-            [
-                Parameter(x, Parameter.POSITIONAL_ONLY, annotation=Scalar)
-                for x in self.operands
-            ],
-            return_annotation=Value,
-        )
+        self.__signature__ = self.call.__signature__ = signature(self.operands)  # pyright: ignore[reportFunctionMemberAccess]
         OPS[name] = self
 
     def described(self) -> str:
@@ -190,14 +181,18 @@ class Op:
         """The call where not every operand is exactly a Value."""
         if known := self.forms.get(tuple(map(type, args))):
             return known.record(*args)
-        if any(isinstance(x, Term) for x in args):
+        if Term in map(type, args):
             return self.of_terms(args)
         if holds_objects(*args):
             return elementwise(self.call, args)
-        if self.selects and isinstance(
-            args[0], BOOL
-        ):  # where(x > 0, ...): the choice is made
-            args = (float(args[0]), *args[1:])
+        first, *others = args
+        if self.selects and isinstance(first, BOOL):
+            # where(x > 0, ...): the choice is made
+            return self.of_scalars(float(first), *others)
+        return self.of_scalars(*args)
+
+    def of_scalars(self, *args: Scalar) -> Any:
+        """The call with Values and numbers; their types are known from then on."""
         operands = [scalar(x, self.name) for x in args]
         inner = [isinstance(x, Value) for x in operands]
         if not any(inner):
@@ -212,9 +207,8 @@ class Op:
         operands = [
             x if isinstance(x, Term) else number(x, self.name) for x in args
         ]
-        return substitute(
-            self.tree, dict(zip(self.operands, operands, strict=True))
-        )
+        names = zip(self.operands, operands, strict=True)
+        return substitute(self.tree, dict(names))
 
     def chosen(self, condition: Scalar, x: Scalar, y: Scalar) -> Value:
         """The operand that a plain number chooses, once and for all."""
@@ -227,9 +221,8 @@ class Op:
         self, i: int, z: Value, operands: Sequence[Scalar], *, book: bool = False
     ) -> Scalar:
         """∂z/∂operand i in ops; 0 where an op that selects does not take this operand."""
-        partial = (self.book if book else self.partials)[i](
-            z, *cast("Any", operands)
-        )
+        partials = self.book if book else self.partials
+        partial = partials[i](z, *cast("Any", operands))
         if not self.selects or i == 0:
             return partial
         return self.choice(operands[0], i, partial)
@@ -241,6 +234,14 @@ class Op:
         operands = [otherwise] * len(self.operands[1:])
         operands[i - 1] = taken
         return self(condition, *operands)
+
+
+def signature(operands: Sequence[str]) -> Signature:
+    """How a program calls an op: with its operands by their places."""
+    parameters = [
+        Parameter(x, Parameter.POSITIONAL_ONLY, annotation=Scalar) for x in operands
+    ]
+    return Signature(parameters, return_annotation=Value)
 
 
 def load_op(name: str) -> Op:
@@ -255,22 +256,15 @@ class Form:
     """An op with a pattern of operands: some are Values, the others plain numbers."""
 
     def __init__(self, op: Op, inner: tuple[bool, ...]) -> None:
-        self.op, self.inner = (
-            op,
-            [i for i, is_value in enumerate(inner) if is_value],
-        )
+        self.op = op
+        self.inner = [i for i, is_value in enumerate(inner) if is_value]
         pairs = zip(op.operands, inner, strict=True)
         self.data = {x: f"{x}._data" if is_value else x for x, is_value in pairs}
         self.values = [op.operands[i] for i in self.inner]
         # Outside of its domain an op has no value, so it has no slope there: log at -1.  x/0 has a value.
         self.guarded = op.domain != "" and op.name != "div"
-        self.read = define(
-            "read",
-            ["z"],
-            f"return ({''.join(f'z._{x}, ' for x in self.values)})",
-            {},
-            {},
-        )
+        slots = "".join(map("z._{}, ".format, self.values))
+        self.read = define("read", ["z"], f"return ({slots})", {}, {})
         self.record = self.recorder()
 
     def recorder(
@@ -287,17 +281,12 @@ class Form:
             others = " or ".join(f"{x}.__class__ is not Value" for x in op.operands)
             body = f"if {others}:\n    return mixed({operands}){body}"
         known = {"form": self, "mixed": mixed, "evaluate": op.evaluate}
-        known |= {
-            "ERRORS": ERRORS,
-            "new": object.__new__,
-            "get_scope": SCOPE.get,
-            **words_in(op.tree),
-        }
+        known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get}
+        known |= words_in(op.tree)
         record = define("record", op.operands, body, known, globals())
         record.__name__ = record.__qualname__ = op.name
-        record.__code__ = record.__code__.replace(
-            co_name=op.name
-        )  # which tracebacks and profilers show
+        # tracebacks and profilers show the code's name
+        record.__code__ = record.__code__.replace(co_name=op.name)
         return record
 
     @Kept
@@ -333,20 +322,15 @@ class Form:
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's ``grad`` what flows to it from ``z.grad``."""
         names = {"z": "z._data", **self.data}
+        partials = self.guarded_partials
         body = PULL.format(
             unpack="\n".join(f"{x} = z._{x}" for x in self.op.operands),
             flows=", ".join(f"d{x}" for x in self.values),
-            partials=", ".join(
-                text(partial, names) for partial in self.guarded_partials
-            ),
+            partials=", ".join(text(partial, names) for partial in partials),
             data=", ".join(names.values()),
             adds="\n".join(f"{x}.grad += upstream * d{x}" for x in self.values),
         )
-        known = {
-            "ERRORS": ERRORS,
-            "local": self.local,
-            **words_in(*self.guarded_partials),
-        }
+        known = {"ERRORS": ERRORS, "local": self.local, **words_in(*partials)}
         return define("pull", ["z"], body, known, globals())
 
 
@@ -394,8 +378,11 @@ class Value:
                 f"Value(data, name) is a leaf; an op records its operands: {OWN_OP}"
             )
         self.form: Form | None = None
-        self.scope = None if (scope := SCOPE.get()) is FORGET else scope
-        self._data, self.grad, self.clock = number(data, "Value"), NO_GRAD, clock
+        scope = SCOPE.get()
+        self.scope = None if scope is FORGET else scope
+        self._data = number(data, "Value")
+        self.grad = NO_GRAD
+        self.clock = clock
         self._x: Value | float | None = None
         self._y: Value | float | None = None
         self._w: Value | float | None = None
@@ -465,9 +452,7 @@ class Value:
             if v.form is not None:
                 v.grad = NO_GRAD
                 if any(x.clock > v.clock for x in v.inner):
-                    v._data = v.form.op.evaluate(
-                        *[x._data if isinstance(x, Value) else x for x in v.args]
-                    )
+                    v._data = v.form.op.evaluate(*map(plain, v.args))
                     v.clock = clock
         return self
 
@@ -478,31 +463,22 @@ class Value:
     if TYPE_CHECKING:  # ops.py gives Value its ops, autograd/__init__.py what the modules above know of it
 
         def __add__(self, y: Scalar) -> Value: ...
-        def __sub__(self, y: Scalar) -> Value: ...
-        def __mul__(self, y: Scalar) -> Value: ...
-        def __truediv__(self, y: Scalar) -> Value: ...
-        def __pow__(self, y: Scalar) -> Value: ...
-        def __radd__(self, x: Scalar) -> Value: ...
-        def __rsub__(self, x: Scalar) -> Value: ...
-        def __rmul__(self, x: Scalar) -> Value: ...
-        def __rtruediv__(self, x: Scalar) -> Value: ...
-        def __rpow__(self, x: Scalar) -> Value: ...
         def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
         def exp(self) -> Value: ...
 
+        __sub__ = __mul__ = __truediv__ = __pow__ = __add__
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rpow__ = __add__
+        __abs__ = __neg__
         reciprocal = expm1 = log = log2 = log10 = log1p = sqrt = erf = erfc = exp
         sin = cos = tan = atan = sinh = cosh = tanh = step = sign = exp
         relu = leaky_relu = elu = gelu = softplus = sigmoid = logsigmoid = exp
 
         def backward(self, seed: Real = 1.0) -> None: ...
         def explain(self, path: Any = None, **options: Any) -> str: ...
-        def __array_ufunc__(
-            self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
-        ) -> Any: ...
-        def __array_function__(
-            self, func: Any, types: Any, args: Any, kwargs: Any
-        ) -> Any: ...
+
+        __array_ufunc__: Callable[..., Any]
+        __array_function__: Callable[..., Any]
+
         @property
         def _prev(self) -> tuple[Value, ...]: ...
         @property
@@ -537,11 +513,8 @@ class Value:
         return f"Value(data={self.data}, grad={self.grad})"
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        for (
-            name,
-            x,
-        ) in attributes.items():  # version 0.5 kept the name as one of them
-            setattr(self, name, x)
+        for attribute in attributes.items():  # version 0.5 kept the name as one
+            setattr(self, *attribute)
 
     def __float__(self) -> NoReturn:
         raise TypeError(

@@ -67,17 +67,18 @@ class Loss:
         """Every number that is compared with another, checked."""
         p, t = nested(predictions), nested(targets)
         if isinstance(p, list) or isinstance(t, list):
-            return self.matched(
-                row_of(p), row_of(t), partial(Loss.pairs, self)
-            )  # of numbers, in any loss
-        for x, (what, (allowed, _, which)) in zip(
-            (p, t), self.domains.items(), strict=True
-        ):
-            if not allowed(plain(x)):
-                raise ValueError(
-                    f"{self.name}'s {what} are {which}, not {plain(x)}"
-                )
+            # of numbers, in any loss
+            pairs = partial(Loss.pairs, self)
+            return self.matched(row_of(p), row_of(t), pairs)
+        self.check_domain("predictions", p)
+        self.check_domain("targets", t)
         return [(p, t)]
+
+    def check_domain(self, what: str, x: Scalar) -> None:
+        """Raises ValueError for a number outside of the domain of what it is."""
+        allowed, _, which = self.domains[what]
+        if not allowed(plain(x)):
+            raise ValueError(f"{self.name}'s {what} are {which}, not {plain(x)}")
 
     def matched(
         self, ps: list[Any], ts: list[Any], pairs: Callable[[Any, Any], list[Any]]
@@ -126,11 +127,7 @@ class ClassLoss(Loss):
         """A target as one number for every class: 1 for the index that it is, or as given."""
         row = row_of(target)
         if isinstance(target, list) and not len(row) == 1 < classes:
-            total = sum(map(plain, row))
-            if abs(total - 1) > 0.01 and not any(isinstance(t, Value) for t in row):
-                raise ValueError(
-                    f"{self.name}'s targets add up to 1, not {total:g}"
-                )
+            self.check_total(row)
             return row
         index = plain(row[0])
         if index not in range(classes):
@@ -138,6 +135,13 @@ class ClassLoss(Loss):
                 f"{self.name}: {index:.10g} is no class; they go from 0 to {classes - 1}"
             )
         return [float(i == index) for i in range(classes)]
+
+    def check_total(self, row: list[Any]) -> None:
+        """Raises ValueError for numbers that do not add up to 1; Values may become others."""
+        total = sum(map(plain, row))
+        varying = any(isinstance(t, Value) for t in row)
+        if abs(total - 1) > 0.01 and not varying:
+            raise ValueError(f"{self.name}'s targets add up to 1, not {total:g}")
 
     def correct(self, prediction: Any, target: Any) -> bool:
         """Whether the likeliest class is the target's."""
@@ -149,13 +153,14 @@ def nested(x: Any, leaf: Callable[[Any], Any] = lambda v: v) -> Any:
     """Rows as lists, and what ``leaf`` makes of every Value and float in them."""
     if isinstance(x, Iterable) and not isinstance(x, (str, bytes)):
         return [nested(v, leaf) for v in cast("Any", x)]
-    return leaf(
-        x
-        if isinstance(x, Value)
-        else float(x)
-        if isinstance(x, BOOL)
-        else number(x, "a loss")
-    )
+    return leaf(entry(x))
+
+
+def entry(x: Any) -> Value | float:
+    """A number of a row, as a Value or a float; True is 1.0."""
+    if isinstance(x, Value):
+        return x
+    return float(x) if isinstance(x, BOOL) else number(x, "a loss")
 
 
 def row_of(x: Any) -> list[Any]:

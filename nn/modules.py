@@ -72,7 +72,7 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with the path of attributes and places that leads to it."""
-        return found(self, "", set())
+        return parameters_in(self, "", set())
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in the order of the attributes."""
@@ -83,22 +83,34 @@ class Module:
         zero_grad(*self.parameters())
 
 
-def found(thing: object, path: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+def parameters_in(
+    x: object, path: str, seen: set[int]
+) -> Iterator[tuple[str, Value]]:
     """The parameters in a module, list, tuple or dict, and in those inside it."""
-    if id(thing) in seen:
+    if id(x) in seen:
         return
-    seen.add(id(thing))
-    if isinstance(thing, Value) and thing.parameter:
-        yield path, thing
-    things: Any = vars(thing) if isinstance(thing, Module) else thing
-    if (
-        isinstance(thing, (Module, Mapping, MutableSequence, tuple))
-        or getattr(thing, "dtype", None) == "O"
-    ):
-        for key, x in (
-            things.items() if hasattr(things, "items") else enumerate(things)
-        ):
-            yield from found(x, f"{path}.{key}".lstrip("."), seen)
+    seen.add(id(x))
+    if isinstance(x, Value) and x.parameter:
+        yield path, x
+    for key, part in parts_of(x):
+        yield from parameters_in(part, f"{path}.{key}".lstrip("."), seen)
+
+
+def parts_of(x: Any) -> Iterable[tuple[Any, Any]]:
+    """What a module, list, tuple, dict or array of objects holds, each with its attribute, key or place."""
+    if isinstance(x, Module):
+        return vars(x).items()
+    if not holds_parts(x):
+        return ()
+    items: Any = getattr(x, "items", lambda: enumerate(x))
+    return items()
+
+
+def holds_parts(x: object) -> bool:
+    """Whether it is a list, tuple or dict, or an array of objects."""
+    if isinstance(x, (Mapping, MutableSequence, tuple)):
+        return True
+    return getattr(x, "dtype", None) == "O"
 
 
 def chosen(option: str, what: Any, known: Mapping[str, Any]) -> Any:
@@ -143,16 +155,19 @@ def activation_of(activation: Activation) -> Callable[[Any], Any]:
 
 
 def bounds(init: Init, nin: int, nout: int) -> tuple[float, float]:
-    pair = (
-        init if isinstance(init, tuple) else chosen("init", init, INITS)(nin, nout)
-    )
-    if len(pair) != 2 or not all(
-        0 <= number(bound, "init") < np.inf for bound in pair
-    ):
+    pair = init
+    if not isinstance(pair, tuple):
+        pair = chosen("init", init, INITS)(nin, nout)
+    if len(pair) != 2 or not all(map(is_bound, pair)):
         raise ValueError(
             f"init needs two finite bounds, of the weights and of the bias, not {init!r}"
         )
     return pair
+
+
+def is_bound(x: float) -> bool:
+    """Whether a first weight may be drawn between -x and x."""
+    return 0 <= number(x, "init") < np.inf
 
 
 def whole(n: int, what: str) -> int:
@@ -170,6 +185,20 @@ def inputs(x: Any, n: int, taker: str) -> list[Any]:
         )
     taker = f"{taker}, one row at a time ([f(x) for x in rows]),"
     return [v if isinstance(v, Value) else number(v, taker) for v in row]
+
+
+def check_nonlin(nonlin: object) -> None:
+    """Raises TypeError for what is neither True nor False, as an activation's name."""
+    if not isinstance(nonlin, bool):
+        raise TypeError(
+            f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}"
+        )
+
+
+def bias_of(spread: float, place: str) -> Value:
+    """A neuron's bias, drawn between -spread and spread; nothing is drawn for a spread of 0."""
+    first = random.uniform(-spread, spread) if spread else 0.0
+    return parameter(first, f"b{place}".rstrip("_"))
 
 
 class Neuron(Module):
@@ -196,10 +225,7 @@ class Neuron(Module):
         init: Init = "micrograd",
         place: str = "",
     ) -> None:
-        if not isinstance(nonlin, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"nonlin is True or False, not {nonlin!r}; write activation={nonlin!r}"
-            )
+        check_nonlin(nonlin)
         check_name(f"w{place}", "a weight")
         self.activation = activation_of(activation if nonlin else "linear")
         spread, bias_spread = bounds(init, whole(nin, "Neuron's nin"), 1)
@@ -207,22 +233,21 @@ class Neuron(Module):
             parameter(random.uniform(-spread, spread), f"w{place}{i + 1}")
             for i in range(nin)
         ]
-        first = (
-            random.uniform(-bias_spread, bias_spread)
-            if bias and bias_spread
-            else 0.0
-        )
-        self.b = parameter(first, f"b{place}".rstrip("_")) if bias else 0
+        self.b = bias_of(bias_spread, place) if bias else 0
 
     def forward(self, x: Any) -> Value:
         row = inputs(x, len(self.w), "Neuron")
         return self.activation(sum(map(mul, self.w, row), self.b))
 
     def __repr__(self) -> str:
-        name = getattr(self.activation, "name", "") or getattr(
-            self.activation, "__name__", ""
-        )
-        return f"{'ReLU' if name == 'relu' else name.capitalize()}Neuron({len(self.w)})"
+        return f"{kind_of(self.activation)}Neuron({len(self.w)})"
+
+
+def kind_of(activation: Any) -> str:
+    """An activation's name, as micrograd's neurons show it."""
+    own = getattr(activation, "name", "")
+    name = own or getattr(activation, "__name__", "")
+    return "ReLU" if name == "relu" else name.capitalize()
 
 
 class Layer(Module):

@@ -17,6 +17,7 @@ from numpy.random import (
 )  # now: NumPy imports it late, see compiler/tables.py
 
 from autograd import Value, compile, toposort, zero_grad
+from autograd.derivatives import as_value, constants_of
 
 from .losses import ClassLoss, nested, row_of
 
@@ -24,13 +25,13 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Gradient: TypeAlias = tuple[
     float, Array, Callable[[], list[Any]]
 ]  # mean loss, gradient, the model's outputs
-Way: TypeAlias = Callable[
+Engine: TypeAlias = Callable[
     [Sequence[int]], Gradient
 ]  # from the places of a batch's rows
 Spelling: TypeAlias = tuple[
     list[Any], list[float]
 ]  # every node's op and where its operands are; constants
-FEW = 8  # rows with unlike targets, and any others, on which the two ways are compared
+FEW = 8  # rows with unlike targets, and any others, on which the two engines are compared
 DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
 ROUNDED = (
     "the graphs are the same, but a program rounds sums in another order, "
@@ -60,10 +61,10 @@ class Recording(NamedTuple):
 
 def record(model: Any, loss: Any, row: Any, target: Any) -> Recording:
     """The graph of one row; the model and the loss are given Values for its numbers."""
-    inputs = [Value(x) for x in row_of(row)]
+    inputs = [*map(Value, row_of(row))]
     output = model(inputs if isinstance(row, list) else inputs[0])
-    outputs: Any = nested(output, lambda v: v if isinstance(v, Value) else Value(v))
-    targets = [Value(t) for t in shares(loss, target, len(row_of(outputs)))]
+    outputs: Any = nested(output, as_value)
+    targets = [*map(Value, shares(loss, target, len(row_of(outputs))))]
     several = isinstance(loss, ClassLoss) or isinstance(target, list)
     root = graph(loss(output, targets if several else targets[0]), "a row")
     return Recording(root, outputs, inputs, targets)
@@ -81,11 +82,9 @@ def graph(loss: Any, row: str) -> Value:
 
 def shares(loss: Any, target: Any, outputs: int) -> list[float]:
     """A target as the numbers that are compared with so many outputs."""
-    return (
-        loss.shares(target, outputs)
-        if isinstance(loss, ClassLoss)
-        else row_of(target)
-    )
+    if isinstance(loss, ClassLoss):
+        return loss.shares(target, outputs)
+    return row_of(target)
 
 
 def spelled(
@@ -101,8 +100,9 @@ def spelled(
     nodes, constants = list[Any](), list[float]()
     for v in order:
         nodes.append([v.op, *map(place.get, v.args)] if v.op else roles.get(v))
-        constants += [x for x in v.args if not isinstance(x, Value)]
-        constants += [] if v.op or v in roles else [numbers.get(v, v.data)]
+        constants += constants_of(v)
+        if not v.op and v not in roles:
+            constants.append(numbers.get(v, v.data))
     return nodes, constants
 
 
@@ -188,22 +188,14 @@ class Compiled:
         before, (first, gradient, _) = chance(), self.run.eager(batch)
         for _ in range(2):
             again, d_again, _ = self.run.eager(batch)
-            if not np.array_equal(
-                [first, *gradient], [again, *d_again], equal_nan=True
-            ):
-                what = (
-                    f"loss {first}, then {again}"
-                    if first != again
-                    else "another gradient"
-                )
-                return f"called again, the model gives other numbers ({what}), as with dropout or a counter"
+            one, other = [first, *gradient], [again, *d_again]
+            if not np.array_equal(one, other, equal_nan=True):
+                return another(first, again)
         if chance() != before:
             return "the model draws random numbers, as dropout does"
-        changed = self.frozen(0, self.theta)
-        return (
-            changed
-            and "the model has changed since it was recorded, as with a counter or a schedule"
-        )
+        if not self.frozen(0, self.theta):
+            return ""
+        return "the model has changed since it was recorded, as with a counter or a schedule"
 
     def cause(self, rows: list[int]) -> str:
         """Why one of these rows is otherwise than recorded."""
@@ -232,6 +224,14 @@ class Compiled:
             self.recording, self.run.parameters, self.program.rowwise.constants
         )
         return frozen(ours, spelled(self.record(i), self.run.parameters, {}))
+
+
+def another(first: float, again: float) -> str:
+    """How a second call differs from the first one: by its loss, or else by its gradient."""
+    what = "another gradient"
+    if first != again:
+        what = f"loss {first}, then {again}"
+    return f"called again, the model gives other numbers ({what}), as with dropout or a counter"
 
 
 def few(targets: Sequence[Any]) -> list[int]:

@@ -13,7 +13,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from importlib import import_module
 from threading import RLock
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -27,7 +27,7 @@ from autograd.value import plain
 
 from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
-from .recording import Array, Compiled, Gradient, Way, assign, few, graph
+from .recording import Array, Compiled, Engine, Gradient, assign, few, graph
 
 Bar: Any = type("Bar", (tqdm,), {})  # with a lock of its own
 
@@ -55,19 +55,17 @@ class SGD:
     rate: float | Callable[[int], float]
 
     def __post_init__(self) -> None:
-        if (
-            not callable(self.rate)
-            and not 0 < number(self.rate, "SGD's rate") < math.inf
-        ):
+        if callable(self.rate):
+            return
+        if not 0 < number(self.rate, "SGD's rate") < math.inf:
             raise ValueError(
                 f"SGD's rate is a number above 0 or a function of the epoch, not {self.rate!r}"
             )
 
     def update(self, theta: Array, gradient: Array, epoch: int = 0) -> Array:
         """The parameters after a step."""
-        rate = number(
-            self.rate(epoch) if callable(self.rate) else self.rate, "SGD's rate"
-        )
+        given = self.rate(epoch) if callable(self.rate) else self.rate
+        rate = number(given, "SGD's rate")
         if not 0 <= rate < math.inf:
             raise ValueError(f"SGD's rate is {rate} in epoch {epoch}")
         return theta - rate * gradient
@@ -122,40 +120,36 @@ class Training:
     def __init__(
         self, model: Any, X: Any, y: Any, loss: Any, optimizer: Any, metrics: Any
     ) -> None:
-        if isinstance(optimizer, (type, dict, set)) or not hasattr(
-            optimizer, "update"
-        ):
-            raise TypeError(
-                f"an optimizer is something like SGD(0.1), not {optimizer!r}"
-            )
-        self.model, self.optimizer, self.parameters = (
-            model,
-            optimizer,
-            leaves(model),
-        )
+        check_optimizer(optimizer)
+        self.model = model
+        self.optimizer = optimizer
+        self.parameters = leaves(model)
         self.rows, self.targets = table(X, "X"), table(y, "y")
         if len(self.rows) != len(self.targets):
             raise ValueError(
                 f"X has {len(self.rows)} rows, but y has {len(self.targets)}"
             )
         self.loss = chosen("loss", loss, LOSSES)
-        given = [metrics] if isinstance(metrics, str) else metrics
-        functions = [
-            chosen("metric", m, {"accuracy": self.accuracy}) for m in given
-        ]
-        self.metrics = {getattr(m, "__name__", str(m)): m for m in functions}
-        if len({"loss", *self.metrics}) <= len(functions):
-            raise ValueError(
-                f"metrics need names of their own, and not loss: {list(self.metrics)}"
-            )
+        self.metrics = self.metrics_of(metrics)
         self.theta = self.finite = np.array([p.data for p in self.parameters])
-        self.way: Way = self.eager
+        self.engine: Engine = self.eager
         self.order: Any = np.arange(len(self.rows))
-        self.quiet = (
-            Context()
-        )  # in which NumPy does not warn; faster than np.errstate
+        # in it NumPy does not warn; faster than np.errstate
+        self.quiet = Context()
         self.quiet.run(np.seterr, all="ignore")
         self.check_start()
+
+    def metrics_of(self, metrics: Any) -> dict[str, Any]:
+        """The metrics by their names, which differ from one another and from the loss."""
+        given = [metrics] if isinstance(metrics, str) else metrics
+        known = {"accuracy": self.accuracy}
+        functions = [chosen("metric", m, known) for m in given]
+        named = {getattr(m, "__name__", str(m)): m for m in functions}
+        if len({"loss", *named}) <= len(functions):
+            raise ValueError(
+                f"metrics need names of their own, and not loss: {list(named)}"
+            )
+        return named
 
     def accuracy(self, outputs: list[Any], targets: list[Any]) -> float:
         if not isinstance(self.loss, Loss):
@@ -168,13 +162,8 @@ class Training:
         """One row forward, so that what does not fit is said before anything is changed."""
         with no_grad():
             output = self.model(self.rows[0])
-            for i, target in enumerate(
-                self.targets if isinstance(self.loss, Loss) else []
-            ):
-                try:
-                    self.loss.pairs(output, target)
-                except ValueError as error:
-                    raise ValueError(f"X[0] and y[{i}]: {error}") from None
+            if isinstance(self.loss, Loss):
+                check_targets(self.loss, output, self.targets)
             graph(self.loss(output, self.targets[0]), "row 0")
         if "accuracy" in self.metrics:
             self.metrics["accuracy"]([nested(output, plain)], self.targets[:1])
@@ -201,8 +190,8 @@ class Training:
         order: Any = np.array(random.sample(range(n), n)) if shuffle else self.order
         for start in range(0, n, size):
             batch = order[start : start + size]
-            loss, gradient, found = self.way(batch)
-            outputs += found() if self.metrics else []
+            loss, gradient, predict = self.engine(batch)
+            outputs += predict() if self.metrics else []
             total += loss * len(batch)
             self.step(loss, gradient, epoch, batch)
         for name, metric in self.metrics.items():
@@ -212,7 +201,7 @@ class Training:
 
     def train(
         self,
-        start: Callable[[], Way],
+        start: Callable[[], Engine],
         epochs: Any,
         size: int,
         shuffle: bool,
@@ -222,7 +211,7 @@ class Training:
         epoch = 0
         try:
             with within(None):  # also where the caller records nothing
-                self.way = start()
+                self.engine = start()
                 for epoch in epochs:
                     self.epoch(epoch, size, shuffle, history)
                     if isinstance(epochs, Bar):
@@ -277,41 +266,48 @@ class Training:
         """The first row whose loss, or gradient, is not finite, and the first node that made it so."""
         try:
             for i in batch:
-                loss, gradient, _ = self.way([i])
-                if not math.isfinite(loss) or not (
-                    loss_alone or np.isfinite(gradient).all()
-                ):
-                    assign(self.parameters, self.theta)
-                    with record_lines():
-                        graph = self.loss(self.model(self.rows[i]), self.targets[i])
-                    return f" (row {i}: {locate_nonfinite(graph) or 'alone it is finite'})"
-        except (
-            Exception
-        ):  # of the model, which runs once more; the message is not worth it
+                if not self.is_finite(i, loss_alone):
+                    return f" (row {i}: {self.located(i)})"
+        except Exception:
+            # of the model, which runs once more; the message is not worth it
             return ""
         return " (no row alone; the sum of them)" if loss_alone else ""
 
+    def is_finite(self, i: int, loss_alone: bool) -> bool:
+        """Whether the loss of row i is finite, and, unless it counts alone, its gradient."""
+        loss, gradient, _ = self.engine([i])
+        if not math.isfinite(loss):
+            return False
+        return loss_alone or bool(np.isfinite(gradient).all())
+
+    def located(self, i: int) -> object:
+        """The first node of row i that is not finite, with the line it was made on."""
+        assign(self.parameters, self.theta)
+        with record_lines():
+            graph = self.loss(self.model(self.rows[i]), self.targets[i])
+        return locate_nonfinite(graph) or "alone it is finite"
+
     def check_end(self) -> None:
         """The loss after the last step, which no epoch has seen."""
-        loss, _, outputs = self.way(range(len(self.rows)))
+        loss, _, outputs = self.engine(range(len(self.rows)))
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is {loss} at the end{self.culprit(range(len(self.rows)))}"
             )
         if isinstance(self.loss, Loss):
             self.loss.pairs(outputs(), self.targets)
-        if isinstance(self.way, Compiled) and (why := self.way.difference()):
+        if isinstance(self.engine, Compiled) and (why := self.engine.difference()):
             text = f"the model is no longer what was recorded; train it with engine='eager': {why}"
             warnings.warn(text, RuntimeWarning, stacklevel=4)
 
-    def fastest(self) -> Way:
-        """The compiled way if it says what the scalar graph says, otherwise, with a warning, that one."""
+    def fastest(self) -> Engine:
+        """The compiled engine if it says what the scalar graph says, otherwise, with a warning, the eager one."""
         refused = False
         try:
-            way = Compiled(self)
-            why = way.difference()
+            engine = Compiled(self)
+            why = engine.difference()
             if not why:
-                return way
+                return engine
         except Exception as error:  # the user's own model and loss are given Values for the numbers of a row
             refused = True
             why = f"it cannot be recorded with Values for a row's numbers ({type(error).__name__}: {error})"
@@ -360,9 +356,7 @@ def fit(
     start = chosen(
         "engine", str(engine), {"compiled": run.fastest, "eager": lambda: run.eager}
     )
-    kernel: Any = sys.modules.get("ipykernel.kernelapp")
-    seen = sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
-    shown = seen if progress is None else progress
+    shown = bar_is_seen() if progress is None else progress
     each = range(whole(epochs, "epochs"))
     bar = Bar(each, "training") if shown else each
     try:
@@ -376,27 +370,57 @@ def fit(
         raise
 
 
+def bar_is_seen() -> bool:
+    """Whether somebody can see a bar: at a terminal, or in a notebook."""
+    kernel: Any = sys.modules.get("ipykernel.kernelapp")
+    return sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Raises TypeError for what has no update of parameters, as a class, or a dict's other update."""
+    other = isinstance(optimizer, (type, dict, set))
+    if other or not hasattr(optimizer, "update"):
+        raise TypeError(
+            f"an optimizer is something like SGD(0.1), not {optimizer!r}"
+        )
+
+
+def check_targets(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
+    """Raises ValueError for a target that does not fit what the model gives for row 0."""
+    for i, target in enumerate(targets):
+        try:
+            loss.pairs(output, target)
+        except ValueError as error:
+            raise ValueError(f"X[0] and y[{i}]: {error}") from None
+
+
 def leaves(model: Any) -> list[Value]:
-    if not (callable(model) and hasattr(model, "parameters")) or isinstance(
-        model, type
-    ):
+    """The model's parameters, each once.  Raises TypeError for no model, ValueError if it has none."""
+    if not is_model(model):
         raise TypeError(
             f"a model is a function of a row with a method parameters(), not {model!r:.60}"
         )
-    found = checked(dict.fromkeys(cast("Any", model).parameters()))
-    if not found:
+    parameters = checked(dict.fromkeys(model.parameters()))
+    if not parameters:
         raise ValueError(
             "the model has no parameters to train; make them with nn.parameter(0.5)"
         )
-    return found
+    return parameters
+
+
+def is_model(model: Any) -> bool:
+    """Whether it can be called for a row, and has parameters; a class is no model yet."""
+    called = callable(model) and not isinstance(model, type)
+    return called and hasattr(model, "parameters")
 
 
 def checked(parameters: Iterable[Any]) -> list[Value]:
     """The parameters as a list; a TypeError for what is no leaf."""
-    found = list(parameters)
-    if wrong := [p for p in found if not isinstance(p, Value) or p.op]:
-        raise TypeError(f"a parameter is a Value that no op made, not {wrong[0]!r}")
-    return found
+    several = list(parameters)
+    for p in several:
+        if not isinstance(p, Value) or p.op:
+            raise TypeError(f"a parameter is a Value that no op made, not {p!r}")
+    return several
 
 
 def table(data: Any, name: str) -> list[Any]:
@@ -410,9 +434,14 @@ def table(data: Any, name: str) -> list[Any]:
         raise ValueError(
             f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample"
         )
+    check_finite(array, name)
+    return array.astype(float).tolist()
+
+
+def check_finite(array: Any, name: str) -> None:
+    """Raises ValueError for the first row that is not finite."""
     for i, *_ in np.argwhere(~np.isfinite(array)):
         raise ValueError(f"{name}[{i}] is not finite: {array[i]}")
-    return array.astype(float).tolist()
 
 
 def numbers(data: Any, name: str) -> Any:
@@ -421,8 +450,6 @@ def numbers(data: Any, name: str) -> Any:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"{name} needs rows of one length: {error}") from None
-    return (
-        array
-        if array.dtype.kind in TABLE
-        else np.vectorize(number, otypes=[float])(array, name)
-    )
+    if array.dtype.kind in TABLE:
+        return array
+    return np.vectorize(number, otypes=[float])(array, name)
