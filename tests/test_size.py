@@ -93,14 +93,14 @@ def test_the_engine_is_read_in_one_sitting(tmp_path: Path) -> None:
 
 
 def test_the_code_is_set_for_readers() -> None:
-    """No denser than version 0.5; the house's own goals are 10.5 tokens, 4 % and 2.8."""
+    """As autodidact, HIPS autograd and DeZero are: 8 to 10 tokens a line, two or three branches a function."""
     lines = tokens(*MODULES)
     branches = [
         complexity(function) for path in MODULES for function in functions(path)
     ]
-    assert sum(lines) / len(lines) <= 13.6
-    assert sum(n >= 25 for n in lines) / len(lines) <= 0.149
-    assert sum(branches) / len(branches) <= 4.6 and max(branches) <= 24
+    assert sum(lines) / len(lines) <= 10.5
+    assert sum(n >= 25 for n in lines) / len(lines) <= 0.04
+    assert sum(branches) / len(branches) <= 3.0 and max(branches) <= 10
 
 
 def test_the_counter_counts(tmp_path: Path) -> None:

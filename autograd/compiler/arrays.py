@@ -189,10 +189,8 @@ def known(word: str, numbers: tuple[Any, ...]) -> float:
 def by_rule(word: str, operands: tuple[Expr, ...]) -> Expr | None:
     """What computes the same in fewer or faster calls; None if there is no rule."""
     match word, operands:
-        case "where", (float(x), y, w):
-            return y if x else w
-        case "where", (_, y, w) if y == w:
-            return y
+        case "where", (x, y, w):
+            return choice(x, y, w)
         case ("multiply", (1.0, x) | (x, 1.0)) | ("power" | "divide", (x, 1.0)):
             return x
         case "power", (x, 2.0):
@@ -207,6 +205,13 @@ def by_rule(word: str, operands: tuple[Expr, ...]) -> Expr | None:
             return logistic(x) if word == "sigmoid" else bell(x)
         case _:
             return None
+
+
+def choice(x: Expr, y: Expr, w: Expr) -> Expr | None:
+    """One of two, where it is known which, or where they are the same."""
+    if y == w:
+        return y
+    return (y if x else w) if isinstance(x, float) else None
 
 
 def one_over(x: Expr) -> Call:

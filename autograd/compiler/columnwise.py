@@ -179,34 +179,48 @@ class Columnwise:
 
     def backward(self, data: Columns, seeds: Array) -> Columns:
         """The leaves' adjoints."""
-        adjoint, reached, flat = (
-            Columns(),
-            dict[Value, Mask](),
-            overflows(self.order, data),
-        )
+        sweep = Sweep(data, overflows(self.order, data))
         for y, seed in zip(self.outputs, seeds.T, strict=True):
-            adjoint[y], reached[y] = adjoint.get(y, 0.0) + seed, True
+            sweep.arrive(y, seed, True)
         for z in reversed(self.order):
-            if z.form is None or z not in adjoint:
-                continue
-            upstream, alive = adjoint.pop(z), reached.pop(z)
-            finite = np.isfinite(data[z]) & np.isfinite(upstream) if flat else False
-            for x, partial in zip(z.inner, partials(z.form), strict=True):
-                local = partial(data[z], *operands(z, data))
-                idle: Any = z.form.op.selects or (x in flat and flat[x] & finite)
-                dead = (
-                    np.logical_and(idle, local == 0) if idle is not False else False
+            if z.form is not None and z in sweep.adjoint:
+                sweep.through(z, z.form)
+        return sweep.adjoint
+
+
+class Sweep:
+    """A reverse sweep: the adjoints, and in which rows a node was reached by an edge that is not dead."""
+
+    def __init__(self, data: Columns, flat: Mapping[Value, Mask]) -> None:
+        self.data, self.flat = data, flat
+        self.adjoint, self.reached = Columns(), dict[Value, Mask]()
+
+    def arrive(self, x: Value, flow: Any, live: Mask) -> None:
+        """Adds to an adjoint."""
+        self.adjoint[x] = self.adjoint[x] + flow if x in self.adjoint else flow
+        self.reached[x] = self.reached.get(x, False) | live
+
+    def through(self, z: Value, form: Form) -> None:
+        """What flows on to the operands of z."""
+        upstream, alive = self.adjoint.pop(z), self.reached.pop(z)
+        columns = [self.data[z], *operands(z, self.data)]
+        finite = (
+            np.isfinite(self.data[z]) & np.isfinite(upstream)
+            if self.flat
+            else False
+        )
+        for x, partial in zip(z.inner, partials(form), strict=True):
+            local = partial(*columns)
+            live = alive
+            if form.op.selects or x in self.flat:
+                idle = form.op.selects or self.flat[x] & finite
+                live = np.logical_and(
+                    alive, np.logical_not(np.logical_and(idle, local == 0))
                 )
-                live = (
-                    np.logical_and(alive, np.logical_not(dead))
-                    if idle is not False
-                    else alive
-                )
-                flow = upstream * local
-                flow = flow if live is True else np.where(live, flow, 0.0)
-                adjoint[x] = adjoint[x] + flow if x in adjoint else flow
-                reached[x] = reached.get(x, False) | live
-        return adjoint
+            flow = upstream * local
+            self.arrive(
+                x, flow if live is True else np.where(live, flow, 0.0), live
+            )
 
 
 def operands(z: Value, data: Mapping[Value, Any]) -> Iterable[Any]:

@@ -154,28 +154,30 @@ class Emitter:
 
     def stem(self, x: Any) -> str:
         """A name that says what an array is, if it is free."""
+        if isinstance(x, np.ndarray):
+            return "index"
         if not isinstance(x, Ref):
-            return (
-                "index"
-                if isinstance(x, np.ndarray)
-                else NUMBERS.get(x) or re.sub(r"\W", "_", f"c{x!r}")
-            )
+            return NUMBERS.get(x) or re.sub(r"\W", "_", f"c{x!r}")
+        if x.buffer not in BUFFERS and x.buffer not in ARRAYS:
+            return x.buffer
         if x.buffer not in BUFFERS:
-            return (
-                "d" + self.stem(x._replace(buffer=x.buffer[2:]))
-                if x.buffer in ARRAYS
-                else x.buffer
-            )
+            return "d" + self.stem(x._replace(buffer=x.buffer[2:]))
         if x.merged and [*chain(*x.merged)] != sorted(chain(*x.merged)):
             return self.stem(x._replace(merged=None)) + "T"
-        block, size = self.layout.block_at(x.buffer, x.base), prod(x.shape)
+        block = self.layout.block_at(x.buffer, x.base)
         if block is self.layout.theta:
-            plain = x._replace(merged=None)
-            if plain.dense(x.shape) != plain or x.base + size > len(block.slots):
-                return "w"  # with a step, or with what lies behind theta
-            new = f"W{len(self.weights) + 1}", x.view(np.empty(0), 1).shape
-            return self.weights.setdefault((x.base, size), new)[0]
-        return block.name + "_1" * (size > len(block.slots))  # with its row of ones
+            return self.weight(x, block)
+        return block.name + "_1" * (
+            prod(x.shape) > len(block.slots)
+        )  # with its row of ones
+
+    def weight(self, x: Ref, theta: Block) -> str:
+        """A name for a part of theta."""
+        plain, size = x._replace(merged=None), prod(x.shape)
+        if plain.dense(x.shape) != plain or x.base + size > len(theta.slots):
+            return "w"  # with a step, or with what lies behind theta
+        new = f"W{len(self.weights) + 1}", x.view(np.empty(0), 1).shape
+        return self.weights.setdefault((x.base, size), new)[0]
 
     def call(self, word: str, out: Ref, *operands: Expr) -> Ref:
         """One more line."""
@@ -430,16 +432,19 @@ class Emitter:
             sign = "+="
 
 
-Parts: TypeAlias = list[list[str]]  # axes that become one axis each
+Parts: TypeAlias = list[str]  # axes that become one axis each
 
 
-def parts_of(a: str, b: str, c: str) -> tuple[list[str], list[Parts]]:
+def shared(axes: str, others: str, left_out: str = "") -> str:
+    """The axes that the others have, too."""
+    return "".join([s for s in axes if s in others and s not in left_out])
+
+
+def parts_of(a: str, b: str, c: str) -> tuple[str, list[Parts]]:
     """The axes of a batch, and the parts of x, y and z as matrices; no parts if there is no such product."""
-    batch = [s for s in c if s in a and s in b]
-    inner = [s for s in a if s in b and s not in c]
-    left, right = (
-        [s for s in c if s in axes and s not in batch] for axes in (a, b)
-    )
+    batch = shared(shared(c, a), b)
+    inner = shared(a, b, c)
+    left, right = (shared(c, axes, batch) for axes in (a, b))
     if {*a, *b} != {*batch, *left, *inner, *right} or "n" in batch:
         return batch, []
     first = [batch] if batch else []

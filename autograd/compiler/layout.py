@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import chain, product
 from math import prod
 from os.path import commonprefix
 from typing import Any, NamedTuple, TypeAlias
@@ -345,26 +345,33 @@ class Layout:
 
     def contract(self, found: list[Any], at: dict[Any, Node]) -> None:
         """Matrix products of left rows and right rows."""
-        rights = [*chain(*[rights for _, rights in found])]
-        columns = [*chain(*zip(*rights, strict=True))]
-        distinct = len(set(columns)) == len(columns)
-        self.place_inputs(
-            columns if distinct else chain(*rights), len(rights) if distinct else 1
-        )
-        self.place_inputs(chain(*[row for lefts, _ in found for row in lefts]))
-        found = [
-            tuple(sorted(side, key=by_slot) for side in sides) for sides in found
-        ]
-        found.sort(key=lambda sides: by_slot(sides[0][0]))
+        self.place_operands(found)
+        blocks = in_slots(found)
         left, right = (
-            np.array([sides[i] for sides in found], dtype=object) for i in (0, 1)
+            np.array([sides[i] for sides in blocks], dtype=object) for i in (0, 1)
         )
         order = np.argsort(by_slot(tuple(left[0, 0])), kind="stable")
-        nodes = [at[a, b] for lefts, rights in found for a in lefts for b in rights]
-        sides = (
-            self.operand(left[..., order]),
-            self.operand(right[..., order].swapaxes(1, 2)),
-        )
-        shape = len(found), left.shape[1], right.shape[1]
+        nodes = [
+            at[pair] for lefts, rights in blocks for pair in product(lefts, rights)
+        ]
+        x = self.operand(left[..., order])
+        y = self.operand(right[..., order].swapaxes(1, 2))
+        shape = len(blocks), left.shape[1], right.shape[1]
         block = self.place(nodes, "z", tuple([n for n in shape if n > 1]) or (1,))
-        self.steps.append(Contraction(block, shape, *sides))
+        self.steps.append(Contraction(block, shape, x, y))
+
+    def place_operands(self, found: Sequence[Any]) -> None:
+        """Slots for inputs that are read here first: columns of a matrix, where every one is read once."""
+        rights = [*chain(*[rights for _, rights in found])]
+        columns = [*chain(*zip(*rights, strict=True))]
+        if len(set(columns)) == len(columns):
+            self.place_inputs(columns, len(rights))
+        else:
+            self.place_inputs(chain(*rights))
+        self.place_inputs(chain(*[row for lefts, _ in found for row in lefts]))
+
+
+def in_slots(found: Sequence[Any]) -> list[Any]:
+    """The rows in the order of their slots, and the blocks in that of their first rows."""
+    blocks = [tuple(sorted(side, key=by_slot) for side in sides) for sides in found]
+    return sorted(blocks, key=lambda sides: by_slot(sides[0][0]))

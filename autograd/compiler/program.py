@@ -392,14 +392,8 @@ class Program:
             if finite(gradient, out) and (not back.size or finite(back)):
                 return gradient, none
         if not seeds.shape[1]:
-            came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
-            kept: Any = np.logical_and.reduce(np.isfinite(out) | came_in, axis=1)
-            return gradient, ~kept
-        spared: Any = (
-            np.logical_or.reduce(np.isnan(rows), axis=1)
-            if self.rowwise.strict
-            else none
-        )
+            return gradient, self.came_from_ops(rows, out)
+        spared = self.keep_nan(rows)
         if spared.any() and self.rowwise.hasty:
             bound = self.exact(len(rows), back.shape[1])
             with self.numpy:
@@ -408,6 +402,19 @@ class Program:
         if spared.any() and not bad.any() and not np.isinf(gradient).any():
             return gradient, bad
         return self.without(bad, spared, bound, theta, *block)
+
+    def keep_nan(self, rows: Array) -> Mask:
+        """The rows with a nan that spreads in the lines as it does in the engine."""
+        if not self.rowwise.strict:
+            return np.zeros(len(rows), bool)
+        spared: Any = np.logical_or.reduce(np.isnan(rows), axis=1)
+        return spared
+
+    def came_from_ops(self, rows: Array, out: Array) -> Mask:
+        """The rows with an output that is not finite, and is no nan that came in with an input."""
+        came_in = np.isnan(out) & (np.isnan(rows) @ self.rowwise.reads > 0)
+        kept: Any = np.logical_and.reduce(np.isfinite(out) | came_in, axis=1)
+        return ~kept
 
     def without(
         self,

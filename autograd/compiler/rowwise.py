@@ -202,22 +202,35 @@ class Rowwise:
 
     def adjoints(self) -> list[str]:
         """A line for every contribution, results before operands; the first one assigns."""
-        flows = [(y, f"seeds[{i}]") for i, y in enumerate(self.outputs)]
-        reached, lines = set(self.outputs), list[str]()
-        for v in reversed(self.order):
-            for i, flow in (
-                flows_of(v.form).items() if v.form and v in reached else ()
-            ):
-                x = v.args[i]
-                if x not in self.constants and isinstance(x, Value):
-                    flows.append((x, self.fill(flow, v)))
-                    reached.add(x)
-        flows = [(v, "0.0") for v in self.leaves if v not in reached] + flows
+        flows = self.flows()
+        first = {x for x, _ in flows}
+        flows = [(v, "0.0") for v in self.leaves if v not in first] + flows
+        lines = list[str]()
         for x, flow in flows:
-            sign = "=" if x in reached or flow == "0.0" else "+="
-            reached.discard(x)
+            sign = "=" if x in first or flow == "0.0" else "+="
+            first.discard(x)
             lines.append(f"d_{self.names[x]} {sign} {flow}")
         return lines
+
+    def flows(self) -> list[tuple[Value, str]]:
+        """What flows to the outputs and, through every node that is reached, to its operands."""
+        flows = [(y, f"seeds[{i}]") for i, y in enumerate(self.outputs)]
+        reached = set(self.outputs)
+        for v in reversed(self.order):
+            if v.form and v in reached:
+                onward = self.flows_through(v, v.form)
+                reached.update(x for x, _ in onward)
+                flows += onward
+        return flows
+
+    def flows_through(self, v: Value, form: Form) -> list[tuple[Value, str]]:
+        """What flows on to the operands of v, but constants."""
+        pairs = [(v.args[i], flow) for i, flow in flows_of(form).items()]
+        return [
+            (x, self.fill(flow, v))
+            for x, flow in pairs
+            if isinstance(x, Value) and x not in self.constants
+        ]
 
     @Kept
     def sweep(self) -> Callable[..., Any]:
