@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
 
@@ -21,20 +21,23 @@ def check_line(
     partials: Any,
     domain: str,
     book: Any,
-    old: Any,
+    formula_in_print: str,
+    ops: Mapping[str, Any],
 ) -> None:
-    """Raises ValueError for a line that cannot be an op; ``old`` is the op that has its name already."""
+    """Raises ValueError for a line that cannot be an op beside the others."""
     own, printed = listed(partials), listed(book or partials)
-    if not (are_texts(name, symbol, formula, domain) and 1 <= len(own) <= 3):
-        what = "an identifier for its name, texts for symbol, formula and domain, and 1 to 3 partials"
+    texts = (symbol, formula, domain, formula_in_print)
+    if not (are_texts(name, *texts) and 1 <= len(own) <= 3):
+        what = "an identifier for its name, texts for symbol, formula, domain and printed, and 1 to 3 partials"
         raise ValueError(f"op {name!r} needs {what}")
     check_whole(symbol, f"op {name!r}: its symbol", "symbol")
     check_whole(formula, f"op {name!r}: its formula", "formula")
     check_whole(domain, f"op {name!r}: its domain", "domain")
     check_functions(name, own, printed)
-    check_words(name, formula, domain, "xyw"[: len(own)])
+    for text in (formula, formula_in_print or formula):
+        check_words(name, text, domain, "xyw"[: len(own)])
     check_operands(name, own)
-    check_free(name, symbol, formula, partials, old)
+    check_free(name, symbol, formula, partials, ops.get(name))
 
 
 def are_texts(name: str, symbol: str, *others: str) -> bool:

@@ -2,10 +2,11 @@
 
 z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a line.
 
-The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead:
+The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead, and
+``printed=`` a formula as a book prints it:
 
-    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right.  bell is this slope, and its
-                    own slope, -z·tanh(x/2), does not cancel at 0
+    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right.  bell and dome are these
+                    slopes; their own, -z·tanh(x/2) and -2z·tanh(x), do not cancel at 0
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
     power           y·x^(y-1) and z·log(x) are 0·inf or inf - inf at x = 0 and at y = 0
 
@@ -105,9 +106,12 @@ logsigmoid = Op("logsigmoid", "logsigmoid", "-(maximum(-x, 0.0) + log1p(exp(-fab
                 (lambda z, x: sigmoid(-x),))
 sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)",
                 (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
-bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),))
+bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),),
+                printed="sigmoid(x) * (1 - sigmoid(x))")
 tanh       = Op("tanh",       "tanh",   "tanh(x)",
-                (lambda z, x: 4 * bell(2 * x),), book=(lambda z, x: 1 - z * z,))
+                (lambda z, x: dome(x),), book=(lambda z, x: 1 - z * z,))
+dome       = Op("dome",       "tanh'",  "4 * bell(2 * x)", (lambda z, x: -2 * z * tanh(x),),
+                printed="1 - tanh(x) * tanh(x)")
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
 power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),

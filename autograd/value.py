@@ -97,9 +97,9 @@ class Op:
     code: never build it from what a user typed.  ``partials`` has a function of (z, x, y, w) for each
     operand, ∂z/∂operand written in ops, so that it can be differentiated, printed and compiled as well.
     ``domain``, a formula too, says where z is defined and finite; "" means everywhere.  ``book`` has the
-    partials as books print them, where those look different.  ``selects`` marks an op whose first operand
-    chooses among the others: its partials are those of what it chooses; what it does not choose gets no
-    gradient.
+    partials as books print them, where those look different, and ``printed`` the formula.  ``selects`` marks
+    an op whose first operand chooses among the others: its partials are those of what it chooses; what it
+    does not choose gets no gradient.
 
     >>> from autograd import Op, Value, sin
     >>> versine = Op("versine", "versin", "1 - cos(x)", (lambda z, x: sin(x),))
@@ -121,9 +121,10 @@ class Op:
         domain: str = "",
         *,
         book: Partials | None = None,
+        printed: str = "",
         selects: bool = False,
     ) -> None:
-        check_line(name, symbol, formula, partials, domain, book, OPS.get(name))
+        check_line(name, symbol, formula, partials, domain, book, printed, OPS)
         self.name = name
         self.symbol = symbol
         self.formula = formula
@@ -133,6 +134,7 @@ class Op:
         self.selects = selects
         self.operands = ("x", "y", "w")[: len(partials)]
         self.tree = parse(formula)
+        self.printed = parse(printed or formula)
         self.evaluate = evaluator(self.operands, self.tree)
         self.in_domain = evaluator(
             self.operands, parse(domain or "True"), "in_domain"

@@ -281,6 +281,12 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
     "bell": Oracle(
         logistic_slope, (lambda x: -logistic_slope(x) * mp.tanh(x / 2),), 5.0, 8.0
     ),
+    "dome": Oracle(
+        lambda x: 4 * logistic_slope(2 * x),
+        (lambda x: -8 * logistic_slope(2 * x) * mp.tanh(x),),
+        5.0,
+        8.0,
+    ),
     "tanh": Oracle(mp.tanh, (lambda x: 4 * logistic_slope(2 * x),), 2.5, 5.0),
     "sqrt": Oracle(mp.sqrt, (on_positive(lambda x: 1 / (2 * mp.sqrt(x))),)),
     "power": Oracle(power, (power_by_base, power_by_exponent), 1.0, 4.0),

@@ -515,6 +515,10 @@ CALLS |= {
         lambda s, bad: line(domain=bad),
         "empty text, digits, text subclass, numpy text",
     ),
+    "Op printed": Call(
+        lambda s, bad: line(printed=bad),
+        "empty text, digits, text subclass, numpy text",
+    ),
     "Op book": Call(
         lambda s, bad: line(book=bad),
         lambda x: not array_like(x) and not value(x) and not x,

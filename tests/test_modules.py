@@ -42,6 +42,7 @@ COMPLEX: dict[
     "softplus": lambda z: np.log(1 + np.exp(z)),
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "bell": lambda z: 0.25 / np.cosh(0.5 * z) ** 2,
+    "dome": lambda z: 1 / np.cosh(z) ** 2,
     "tanh": np.tanh,
     "sqrt": np.sqrt,
     "leaky_relu": lambda z: z if z.real > 0 else 0.01 * z,

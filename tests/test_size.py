@@ -86,7 +86,7 @@ def without_table(path: Path, folder: Path) -> Path:
 
 def test_the_engine_is_read_in_one_sitting(tmp_path: Path) -> None:
     engine = [without_table(ROOT / name, tmp_path) for name in ENGINE]
-    assert sum(tokens(*engine)) <= 8300
+    assert sum(tokens(*engine)) <= 8350
     assert (
         sum(tokens(ROOT / "ops.py")) - sum(tokens(tmp_path / "ops.py")) >= 874
     )  # the table is left out

@@ -732,6 +732,7 @@ COMPLEX: dict[str, Callable[..., complex]] = {
     "sign": lambda x: complex((x.real > 0) - (x.real < 0)), "step": lambda x: complex(x.real > 0),
     "where": lambda x, y, w: y if x.real else w, "given": lambda x, y, w: y if x.real else w,
     "defined": lambda x, y: y, "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
+    "dome": lambda x: cmath.cosh(x) ** -2,
 }  # fmt: skip
 
 

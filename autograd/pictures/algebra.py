@@ -153,11 +153,6 @@ def call(word: str, *args: Any) -> Expr:
     return expr((word, tuple(map(expr, args))))
 
 
-def bell(x: Expr) -> Expr:
-    """The slope of the sigmoid, as a product."""
-    return call("sigmoid", x) * call("sigmoid", -x)
-
-
 def letters(e: Expr) -> Iterator[str]:
     """Every name in an expression."""
     for base, power in chain(*[factors for _, factors in e]):
@@ -182,5 +177,4 @@ WORDS: dict[str, Callable[..., Any]] = {
     **{word: partial(call, word) for word, x in PYTHON.items() if callable(x)},
     **ARITHMETIC,
     "pow": pow,
-    "bell": bell,
 }

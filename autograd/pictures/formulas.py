@@ -342,7 +342,7 @@ def computed(op: Op, operands: Mapping[str, Any]) -> Expr:
     """An op of formulas."""
     if is_word(op):
         return called(op.symbol, operands)
-    return expr(fold(op.tree, WORDS, operands))
+    return expr(fold(op.printed, WORDS, operands))
 
 
 def is_same(op: Op, box: Box) -> bool:
