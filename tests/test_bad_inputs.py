@@ -515,7 +515,7 @@ CALLS |= {
         lambda s, bad: line(domain=bad),
         "empty text, digits, text subclass, numpy text",
     ),
-    "Op printed": Call(
+    "Op printed: formula": Call(
         lambda s, bad: line(printed=bad),
         "empty text, digits, text subclass, numpy text",
     ),
