@@ -17,17 +17,10 @@ from typing import Any, TypeAlias
 from ..ops import add, mul
 from ..value import Op, Value
 
-CONSTANT, UNIFORM, VARYING = (
-    0,
-    1,
-    3,
-)  # so that the bits of the operands' kinds are those of the result's
-LEFT = (
-    1,
-    0,
-    2,
-    2,
-)  # by kind, which factor of a product stands on the left: weights before data
+# A result is of the largest of its operands' kinds.
+CONSTANT, UNIFORM, VARYING = 0, 1, 2
+# Which factor of a product stands on the left: weights before data.
+LEFT = {UNIFORM: 0, CONSTANT: 1, VARYING: 2}
 FEW = 3  # so few products of varying numbers, or single terms, are computed one by one
 Row: TypeAlias = "tuple[Node, ...]"
 Pair: TypeAlias = "tuple[Node, Node]"
@@ -66,9 +59,8 @@ def flatten(order: Iterable[Any], leaves: dict[Value, Node]) -> dict[Value, Node
             args = tuple(
                 [constant(x) if x.__class__ is float else place[x] for x in args]
             )
-            kind = CONSTANT
+            kind = max([x.kind for x in args])
             for x in args:
-                kind |= x.kind
                 x.uses += 1
             new = Node(kind, v.name, op, args)
             place[v] = (

@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import lru_cache
 from itertools import chain
-from textwrap import indent
 from threading import RLock
 from typing import Any, TypeAlias, cast
 from weakref import WeakSet
@@ -24,6 +23,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from ..defining import define
 from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
@@ -501,14 +501,12 @@ def mean(rows: int) -> Array:
     return np.full((rows, 1), 1 / max(rows, 1))
 
 
-def functions(code: Emitter, known: dict[str, Any]) -> Any:
-    """The source as functions of no arguments, on the arrays that it names."""
+def functions(code: Emitter, known: dict[str, Any]) -> Callable[[], Any]:
+    """What gives the source as two functions of no arguments, on the arrays that it names."""
     words = {*re.findall(r"\b(\w+)\(", "\n".join(code.lines))} - {"take"}
     known = known | {word: function_of(word) for word in words}
-    text = indent("\n".join([*code.source(), "return forward, backward"]), "  ")
-    space: dict[str, Any] = {}
-    exec(f"def build({', '.join(known)}):\n{text}", space)  # noqa: S102  our own text
-    return space["build"](*known.values())
+    body = "\n".join([*code.source(), "return forward, backward"])
+    return define("program", [], body, known, {})
 
 
 def sizes_of(code: Emitter) -> dict[str, tuple[int, bool]]:
@@ -538,7 +536,9 @@ class Bound:
         flat["d_values"][:], flat["d_rows"][:] = 0.0, 0.0
         for ref, numbers in layout.numbers.values():
             ref.view(flat["values"], n)[...] = numbers
-        self.forward, self.backward = functions(code, self.known(code, flat, n))
+        # Debuggers show the lines of both functions as long as this one lives.
+        self.functions = functions(code, self.known(code, flat, n))
+        self.forward, self.backward = self.functions()
         size = len(layout.theta.slots)
         self.theta, self.gradient = flat["values"][:size], flat["d_values"][:size]
         self.seeds: Array | None = None
