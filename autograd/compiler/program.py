@@ -361,36 +361,41 @@ class Program:
 
         Rows that leave the finite numbers are left to ``rowwise``, those of all parts together.
         """
-        gradient, left, n = np.zeros(len(theta)), list[int](), len(block[0])
-        for start in range(0, n, self.block):
-            part = (
-                block
-                if n <= self.block
-                else [x[start : start + self.block] for x in block]
-            )
-            found, bad = self.part(theta, *part)
-            gradient += found
-            left += (np.flatnonzero(bad) + start).tolist()
+        if len(block[0]) <= self.block:
+            gradient, bad = self.part(theta, *block)
+            left = [] if bad is None else np.flatnonzero(bad).tolist()
+        else:
+            gradient, left = self.parts(theta, *block)
         return (
             gradient + self.rowwise.careful(left, theta, *block)
             if left
             else gradient
         )
 
-    def part(self, theta: Array, *block: Array) -> tuple[Array, Mask]:
-        """The same for so few rows, and which of them are left.
+    def parts(self, theta: Array, *block: Array) -> tuple[Array, list[int]]:
+        """The gradient by all parts, and the rows that are left."""
+        gradient, left = np.zeros(len(theta)), list[int]()
+        for start in range(0, len(block[0]), self.block):
+            rows = slice(start, start + self.block)
+            found, bad = self.part(theta, *[x[rows] for x in block])
+            gradient += found
+            left += [] if bad is None else (np.flatnonzero(bad) + start).tolist()
+        return gradient, left
+
+    def part(self, theta: Array, *block: Array) -> tuple[Array, Mask | None]:
+        """The same for so few rows, and which of them are left, if any.
 
         An output that is nan since an input is stays as it is.  So do the gradients, if nan spreads in the
         lines as it does in the engine.
         """
-        (rows, seeds, out, back), none = block, np.zeros(len(block[0]), bool)
+        rows, seeds, out, back = block
         bound = self.bound(len(rows), back.shape[1])
         if bound is None:
-            return self.rowwise.run(range(len(rows)), theta, *block), none
+            return self.rowwise.run(range(len(rows)), theta, *block), None
         with self.numpy:
             gradient = bound.run(theta, *block).copy()
             if finite(gradient, out) and (not back.size or finite(back)):
-                return gradient, none
+                return gradient, None
         if not seeds.shape[1]:
             return gradient, self.came_from_ops(rows, out)
         spared = self.keep_nan(rows)
