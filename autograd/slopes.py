@@ -66,9 +66,17 @@ def erf(x: complex) -> complex:
 
 
 def hypot(x: complex, y: complex) -> complex:
-    """The distance from (0, 0), where it has slope 0; its square does not overflow."""
-    size = max(abs(x.real), abs(y.real))
-    return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2) if size else 0j
+    """The distance from (0, 0), where it has slope 0; its square does not overflow.
+
+    Raises ValueError for a step that is not small beside the distance, since all such steps agree on slope 1,
+    and where the smaller operand's square would underflow.
+    """
+    least, size = sorted((abs(x.real), abs(y.real)))
+    if size == 0:
+        return 0j
+    if max(abs(x.imag), abs(y.imag)) > size / AGREE or 0 < least < size * 1e-150:
+        raise ValueError("no complex step can tell")
+    return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2)
 
 
 def sigmoid(x: complex) -> complex:

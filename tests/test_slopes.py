@@ -468,6 +468,29 @@ def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> N
         assert found.error <= 1e-13 * abs(partial) or abs(partial) < 1e-290
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, op in TABLE.items() if len(op.operands) > 1]
+)
+def test_slopes_of_several_operands_at_every_scale(name: str) -> None:
+    """Operands of one size, or of different ones, from 1e-300 to 1e300; partials are compared with mpmath."""
+    op, rng, compared = TABLE[name], random.Random(name), 0
+    for _ in range(150):
+        size = 10 ** rng.uniform(-300, 300)
+        at = [
+            rng.uniform(-3, 3) * rng.choice([size, size, 1.0]) for _ in op.operands
+        ]
+        z = op(*map(Value, at))
+        if not (z.form and op.defined(*at) and math.isfinite(z.data)):
+            continue
+        for i, partial in enumerate(z.form.local(z.data, *at)):
+            if math.isfinite(partial):
+                slope = slopes.slope(z, i)
+                rounding = slopes.LOST + 1e-12 * abs(partial)
+                assert abs(slope.value - partial) <= slope.error + rounding, (at, i)
+                compared += 1
+    assert compared > 30
+
+
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize(
     ("formula", "slope", "x"),
