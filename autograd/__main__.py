@@ -309,9 +309,8 @@ def is_formula(word: str, names: Collection[str]) -> bool:
     option, _, _ = word.partition("=")
     if not re.match("-.", word) or option in (*OPTIONS, "--help"):
         return False
-    name = re.fullmatch(
-        "-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option
-    )  # of an option, known or not
+    # Of an option, known or not.
+    name = re.fullmatch("-([ho])|--([A-Za-z]+)(-[A-Za-z-]+)?", option)
     if name:
         return (name[1] or name[2]) in names
     return not word.startswith("--") or "".join(word.split()).isprintable()

@@ -21,21 +21,21 @@ def check_line(
     partials: Any,
     domain: str,
     book: Any,
-    formula_in_print: str,
+    printed: str,
     ops: Mapping[str, Any],
 ) -> None:
     """Raises ValueError for a line that cannot be an op beside the others."""
-    own, printed = listed(partials), listed(book or partials)
-    texts = (symbol, formula, domain, formula_in_print)
+    own, books = listed(partials), listed(book or partials)
+    texts = (symbol, formula, domain, printed)
     if not (are_texts(name, *texts) and 1 <= len(own) <= 3):
         what = "an identifier for its name, texts for symbol, formula, domain and printed, and 1 to 3 partials"
         raise ValueError(f"op {name!r} needs {what}")
     check_whole(symbol, f"op {name!r}: its symbol", "symbol")
     check_whole(formula, f"op {name!r}: its formula", "formula")
     check_whole(domain, f"op {name!r}: its domain", "domain")
-    check_functions(name, own, printed)
-    for text in (formula, formula_in_print or formula):
-        check_words(name, text, domain, "xyw"[: len(own)])
+    check_functions(name, own, books)
+    for line in (formula, printed or formula):
+        check_words(name, line, domain, "xyw"[: len(own)])
     check_operands(name, own)
     check_free(name, symbol, formula, partials, ops.get(name))
 
@@ -48,10 +48,10 @@ def are_texts(name: str, symbol: str, *others: str) -> bool:
     return name.isidentifier() and not iskeyword(name) and symbol != ""
 
 
-def check_functions(name: str, own: list[Any], printed: list[Any]) -> None:
+def check_functions(name: str, own: list[Any], books: list[Any]) -> None:
     """Raises ValueError if the partials and those of the book are not equally many functions."""
     n = len(own)
-    if len(printed) != n or not all(map(callable, own + printed)):
+    if len(books) != n or not all(map(callable, own + books)):
         raise ValueError(
             f"op {name!r}: its partials, and those of its book, are {n} functions each"
         )

@@ -62,9 +62,8 @@ def gelu_slope(z: Value, x: Value) -> Scalar:
     return 0.5 * erfc(-math.sqrt(0.5) * x) + given(height, x * height, 0.0)
 
 
-M_2_SQRTPI = 2 / math.sqrt(
-    math.pi
-)  # the slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C
+# The slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C.
+M_2_SQRTPI = 2 / math.sqrt(math.pi)
 M_LOG2E = 1 / math.log(2)
 M_LOG10E = 1 / math.log(10)
 

@@ -26,9 +26,8 @@ RULES: dict[Any, Callable[..., Any]] = {  # by sign, or by name and number of op
 FUNCTIONS = sorted(
     {s for op in OPS.values() for s in (op.symbol, op.name) if s.isidentifier()}
 )
-LISTED = sorted(
-    {op.symbol for op in OPS.values() if op.symbol.isidentifier()}
-)  # each once
+# Every function once.
+LISTED = sorted({op.symbol for op in OPS.values() if op.symbol.isidentifier()})
 CONSTANTS = {"pi": math.pi, PI: math.pi, "e": math.e, "inf": math.inf}
 INSTEAD = {  # of functions that have no rule
     "cot": "1/tan(x)", "sec": "1/cos(x)", "csc": "1/sin(x)", "exp2": "2**x", "cbrt": "x**(1/3)",

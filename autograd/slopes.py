@@ -190,9 +190,8 @@ def slope(z: Value, i: int) -> Slope:
     return by_complex or by_real_steps(z, i, at)
 
 
-Edges: TypeAlias = dict[
-    tuple[Value, int], Slope
-]  # by node and operand's place, operands before results
+# By node and operand's place, operands before results.
+Edges: TypeAlias = dict[tuple[Value, int], Slope]
 
 
 class Derivative(NamedTuple):

@@ -351,6 +351,6 @@ def written(
 
 def words_in(*trees: Tree) -> dict[str, Any]:
     """What the trees' source asks of Python's math."""
-    words = {term.word for tree in trees for term in terms_of(tree)}
+    words = {part.word for tree in trees for part in terms_of(tree)}
     words |= {"inf", "nan"}
     return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}

@@ -17,24 +17,25 @@ from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
 
+# Every loss below is filed and exported as it is made.
 EXPORTED = [
     "LOSSES",
     "Loss",
-]  # and every loss below, which is filed and exported as it is made
+]
 __all__ = EXPORTED  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 LOSSES: dict[str, "Loss"] = {}
 
-Domain: TypeAlias = tuple[
-    Callable[[float], bool], float, str
-]  # which numbers, their middle, how to say it
+# Which numbers, their middle, how to say it.
+Domain: TypeAlias = tuple[Callable[[float], bool], float, str]
 ANY: Domain = (lambda x: True, 0.0, "")
 UNIT: Domain = (lambda x: 0 <= x <= 1, 0.5, "between 0 and 1")
 WAY_OUT = 'probabilities, between 0 and 1 (by output="sigmoid", "softmax"; or take the loss _with_logits)'
+# A nan is taken: the loss itself is nan then.
 PROBABILITY: Domain = (
     lambda x: 0 <= x <= 1 or x != x,
     0.5,
     WAY_OUT,
-)  # of a nan, the loss itself tells
+)
 SIGN: Domain = (lambda x: x in (-1, 1), 0.0, "-1 or 1")
 
 

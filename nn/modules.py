@@ -27,9 +27,8 @@ from autograd.value import scalar
 __all__ = ["MLP", "Layer", "Module", "Neuron", "parameter", "softmax"]
 
 Activation: TypeAlias = str | Callable[[Any], Any]
-Init: TypeAlias = (
-    str | tuple[float, float]
-)  # by name, or the bounds of the weights and of the bias
+# A name, or the bounds of the weights and of the bias.
+Init: TypeAlias = str | tuple[float, float]
 INITS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "micrograd": lambda nin, nout: (1.0, 0.0),
     "pytorch": lambda nin, nout: (nin**-0.5, nin**-0.5),  # torch.nn.Linear
@@ -267,9 +266,8 @@ class Layer(Module):
         spread = bounds(
             init, whole(nin, "Layer's nin"), whole(nout, "Layer's nout")
         )
-        together = (
-            activation_of(activation) is softmax
-        )  # which needs all outputs at once
+        # Softmax needs all outputs at once.
+        together = activation_of(activation) is softmax
         self.activation = softmax if together else list[Value]
         options |= {
             "activation": "linear" if together else activation,

@@ -11,10 +11,12 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+
+# NumPy imports it late; see compiler/tables.py.
 from numpy.random import (
     default_rng,
     get_state,
-)  # now: NumPy imports it late, see compiler/tables.py
+)
 
 from autograd import Value, compile, toposort, zero_grad
 from autograd.derivatives import as_value, constants_of
@@ -22,15 +24,12 @@ from autograd.derivatives import as_value, constants_of
 from .losses import ClassLoss, nested, row_of
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-Gradient: TypeAlias = tuple[
-    float, Array, Callable[[], list[Any]]
-]  # mean loss, gradient, the model's outputs
-Engine: TypeAlias = Callable[
-    [Sequence[int]], Gradient
-]  # from the places of a batch's rows
-Spelling: TypeAlias = tuple[
-    list[Any], list[float]
-]  # every node's op and where its operands are; constants
+# The mean loss, its gradient, and what gives the model's outputs.
+Gradient: TypeAlias = tuple[float, Array, Callable[[], list[Any]]]
+# It takes the places of a batch's rows.
+Engine: TypeAlias = Callable[[Sequence[int]], Gradient]
+# Every node's op and the places of its operands; then the constants.
+Spelling: TypeAlias = tuple[list[Any], list[float]]
 FEW = 8  # rows with unlike targets, and any others, on which the two engines are compared
 DECIDED = "Python decided otherwise for the recorded row; use where(step(v), a, b) instead of if"
 ROUNDED = (
@@ -42,11 +41,12 @@ UNEQUAL = (
     "a Value equals only itself (==, in, a dict's keys) and is no float; "
     "choose with where(x - 1, a, b), which is b where x is 1, or train with engine='eager'"
 )
+# Within which two losses are alike.
 LOSS: dict[str, Any] = {
     "rtol": 1e-9,
     "atol": 1e-12,
     "equal_nan": True,
-}  # within which two losses are alike
+}
 SLOPE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-9, "equal_nan": True}
 
 

@@ -312,9 +312,8 @@ class Training:
             refused = True
             why = f"it cannot be recorded with Values for a row's numbers ({type(error).__name__}: {error})"
         if refused:
-            self.eager(
-                few(self.targets)
-            )  # what it raises with plain numbers, too, is no matter of recording
+            # What it raises with plain numbers, too, is no matter of recording.
+            self.eager(few(self.targets))
         warnings.warn(
             f"fit trains scalar by scalar: {why}", RuntimeWarning, stacklevel=4
         )

@@ -116,6 +116,7 @@ WORDS = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "neg": "negative",
     "fabs": "absolute", "pow": "power", "if": "where", "==": "equal",
 }  # fmt: skip
+# NumPy's function of this name differs, or does not take floats.
 UNLIKE = (
     "remainder",
     "ldexp",
@@ -124,11 +125,12 @@ UNLIKE = (
     "isqrt",
     "lcm",
     "perm",
-)  # NumPy's differs, or lacks floats
+)
+# Signs, of which NumPy's functions have other names.
 BY_PYTHON = (
     *ARITHMETIC,
     *LOGIC,
-)  # signs, of which NumPy's functions have other names
+)
 
 
 def expression(
@@ -150,9 +152,8 @@ def expression(
 def as_call(sign: str, *operands: Expr) -> Expr:
     """A sign or a word of a formula as a call of NumPy."""
     word = WORDS.get(sign, sign)
-    arity = getattr(
-        getattr(np, word, None), "nin", len(operands)
-    )  # log(x, 2) is not log(x)
+    # NumPy's log(x, 2) would not be log(x): its second operand is where to write.
+    arity = getattr(getattr(np, word, None), "nin", len(operands))
     if word in UNLIKE or word in BY_PYTHON or arity != len(operands):
         raise NotImplementedError(sign)
     return simple(word, *operands)
@@ -276,9 +277,8 @@ def function_of(word: str) -> Callable[..., Any]:
     if word in BY_HAND:
         return BY_HAND[word]
     if isinstance(function, np.ufunc) or word in ("dot", "matmul", "einsum"):
-        return getattr(
-            function, "_implementation", function
-        )  # without looking for __array_function__
+        # The inner function does not look for __array_function__.
+        return getattr(function, "_implementation", function)
     one_by_one = np.vectorize(NUMPY[word], otypes=[np.float64])
 
     def compute(*args: Array, out: Array) -> None:

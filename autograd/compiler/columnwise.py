@@ -22,9 +22,8 @@ from ..value import Form, Op, Value
 from .arrays import Array, Ref, expression
 
 Mask: TypeAlias = "NDArray[np.bool_] | bool"
-Columns: TypeAlias = dict[
-    Value, Any
-]  # a column for a Value, or one number for all rows
+# A column for a Value, or one number for all rows.
+Columns: TypeAlias = dict[Value, Any]
 NUMBERS = 2**22  # that are held at a time: 32 MB
 
 

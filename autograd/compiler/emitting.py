@@ -124,9 +124,8 @@ class Emitter:
             for part in re.split(
                 "; (?=dot|matmul|einsum)", "; ".join(lines) or "pass"
             ):
-                text = part.replace(" ", "\N{NBSP}").replace(
-                    ";\N{NBSP}", "; "
-                )  # so that no call is broken
+                # A line is wrapped between calls, not inside of one.
+                text = part.replace(" ", "\N{NBSP}").replace(";\N{NBSP}", "; ")
                 text = fill(
                     text, 106, initial_indent="    ", subsequent_indent="    "
                 )
@@ -167,9 +166,8 @@ class Emitter:
         block = self.layout.block_at(x.buffer, x.base)
         if block is self.layout.theta:
             return self.weight(x, block)
-        return block.name + "_1" * (
-            prod(x.shape) > len(block.slots)
-        )  # with its row of ones
+        # A block that is read with its row of ones has another name.
+        return block.name + "_1" * (prod(x.shape) > len(block.slots))
 
     def weight(self, x: Ref, theta: Block) -> str:
         """A name for a part of theta."""

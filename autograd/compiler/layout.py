@@ -323,10 +323,11 @@ class Layout:
     def number(self, nodes: NDArray[Any]) -> Expr:
         """An operand of an op: equal constants as the number."""
         first = nodes.flat[0]
+        # -0.0 is not 0.0.
         equal = (
             first.kind == CONSTANT
             and len({repr(v.number) for v in nodes.flat}) == 1
-        )  # -0.0 is not 0.0
+        )
         return first.number if equal else self.operand(nodes)
 
     def add_products(self, nodes: list[Node]) -> None:

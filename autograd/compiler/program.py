@@ -207,9 +207,8 @@ class Program:
     def renew(self) -> None:
         """Makes locks that nobody holds, and a context that nobody has entered."""
         self.lock, self.numpy = RLock(), unforked()
-        self.quiet = (
-            Context()
-        )  # in which NumPy does not warn; ten times as fast as np.errstate
+        # NumPy does not warn in this context, which is ten times as fast as np.errstate.
+        self.quiet = Context()
         self.quiet.run(np.seterr, all="ignore")
 
     def __repr__(self) -> str:
@@ -436,9 +435,8 @@ class Program:
         Rows that are spared may make it nan.
         """
         if not bad.all():
-            some = np.where(
-                bad[:, None], rows[np.argmin(bad)], rows
-            )  # one of the others in place of the bad
+            # One of the other rows stands in place of the bad.
+            some = np.where(bad[:, None], rows[np.argmin(bad)], rows)
             others = np.where(bad[:, None], 0.0, seeds)
             with self.numpy:
                 gradient = bound.run(theta, some, others, *found).copy()

@@ -326,9 +326,8 @@ class Rowwise:
             )
         except ERRORS:
             return None
-        total = sum(
-            map(sum, found[1:])
-        )  # which is nan if one of them is, or of inf and -inf
+        # The sum is nan if one of them is, or if inf and -inf are among them.
+        total = sum(map(sum, found[1:]))
         return (
             found
             if total == total or all(x == x for x in chain(*found[1:]))

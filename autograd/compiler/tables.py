@@ -12,9 +12,11 @@ from numbers import Number
 from typing import Any, cast
 
 import numpy as np
+
+# NumPy imports it late, and a fork meanwhile would wait for it.
 from numpy.ma import (
     MaskedArray,
-)  # now: NumPy imports it late, and a fork meanwhile would wait for it
+)
 
 from ..value import Value
 from .arrays import Array
@@ -26,9 +28,8 @@ MOST = 8  # names that a message lists
 
 def labels(table: Any) -> list[Any]:
     """The labels of a table's columns, words or not; none for an array or rows in a list."""
-    word = (
-        "column_names" if hasattr(table.__class__, "column_names") else "columns"
-    )  # pyarrow's are the data
+    # The columns of pyarrow are the data.
+    word = "column_names" if hasattr(table.__class__, "column_names") else "columns"
     fields = getattr(getattr(table, "dtype", None), "names", None)
     found = cast(
         "Any",
@@ -92,9 +93,8 @@ def in_order(
 def listed(names: Sequence[Any]) -> str:
     """Some names, as messages say them."""
     more = [f"and {len(names) - MOST} more"] * (len(names) > MOST)
-    plain = [
-        str(x) if isinstance(x, str) else x for x in names[:MOST]
-    ]  # not np.str_('x')
+    # A message shows 'x', not np.str_('x').
+    plain = [str(x) if isinstance(x, str) else x for x in names[:MOST]]
     return ", ".join([*map(repr, plain), *more])
 
 

@@ -21,9 +21,8 @@ class Labels:
     edges: dict[Edge, tuple[str, str]] = field(default_factory=dict[Edge, Any])
     roots: dict[Value, tuple[str, str]] = field(default_factory=dict[Value, Any])
     sums: dict[Value, str] = field(default_factory=dict[Value, str])
-    words: dict[Value, str] = field(
-        default_factory=dict[Value, str]
-    )  # leaves that are more than an arrow
+    # Leaves that are more than an arrow.
+    words: dict[Value, str] = field(default_factory=dict[Value, str])
 
 
 def formula(y: Value, notation: str = "text", *, collapse: Collapse = None) -> str:

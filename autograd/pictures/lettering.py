@@ -9,14 +9,16 @@ import graphviz
 
 from .writing import NO_XML
 
+# Points that a text may take more; what a letter takes more if a font is wider.
 ROOM, WIDER = (
     15.0,
     0.1,
-)  # points that a text may take more; what a letter takes more if a font is wider
+)
+# Of letters, as parts of the font's size; others take 0.5.
 WIDTHS = {
     "Lu": 0.9,
     "L": 0.6,
-}  # of letters, as parts of the font's size; others take 0.5
+}
 
 
 def escaped(text: str) -> str:
@@ -28,9 +30,8 @@ def escaped(text: str) -> str:
 
 def lines(*texts: str) -> str:
     """Texts one below the other."""
-    return graphviz.nohtml(
-        escaped("\n".join(texts)).replace("\n", "\\n")
-    )  # also where one is <b>
+    # A text such as <b> is no markup.
+    return graphviz.nohtml(escaped("\n".join(texts)).replace("\n", "\\n"))
 
 
 def roomy(text: str, size: float, spare: float = 0.0) -> str:

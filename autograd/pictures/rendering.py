@@ -28,10 +28,10 @@ from ..ieee import number
 
 __all__ = ["LayoutTimeoutError"]
 
-RESOURCE: Any = (
-    import_module("resource") if sys.platform == "linux" else None
-)  # limits of other programs
+# Limits of other programs.
+RESOURCE: Any = import_module("resource") if sys.platform == "linux" else None
 PURE = "graphviz-pure"  # a wheel, and the binary in it
+# Made of pixels.
 RASTER = {
     "bmp",
     "gif",
@@ -43,14 +43,15 @@ RASTER = {
     "tif",
     "tiff",
     "webp",
-}  # made of pixels
+}
 MEMORY = 1_000_000_000  # bytes that the program may take
 LARGEST = 48_000_000  # pixels; graphviz-pure takes 8 bytes for each
 LONGEST = 32_767  # pixels of a side that a system Graphviz draws; of more it would draw fewer, unasked
+# Dots per inch: what pictures have, and where their letters can hardly be read.
 USUAL, COARSEST = (
     96,
     40,
-)  # dots per inch: what pictures have, and where their letters can hardly be read
+)
 PLACED = ("-Kneato", "-n2")  # the layout that the text has
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NO_LETTER = "\u0378"  # a place in Unicode that is not assigned: every font draws it as a missing letter
@@ -296,9 +297,8 @@ def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
     """How the program draws letters: a picture for each, all by one run."""
 
     def draws(letters: Iterable[str], font: str) -> list[bytes]:
-        text = "".join(
-            ONE_LETTER % (c, font) for c in letters
-        )  # none of them is ASCII
+        # No letter is ASCII, so none needs to be escaped.
+        text = "".join(ONE_LETTER % (c, font) for c in letters)
         return engine.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
 
     return draws

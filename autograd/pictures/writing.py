@@ -18,25 +18,22 @@ PLAIN = re.compile(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+")  # exponents that need no 
 SIGNS = re.compile(r"[-+*/^·,=\s⁰¹²³⁴-⁹]")  # with one of them a name needs brackets
 INDEXED = re.compile(r"([^\d.]+?)_?(\d+|(?<=_)\w+)")  # x1w1 stays as it is
 MORE = "…"
-NUMBER = re.compile(
-    r"(<mn>)?\.*\d[\d.]*(</mn>)?"
-)  # in any notation, but not 10⁷ or 2/3
+# In any notation, but not 10⁷ or 2/3.
+NUMBER = re.compile(r"(<mn>)?\.*\d[\d.]*(</mn>)?")
 TEX = str.maketrans(
     {"\\": r"\backslash ", "~": r"\sim ", "^": r"\hat{}"}
     | {c: rf"\{c}" for c in "#$%&_{}"}
 )
-NO_XML = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
-)  # characters that XML has not
+# Characters that XML has not.
+NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 NOTATIONS = ("text", "latex", "mathml")
 ESCAPES: list[Callable[[str], str]] = [
     str,
     lambda s: s.translate(TEX),
     lambda s: escape(NO_XML.sub("", s)),
 ]
-ROWS = str.maketrans(
-    {"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"}
-)  # what these stand for in MathML
+# What these stand for in MathML.
+ROWS = str.maketrans({"{": "<mrow>", "}": "</mrow>", "∂": "<mo>∂</mo>"})
 # fmt: off
 PIECES = {  #   text        LaTeX                               MathML
     "times":    ("·",       r"\,",                              "<mo>·</mo>"),
