@@ -5,8 +5,7 @@ z = op(x, y, w): x, y, w are the operands, z is the result.  To add an op, add a
 The partials stay accurate and are right at the edges; ``book=`` has what a book prints instead, and
 ``printed=`` a formula as a book prints it:
 
-    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right.  bell and dome are these
-                    slopes; their own, -z·tanh(x/2) and -2z·tanh(x), do not cancel at 0
+    sigmoid, tanh   z(1-z) and 1-z² cancel: at x = 36 no digit of them is right; sigmoid_1 and tanh_1 do not
     sqrt            1/(2z) is -inf at -0.0, where the limit from inside the domain is +inf
     power           y·x^(y-1) and z·log(x) are 0·inf or inf - inf at x = 0 and at y = 0
 
@@ -16,8 +15,12 @@ At a kink, relu, abs and hypot have the subgradient of least norm, 0, and leaky_
 maximum and minimum share.
 where(x > 0, ...) is decided once; where(step(x), ...) is decided again by forward().
 
-Two ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where x has
-a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
+op_1, op_2 and op_3 are the first, second and third derivative of an op, where formulas that follow from its
+line would be differences of nearly equal numbers near a zero, as 3·tanh(x)² - 1 is.  Theirs are products
+there: no float is such a zero, head + rest, but (x - head) - rest has all of its digits.
+
+Two more ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where
+x has a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
 
 import math
@@ -56,16 +59,16 @@ def hypot_by(z: Value, x: Scalar, y: Scalar) -> Scalar:
     return given(z, given(1 / z, x / z, sign(x) / hypot(1, y / x)), 0.0)
 
 
-def gelu_slope(z: Value, x: Value) -> Scalar:
-    """Φ(x) + x·φ(x), of which the second term is 0 at both ends."""
-    height = gauss(math.sqrt(0.5) * x) * (0.5 * M_2_SQRTPI * math.sqrt(0.5))
-    return 0.5 * erfc(-math.sqrt(0.5) * x) + given(height, x * height, 0.0)
+def near(x: Value, y: Value, head: float, rest: float) -> Value:
+    """(x² - (head + rest)²)·y², with all of its digits near its zeros."""
+    return ((x - head) - rest) * y * (((x + head) + rest) * y)
 
 
 # The slope of erf at 0, and 1/ln 2, 1/ln 10, by their names in C.
 M_2_SQRTPI = 2 / math.sqrt(math.pi)
 M_LOG2E = 1 / math.log(2)
 M_LOG10E = 1 / math.log(10)
+SQRT_TAU = math.sqrt(math.tau)
 
 # fmt: off
 #                name          symbol    formula     partials: ∂z/∂x, ∂z/∂y, ∂z/∂w                    domain
@@ -85,12 +88,12 @@ log1p      = Op("log1p",      "log1p",  "log1p(x)", (lambda z, x: 1 / (1 + x),),
 sin        = Op("sin",        "sin",    "sin(x)",   (lambda z, x: cos(x),))
 cos        = Op("cos",        "cos",    "cos(x)",   (lambda z, x: -sin(x),))
 tan        = Op("tan",        "tan",    "tan(x)",   (lambda z, x: 1 + z * z,))
-atan       = Op("atan",       "atan",   "atan(x)",  (lambda z, x: 1 / (1 + x * x),))
+atan       = Op("atan",       "atan",   "atan(x)",  (lambda z, x: atan_1(x),))
 sinh       = Op("sinh",       "sinh",   "sinh(x)",  (lambda z, x: cosh(x),))
 cosh       = Op("cosh",       "cosh",   "cosh(x)",  (lambda z, x: sinh(x),))
 erf        = Op("erf",        "erf",    "erf(x)",   (lambda z, x: M_2_SQRTPI * gauss(x),))
 erfc       = Op("erfc",       "erfc",   "erfc(x)",  (lambda z, x: -M_2_SQRTPI * gauss(x),))
-gauss      = Op("gauss",      "gauss",  "gauss(x)", (lambda z, x: given(z, -2 * x * z, 0.0),))
+gauss      = Op("gauss",      "gauss",  "gauss(x)", (lambda z, x: gauss_1(x),))
 absolute   = Op("absolute",   "abs",    "fabs(x)",  (lambda z, x: sign(x),))
 sign       = Op("sign",       "sign",   "sign(x)",  (lambda z, x: 0.0,),                             "x == x")
 step       = Op("step",       "step",   "heaviside(x, 0.0)", (lambda z, x: 0.0,),                   "x == x")
@@ -98,19 +101,16 @@ relu       = Op("relu",       "relu",   "maximum(x, 0.0)",   (lambda z, x: step(
 leaky_relu = Op("leaky_relu", "leaky_relu", "maximum(x, 0.01 * x)", (lambda z, x: 0.01 + 0.99 * step(x),))
 elu        = Op("elu",        "elu",    "maximum(x, 0.0) + expm1(minimum(x, 0.0))",
                 (lambda z, x: exp(-relu(-x)),))
-gelu       = Op("gelu",       "gelu",   "0.5 * maximum(x, -40.0) * erfc(-sqrt(0.5) * x)", (gelu_slope,))
+gelu       = Op("gelu",       "gelu",   "0.5 * maximum(x, -40.0) * erfc(-sqrt(0.5) * x)",
+                (lambda z, x: gelu_1(x),))
 softplus   = Op("softplus",   "softplus", "maximum(x, 0.0) + log1p(exp(-fabs(x)))",
                 (lambda z, x: sigmoid(x),))
 logsigmoid = Op("logsigmoid", "logsigmoid", "-(maximum(-x, 0.0) + log1p(exp(-fabs(x))))",
                 (lambda z, x: sigmoid(-x),))
 sigmoid    = Op("sigmoid",    "sigmoid", "sigmoid(x)",
-                (lambda z, x: bell(x),), book=(lambda z, x: z * (1 - z),))
-bell       = Op("bell",       "sigmoid'", "bell(x)", (lambda z, x: -z * tanh(0.5 * x),),
-                printed="sigmoid(x) * (1 - sigmoid(x))")
+                (lambda z, x: sigmoid_1(x),), book=(lambda z, x: z * (1 - z),))
 tanh       = Op("tanh",       "tanh",   "tanh(x)",
-                (lambda z, x: dome(x),), book=(lambda z, x: 1 - z * z,))
-dome       = Op("dome",       "tanh'",  "4 * bell(2 * x)", (lambda z, x: -2 * z * tanh(x),),
-                printed="1 - tanh(x) * tanh(x)")
+                (lambda z, x: tanh_1(x),), book=(lambda z, x: 1 - z * z,))
 sqrt       = Op("sqrt",       "sqrt",   "sqrt(x)",
                 (lambda z, x: 0.5 * x ** -0.5,), "x >= 0", book=(lambda z, x: 0.5 / z,))
 power      = Op("power",      "^",      "pow(x, y)", (power_by_base, power_by_exponent),
@@ -129,6 +129,53 @@ given      = Op("given",      "given:",  "y if x else w",  # the same; formulas 
                 (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
 defined    = Op("defined",    "defined:", "y if x == x else nan",  # y where x is not nan
                 (lambda z, x, y: 0.0, lambda z, x, y: 1.0), "x == x", selects=True)
+
+# x² - c, and 3·tanh(x)² - 1, with all of their digits near their zeros, which are given as two floats; and φ,
+# the density of the normal distribution, with all of its digits far out.
+NEAR = "(x * x - {0} if fabs(x) < 0.5 else ((x - {1}) - {2}) * ((x + {1}) + {2}))"
+NEAR_TANH = ("(3 * tanh({0}) * tanh({0}) - 1 if fabs({0}) < 0.5 else (3 - tanh({0}) * tanh({0}))"
+             " * tanh(({0} - {1}) - {2}) * tanh(({0} + {1}) + {2}))")
+ATANH_ROOT_THIRD = 0.6584789484624084, -4.341125422426011e-17
+ROOT_THIRD       = 0.5773502691896257, 3.3450280739356345e-17
+ROOT_HALF        = 0.7071067811865476, -4.833646656726457e-17
+ROOT_3_HALVES    = 1.224744871391589, 1.084308259051623e-16
+ROOT_2           = 1.4142135623730951, -9.667293313452913e-17
+DENSITY          = "gauss(0.5 * x) * gauss(0.5 * x) / sqrt(2 * pi)"
+XPHI             = f"maximum(minimum(x, 40.0), -40.0) * {DENSITY}"
+PHI              = "exp(-0.5 * x * x) / sqrt(2 * pi)"
+
+#                name          symbol    formula                       partial
+sigmoid_1  = Op("sigmoid_1",  "sigmoid'", "bell(x)",                   (lambda z, x: sigmoid_2(x),),
+                printed="sigmoid(x) * (1 - sigmoid(x))")
+sigmoid_2  = Op("sigmoid_2",  "sigmoid''", "-bell(x) * tanh(0.5 * x)",  (lambda z, x: sigmoid_3(x),),
+                printed="sigmoid(x) * (1 - sigmoid(x)) * (1 - 2 * sigmoid(x))")
+sigmoid_3  = Op("sigmoid_3",  "sigmoid'''", f"0.5 * bell(x) * {NEAR_TANH.format('0.5 * x', *ATANH_ROOT_THIRD)}",
+                (lambda z, x: sigmoid_2(x) * (1 - 12 * sigmoid_1(x)),),
+                printed="sigmoid(x) * (1 - sigmoid(x)) * (1 - 6 * sigmoid(x) * (1 - sigmoid(x)))")
+tanh_1     = Op("tanh_1",     "tanh'",   "4 * bell(2 * x)",            (lambda z, x: tanh_2(x),),
+                printed="1 - tanh(x) * tanh(x)")
+tanh_2     = Op("tanh_2",     "tanh''",  "-8 * bell(2 * x) * tanh(x)", (lambda z, x: tanh_3(x),),
+                printed="-2 * tanh(x) * (1 - tanh(x) * tanh(x))")
+tanh_3     = Op("tanh_3",     "tanh'''", f"8 * bell(2 * x) * {NEAR_TANH.format('x', *ATANH_ROOT_THIRD)}",
+                (lambda z, x: tanh_2(x) * (4 - 12 * tanh_1(x)),),
+                printed="2 * (1 - tanh(x) * tanh(x)) * (3 * tanh(x) * tanh(x) - 1)")
+atan_1     = Op("atan_1",     "atan'",   "1 / (1 + x * x) if fabs(x) < 1e154 else 1 / x / x",
+                (lambda z, x: atan_2(x),), printed="1 / (1 + x * x)")
+atan_2     = Op("atan_2",     "atan''",  "-2 * (x / (1 + x * x) / (1 + x * x)) if fabs(x) < 1e154 else -1/x/x/x",
+                (lambda z, x: given(atan_1(x), 6 * near(x, atan_1(x), *ROOT_THIRD) * atan_1(x), 0.0),),
+                printed="-2 * x / (1 + x * x) / (1 + x * x)")
+gauss_1    = Op("gauss_1",    "gauss'",  "-2 * x * gauss(x) if fabs(x) < 40 else -gauss(x) / x",
+                (lambda z, x: gauss_2(x),), printed="-2 * x * gauss(x)")
+gauss_2    = Op("gauss_2",    "gauss''",
+                f"4 * {NEAR.format(0.5, *ROOT_HALF)} * gauss(x) if fabs(x) < 40 else gauss(x)",
+                (lambda z, x: given(gauss(x), -8 * near(x, gauss(0.5*x)**2, *ROOT_3_HALVES) * x, 0.0),),
+                printed="(4 * x * x - 2) * gauss(x)")
+gelu_1     = Op("gelu_1",     "gelu'",   f"{XPHI} if x < -38.5 else 0.5 * erfc(-sqrt(0.5) * x) + {XPHI}",
+                (lambda z, x: gelu_2(x),), printed=f"0.5 * erfc(-sqrt(0.5) * x) + x * {PHI}")
+gelu_2     = Op("gelu_2",     "gelu''",
+                f"-{NEAR.format(2.0, *ROOT_2)} * {DENSITY} if fabs(x) < 40 else -gauss(x)",
+                (lambda z, x: given(gauss(0.5*x), near(x, gauss(0.5*x), 2.0, 0.0) * x / SQRT_TAU, 0.0),),
+                printed=f"(2 - x * x) * {PHI}")
 # fmt: on
 
 TABLE = {name: op for name, op in globals().items() if isinstance(op, Op)}

@@ -125,6 +125,7 @@ COMPLEX: dict[str, Any] = {
     **ONE,
     **TWO,
     "==": operator.eq,
+    "<": lambda x, y: x.real < y.real,  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
     "if": lambda x, y, w: y if x.real else w,  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
 }
 

@@ -79,15 +79,6 @@ def of_sigmoid(x: Exact) -> list[Term]:
     return [(-logistic(x), logistic(-x), mp.tanh(x / 2))]
 
 
-def of_bell(x: Exact) -> list[Term]:
-    slope = logistic(x) * logistic(-x)
-    return [(slope, mp.tanh(x / 2), mp.tanh(x / 2)), (slope, slope, mp.mpf(-2))]
-
-
-def of_dome(x: Exact) -> list[Term]:
-    return [(*term, mp.mpf(16)) for term in of_bell(2 * x)]
-
-
 def of_tanh(x: Exact) -> list[Term]:
     return [(*term, mp.mpf(8)) for term in of_sigmoid(2 * x)]
 
@@ -131,8 +122,6 @@ SECONDS: dict[tuple[str, int, int], Terms] = {
     ("softplus", 0, 0): lambda x: [(logistic(x), logistic(-x))],
     ("sigmoid", 0, 0): of_sigmoid,
     ("tanh", 0, 0): of_tanh,
-    ("bell", 0, 0): of_bell,
-    ("dome", 0, 0): of_dome,
     ("sqrt", 0, 0): lambda x: [(1 / (x * mp.sqrt(x)), mp.mpf("-0.25"))],
     ("power", 0, 0): by_base_twice,
     ("power", 0, 1): by_base_and_exponent,
@@ -144,8 +133,6 @@ SECOND_ULPS = {
     "hypot": 6.0,
     "sigmoid": 5.0,
     "tanh": 5.0,
-    "bell": 8.0,
-    "dome": 8.0,
 }  # others: 3, or 8 by differences
 
 

@@ -162,7 +162,7 @@ SMOOTH: dict[str, Callable[[Exact], tuple[Derivatives, Derivatives]]] = {
     "sin": alike(waves),
     "cos": alike(lambda x: waves(x)[1:]),
     "sigmoid": logistic,
-    "bell": bell,
+    "sigmoid_1": bell,
     "tanh": hyperbolic,
     "softplus": softened,
     "sqrt": alike(

@@ -43,6 +43,7 @@ class Oracle:
     blur: float = 0.0
     reach: float = INF
     by_differences: bool = False  # its derivatives, of any order
+    tiny: float = 0.0  # by how many of the smallest floats all may be off: a subnormal factor times that
 
     def claims(self, point: Sequence[Exact]) -> bool:
         """Whether the operands are of a size at which derivatives are compared."""
@@ -190,6 +191,70 @@ def density(x: Exact) -> Exact:
     return gaussian(x * ROOT_HALF) * ROOT_HALF / ROOT_PI
 
 
+def sigmoid_raised(n: int, x: Exact) -> Exact:
+    """The n-th derivative, as a polynomial in b = s(1 - s) and d = 1 - 2s."""
+    s = 1 / (1 + mp.exp(-x))
+    b, d = s / (1 + mp.exp(x)), -mp.tanh(x / 2)
+    return (
+        s,
+        b,
+        b * d,
+        b * (1 - 6 * b),
+        b * d * (1 - 12 * b),
+        b * (1 - 30 * b + 120 * b * b),
+    )[n]
+
+
+def tanh_raised(n: int, x: Exact) -> Exact:
+    return 2 ** (n + 1) * sigmoid_raised(n, 2 * x)
+
+
+def atan_raised(n: int, x: Exact) -> Exact:
+    q = 1 + x * x
+    return (
+        mp.atan(x),
+        1 / q,
+        -2 * x / q**2,
+        (6 * x * x - 2) / q**3,
+        -24 * x * (x * x - 1) / q**4,
+    )[n]
+
+
+def gauss_raised(n: int, x: Exact) -> Exact:
+    return (-1) ** n * mp.hermite(n, x) * gaussian(x)
+
+
+def gelu_raised(n: int, x: Exact) -> Exact:
+    """x·Φ(x), where each derivative of Φ'(x) = φ(x) is a Hermite polynomial times φ."""
+    if n == 1:
+        return below(x) + max(x, -FAR) * density(max(x, -FAR))
+    return (2 - x * x, x**3 - 4 * x, -(x**4) + 7 * x * x - 4)[n - 2] * density(x)
+
+
+# The derivatives of ops that are ops themselves: tanh_2 is the second of tanh.
+RAISED: dict[str, Callable[[int, Exact], Exact]] = {
+    "sigmoid": sigmoid_raised,
+    "tanh": tanh_raised,
+    "atan": atan_raised,
+    "gauss": gauss_raised,
+    "gelu": gelu_raised,
+}
+
+
+def raised(name: str, more: int = 0) -> Function | None:
+    """The function that an op such as tanh_2 computes, or a derivative of it; None for other names."""
+    base, _, order = name.partition("_")
+    return partial(RAISED[base], int(order) + more) if order.isdigit() else None
+
+
+def of_a_derivative(name: str) -> Oracle | None:
+    """The oracle of an op such as tanh_2; None for other names."""
+    value, slope = raised(name), raised(name, 1)
+    if not value or not slope:
+        return None
+    return Oracle(value, (slope,), 5.0, 8.0, 4.0, 1e100, True, 4096.0)
+
+
 def distance(x: Exact, y: Exact) -> Exact:
     return mp.sqrt(x * x + y * y)
 
@@ -278,15 +343,6 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
         5.0,
     ),
     "sigmoid": Oracle(lambda x: 1 / (1 + mp.exp(-x)), (logistic_slope,), 2.5, 5.0),
-    "bell": Oracle(
-        logistic_slope, (lambda x: -logistic_slope(x) * mp.tanh(x / 2),), 5.0, 8.0
-    ),
-    "dome": Oracle(
-        lambda x: 4 * logistic_slope(2 * x),
-        (lambda x: -8 * logistic_slope(2 * x) * mp.tanh(x),),
-        5.0,
-        8.0,
-    ),
     "tanh": Oracle(mp.tanh, (lambda x: 4 * logistic_slope(2 * x),), 2.5, 5.0),
     "sqrt": Oracle(mp.sqrt, (on_positive(lambda x: 1 / (2 * mp.sqrt(x))),)),
     "power": Oracle(power, (power_by_base, power_by_exponent), 1.0, 4.0),
@@ -319,7 +375,9 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
     ),
 }
 ORACLES = {
-    name: BY_HAND.get(name) or of_a_new_op(name, len(op.operands))
+    name: BY_HAND.get(name)
+    or of_a_derivative(name)
+    or of_a_new_op(name, len(op.operands))
     for name, op in TABLE.items()
 }
 
@@ -351,13 +409,7 @@ def room_of_direction(x: Exact, y: Exact) -> Exact:
     return HALF_TINY / distance(x, y) if x or y else mp.mpf(0)
 
 
-def room_of_atan(x: Exact) -> Exact:
-    """x² is beyond the floats where the slope is still a subnormal number."""
-    return mp.mpf(SMALLEST_NORMAL if x * x > LARGEST else 0)
-
-
 ROOM_OF_PARTIALS: dict[tuple[str, int], Function] = {
-    ("atan", 0): room_of_atan,
     ("hypot", 0): room_of_direction,
     ("hypot", 1): room_of_direction,
     ("div", 1): lambda x, y: HALF_TINY / abs(y),
@@ -373,17 +425,17 @@ def slope(name: str, order: tuple[int, ...], point: tuple[Exact, ...]) -> Exact:
 
 
 def blurred(name: str, order: tuple[int, ...], point: Sequence[Exact]) -> Exact:
-    """What a derivative of this order, or the value, changes by if the operands are off by their blur."""
-    blur = ORACLES[name].blur
+    """What a derivative of this order, or the value, changes by if operands and subnormal factors are off."""
+    blur, tiny = ORACLES[name].blur, ORACLES[name].tiny * mp.mpf(TINY)
     if not blur:
-        return mp.mpf(0)
+        return tiny
     raised = [
         tuple(n + (i == j) for j, n in enumerate(order)) for i in range(len(order))
     ]
     slopes = [slope(name, more, tuple(point)) for more in raised]
     if not all(map(mp.isfinite, slopes)):  # at an end of the domain
         return mp.inf
-    return (
+    return tiny + (
         blur
         * mp.ldexp(1, -52)
         * mp.fsum([abs(x * d) for x, d in zip(point, slopes, strict=True)])

@@ -20,7 +20,7 @@ from autograd import OPS, Op, Value, maximum, no_grad, tanh, toposort
 from autograd.value import NO_GRAD
 from nn import MLP, Layer, Module, Neuron, parameter
 from nn.modules import activation_of
-from tests.oracle import mp
+from tests.oracle import mp, raised
 
 ONE_OPERAND = sorted(name for name, op in OPS.items() if len(op.operands) == 1)
 COMPLEX: dict[
@@ -41,13 +41,15 @@ COMPLEX: dict[
     "relu": lambda z: z if z.real > 0 else 0j,
     "softplus": lambda z: np.log(1 + np.exp(z)),
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
-    "bell": lambda z: 0.25 / np.cosh(0.5 * z) ** 2,
-    "dome": lambda z: 1 / np.cosh(z) ** 2,
     "tanh": np.tanh,
     "sqrt": np.sqrt,
     "leaky_relu": lambda z: z if z.real > 0 else 0.01 * z,
     "elu": lambda z: z if z.real > 0 else np.exp(z) - 1,
     "gelu": lambda z: z * complex(1 + mp.erf(z / mp.sqrt(2))) / 2,
+    "gelu_1": lambda z: (
+        complex(1 + mp.erf(z / mp.sqrt(2))) / 2
+        + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    ),
     "erfc": lambda z: 1 - complex(mp.erf(z)),
     "logsigmoid": lambda z: -np.log(1 + np.exp(-z)),
     "log2": lambda z: np.log(z) / np.log(2),
@@ -56,8 +58,9 @@ COMPLEX: dict[
 
 
 def by_mpmath(name: str) -> Callable[[complex], complex]:
-    """mpmath's function of that name, for an op that nobody wrote one for."""
-    return lambda z: complex(getattr(mp, name)(z))
+    """mpmath's function of that name, or its derivative, for an op that nobody wrote one for."""
+    function = raised(name) or getattr(mp, name)
+    return lambda z: complex(function(mp.mpmathify(z)))
 
 
 COMPLEX |= {name: by_mpmath(name) for name in ONE_OPERAND if name not in COMPLEX}

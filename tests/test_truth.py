@@ -731,8 +731,7 @@ COMPLEX: dict[str, Callable[..., complex]] = {
     "absolute": lambda x: (x.real > 0) * x - (x.real < 0) * x, "relu": lambda x: (x.real > 0) * x,
     "sign": lambda x: complex((x.real > 0) - (x.real < 0)), "step": lambda x: complex(x.real > 0),
     "where": lambda x, y, w: y if x.real else w, "given": lambda x, y, w: y if x.real else w,
-    "defined": lambda x, y: y, "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
-    "dome": lambda x: cmath.cosh(x) ** -2,
+    "defined": lambda x, y: y,
 }  # fmt: skip
 
 
