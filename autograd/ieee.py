@@ -53,6 +53,7 @@ WORDS: dict[str, Unary | Binary | Ternary] = {
     "sigmoid": sigmoid,
     "bell": bell,
     "gauss": gauss,
+    "stop_gradient": lambda x: x,
 }
 # what a formula may use, by the names that NumPy has too
 PYTHON: dict[str, Any] = vars(math) | WORDS

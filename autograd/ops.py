@@ -19,6 +19,7 @@ op_1, op_2 and op_3 are the first, second and third derivative of an op, where f
 line would be differences of nearly equal numbers near a zero, as 3·tanh(x)² - 1 is.  Theirs are products
 there: no float is such a zero, head + rest, but (x - head) - rest has all of its digits.
 
+stop_gradient(x) is x, with the slope 0: for a number that cancels, as the maximum that softmax subtracts.
 Two more ops are there for the derivatives of others; formulas print their y alone.  defined(x, y) is y where
 x has a value, else nan; given(x, y, w) is y, but w at the points where x is 0.
 """
@@ -127,6 +128,7 @@ where      = Op("where",      "where",  "y if x else w",  # y where x is not 0
                 (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
 given      = Op("given",      "given:",  "y if x else w",  # the same; formulas print y
                 (lambda z, x, y, w: 0.0, lambda z, x, y, w: 1.0, lambda z, x, y, w: 1.0), selects=True)
+stop_gradient = Op("stop_gradient", "stop:", "stop_gradient(x)", (lambda z, x: 0.0,), printed="x")
 defined    = Op("defined",    "defined:", "y if x == x else nan",  # y where x is not nan
                 (lambda z, x, y: 0.0, lambda z, x, y: 1.0), "x == x", selects=True)
 

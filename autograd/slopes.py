@@ -109,6 +109,7 @@ ONE: dict[str, Callable[[complex], complex]] = {
     "erf": erf,
     "erfc": lambda x: complex(math.erfc(x.real), -erf(x).imag),
     "gauss": lambda x: cmath.exp(-x * x),
+    "stop_gradient": lambda x: complex(x.real),
     "sigmoid": sigmoid,
     "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
 
-from autograd import Value, exp, log, maximum, relu, scope, softplus
+from autograd import Value, exp, log, maximum, relu, scope, softplus, stop_gradient
 from autograd.derivatives import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
@@ -217,6 +217,6 @@ def cross_entropy_with_logits(
     row: Sequence[Any], shares: Sequence[Scalar]
 ) -> Scalar:
     """The cross-entropy of softmax(row), which stays finite where softmax gives 0."""
-    top = reduce(maximum, row)
+    top = stop_gradient(reduce(maximum, row))  # it cancels
     total = log(sum(exp(z - top) for z in row))
     return weighted(shares, (total + (top - z) for z in row))

@@ -19,7 +19,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd import OPS, Value, composite, exp, maximum, scope, zero_grad
+from autograd import (
+    OPS,
+    Value,
+    composite,
+    exp,
+    maximum,
+    scope,
+    stop_gradient,
+    zero_grad,
+)
 from autograd.ieee import INTEGER, REAL, UNREAL, number
 from autograd.names import check_name
 from autograd.value import scalar
@@ -139,7 +148,7 @@ def softmax(row: Iterable[Any]) -> list[Value]:
         raise ValueError(
             "softmax takes a row of one number or more, not an empty one"
         )
-    top = reduce(maximum, numbers)
+    top = stop_gradient(reduce(maximum, numbers))  # it cancels
     shares = [exp(z - top) for z in numbers]
     total = sum(shares)
     return [share / total for share in shares]

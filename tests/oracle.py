@@ -334,6 +334,7 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
     "cos": Oracle(mp.cos, (lambda x: -mp.sin(x),), 1.0, 4.0),
     "absolute": Oracle(abs, (sign,)),
     "sign": Oracle(sign, (lambda x: mp.mpf(0),)),
+    "stop_gradient": Oracle(lambda x: x, (lambda x: mp.mpf(0),)),
     "step": Oracle(lambda x: mp.mpf(x > 0), (lambda x: mp.mpf(0),)),
     "relu": Oracle(lambda x: x if x > 0 else mp.mpf(0), (lambda x: mp.mpf(x > 0),)),
     "softplus": Oracle(

@@ -72,7 +72,7 @@ def registry() -> Iterator[None]:
 
 
 # ------------------------------------------------------------------------------------------- what is right
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", [x for x in TABLE if x != "stop_gradient"])
 def test_every_op_passes(name: str) -> None:
     op = TABLE[name]
     found = gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2)
@@ -161,7 +161,8 @@ PARTIALS = [
 MOVING = [
     (name, i)
     for name, i in PARTIALS
-    if name not in ("sign", "step") and (i or not TABLE[name].selects)
+    if name not in ("sign", "step", "stop_gradient")
+    and (i or not TABLE[name].selects)
     if slopes.in_complex(TABLE[name])  # real steps do not see a billionth
 ]
 

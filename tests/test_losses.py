@@ -7,6 +7,7 @@ import math
 import pickle
 import random
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import mpmath
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import nn
-from autograd import Value, gradcheck, sigmoid, toposort
+from autograd import Value, formula, grad, gradcheck, sigmoid, toposort
 from autograd.pictures.boxes import boxes
 from nn import (
     LOSSES,
@@ -764,3 +765,37 @@ def test_large_logits_keep_their_digits(logits: list[float], index: int) -> None
         )
         got = cross_entropy_with_logits([Value(z) for z in logits], index).data
         assert abs(got - true) <= 3e-16 * max(1, abs(true))
+
+
+# ------------------------------------------------------------------------------- what softmax subtracts cancels
+def test_the_gradient_of_cross_entropy_with_logits_is_softmax_less_target() -> None:
+    zs = [Value(z, name) for z, name in ((1.0, "a"), (2.0, "b"))]
+    loss = cross_entropy_with_logits(zs, 1)
+    total = "\nu = exp(a-max(a, b)) + exp(b-max(a, b))"
+    assert formula(grad(loss, zs[0])) == f"y = exp(a-max(a, b))/u{total}"
+    assert formula(grad(loss, zs[1])) == f"y = exp(b-max(a, b))/u - 1{total}"
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_the_maximum_leaves_no_trace_in_derivatives(order: int) -> None:
+    zs = [Value(z) for z in (1.0, 3.0, 3.0, -2.0)]
+    for y in (softmax(zs)[1], cross_entropy_with_logits(zs, 2)):
+        for z in zs[:order]:
+            y = grad(y, z)
+        ops = {v.op.name for v in toposort(y) if v.op}
+        assert "stop_gradient" in ops
+        assert not {"sign", "step"} & ops
+
+
+@pytest.mark.parametrize("shift", [0.0, 710.0, -1e6])
+def test_hessians_of_a_shifted_softmax_are_those_of_mpmath(shift: float) -> None:
+    zs = [Value(z + shift) for z in (0.25, 1.5, 1.5)]
+
+    def share(*numbers: Any) -> Any:
+        return mp.exp(numbers[1]) / sum(map(mp.exp, numbers))
+
+    for i, j in product(range(3), repeat=2):
+        order = tuple((i == k) + (j == k) for k in range(3))
+        wanted = mp.diff(share, (0.25, 1.5, 1.5), order)
+        got = grad(grad(softmax(zs)[1], zs[i]), zs[j]).data
+        assert got == pytest.approx(float(wanted), rel=1e-9, abs=1e-12)

@@ -50,6 +50,7 @@ COMPLEX: dict[
         complex(1 + mp.erf(z / mp.sqrt(2))) / 2
         + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     ),
+    "stop_gradient": lambda z: z.real + 0j,
     "erfc": lambda z: 1 - complex(mp.erf(z)),
     "logsigmoid": lambda z: -np.log(1 + np.exp(-z)),
     "log2": lambda z: np.log(z) / np.log(2),

@@ -179,6 +179,8 @@ def test_value_and_partials_against_mpmath(name: str) -> None:
 
 @every_op
 def test_oracle_against_numerical_differentiation(name: str) -> None:
+    if name == "stop_gradient":
+        return  # its slope is chosen
     oracle, point = (
         ORACLES[name],
         [mp.mpf(x) for x in (0.375, 1.25, -0.75)][: ARITY[name]],
@@ -943,7 +945,7 @@ def test_a_word_that_raises_and_that_numpy_has_not_gives_nan(
 
 
 # ------------------------------------------------------------------------------- all ops, to the third order
-@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("name", [x for x in UNARY if x != "stop_gradient"])
 @pytest.mark.parametrize("at", [0.375, 0.875])
 def test_derivatives_to_the_third_order_against_differences(
     name: str, at: float

@@ -192,7 +192,11 @@ def by_rule(word: str, operands: tuple[Expr, ...]) -> Expr | None:
     match word, operands:
         case "where", (x, y, w):
             return choice(x, y, w)
-        case ("multiply", (1.0, x) | (x, 1.0)) | ("power" | "divide", (x, 1.0)):
+        case (
+            ("multiply", (1.0, x) | (x, 1.0))
+            | ("power" | "divide", (x, 1.0))
+            | ("stop_gradient", (x,))
+        ):
             return x
         case "power", (x, 2.0):
             return simple("multiply", x, x)
