@@ -39,7 +39,7 @@ many = settings(deadline=None, derandomize=True, database=None, max_examples=100
 some = settings(many, max_examples=25)
 randoms = st.randoms(use_true_random=False)
 Matrix: TypeAlias = "list[list[float]]"  # a row for every output
-COMPILED_FLOOR = 1e-307  # below it a Program's numbers may be 0, as its README says
+COMPILED_FLOOR = 1e-307  # below it a Program's numbers may be 0: see its docstring
 LONG, SHORT = (
     60,
     10,
