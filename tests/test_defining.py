@@ -57,7 +57,7 @@ def test_a_traceback_shows_the_line() -> None:
 def test_a_programs_lines_are_shown_too() -> None:
     x, w = Value(1.0, "x"), Value(2.0, "w")
     program = compile(sin(w * x), [x], [w])
-    bound = program.bound(100, 0)
+    bound = program.bind(100, 0)
     assert bound and "multiply(W1, x1, out=" in inspect.getsource(bound.forward)
     assert "def sweep(" in inspect.getsource(program.rowwise.sweep)
 

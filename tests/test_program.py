@@ -8,7 +8,6 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from itertools import chain, product
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +41,7 @@ from autograd import (
 )
 from autograd.compiler import layout
 from autograd.compiler.arrays import Call, Monomial, Ref, expression, factors
+from autograd.compiler.bound import Pool
 from autograd.compiler.emitting import Emitter
 from autograd.compiler.layout import Layout
 from autograd.compiler.lowering import UNIFORM, VARYING, Node
@@ -635,15 +635,16 @@ def test_blocks_that_are_not_finite_add_up_too(by_numpy: None) -> None:
 def test_memory_stays_bounded() -> None:
     (y,), x, ws = perceptron(1)
     program, sizes = compile(y, x, ws), list[int]()
-    program.bound = lru_cache(8)(
+    program.bounds = Pool(
         lambda n, back: (sizes.append(n), program.bind(n, back))[1]
     )
     program(np.zeros((100_000, 3)))
     assert max(sizes) <= program.block
+    assert len(sizes) == 2  # whole blocks, and the rest
     program = compile(y, x, ws)
     for n in range(200, 230):
         program(np.zeros((n, 3)))
-    assert program.bound.cache_info().currsize <= 8
+    assert [kind[0] for kind in program.bounds.free] == [*range(222, 230)]
 
 
 @pytest.mark.parametrize("rows", [3, 300])
@@ -1435,8 +1436,9 @@ def test_seeds_that_were_half_written_are_written_again(by_numpy: None) -> None:
     (y,), x, ws = perceptron(0)
     program, X = compile(y, x, ws), np.ones((4, 3))
     wanted = program.value_and_grad(X)[1]
-    bound = program.bound(4, 0)
+    bound = program.bounds.take(4, 0)
     assert bound
+    program.bounds.give(bound, 4, 0)
     seeds = bound.arrays["seeds"]
 
     class Interrupted:
@@ -1447,8 +1449,56 @@ def test_seeds_that_were_half_written_are_written_again(by_numpy: None) -> None:
     bound.arrays["seeds"] = Interrupted()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         program.value_and_grad(X, weights=[5.0] * 4)
-    bound.arrays["seeds"] = seeds
     assert np.array_equal(program.value_and_grad(X)[1], wanted)
+
+
+def test_threads_that_share_a_program_do_not_wait(by_numpy: None) -> None:
+    """Each of two calls is in its lines while the other one is."""
+    (y,), x, ws = perceptron(0)
+    program, X = compile(y, x, ws), np.ones((4, 3))
+    wanted, together = program.value_and_grad(X), threading.Barrier(2, timeout=20)
+
+    def bind(n: int, back: int) -> Any:
+        bound = program.bind(n, back)
+        assert bound
+        forward = bound.forward
+        bound.forward = lambda: (together.wait(), forward())[1]
+        bound.numpy = threading.RLock()
+        return bound
+
+    program.bounds, found = Pool(bind), list[Any]()
+    threads = [
+        threading.Thread(target=lambda: found.append(program.value_and_grad(X)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    for value, gradient in found:
+        assert value == wanted[0]
+        assert np.array_equal(gradient, wanted[1])
+
+
+def test_theta_is_read_when_a_leaf_was_assigned() -> None:
+    x, w = Value(1.0, "x"), Value(2.0, "w")
+    program, reads = compile(w * x, [x], [w]), list[int]()
+
+    class Spy(list[Value]):
+        def __iter__(self) -> Any:
+            reads.append(1)
+            return super().__iter__()
+
+    program.parameters = Spy(program.parameters)
+    assert [program([[3.0]])[0] for _ in range(3)] == [6.0] * 3
+    assert len(reads) == 1
+    w.data = 5.0
+    assert program([[3.0]])[0] == 15.0
+    assert len(reads) == 2
+    theta = program.theta
+    theta[0] = 7.0  # a copy
+    assert program([[3.0]])[0] == 15.0
 
 
 def test_lines_are_emitted_under_the_lock() -> None:

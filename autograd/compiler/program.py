@@ -9,32 +9,30 @@ from __future__ import annotations
 
 import gc
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import lru_cache
 from itertools import chain
 from threading import RLock
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 from weakref import WeakSet
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..defining import define
+from .. import value as engine  # for its clock, which moves
 from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
-from .arrays import Array, Ref, function_of
-from .emitting import ARRAYS, Emitter
-from .layout import Block, Layout
+from .arrays import Array
+from .bound import Bound, Mask, Pool
+from .emitting import Emitter
+from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
 
-Mask: TypeAlias = NDArray[np.bool_]
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
@@ -183,13 +181,12 @@ class Program:
         many: bool,
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
-        self.renew()
-        PROGRAMS.add(self)
-        self.bound = lru_cache(8)(self.bind)
-        self.exact = lru_cache(2)(self.bind_exact)
         self.codes = dict[bool, Emitter | None]()
+        self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
+            self.renew()
+            PROGRAMS.add(self)
             self.lower(outputs)
 
     def lower(self, outputs: Sequence[Value]) -> None:
@@ -205,9 +202,11 @@ class Program:
         self.groups = group(absorb(dict.fromkeys(place.values()), self.roots))
 
     def renew(self) -> None:
-        """Makes locks that nobody holds, and a context that nobody has entered."""
-        self.lock, self.numpy = RLock(), unforked()
-        # NumPy does not warn in this context, which is ten times as fast as np.errstate.
+        """Makes locks that nobody holds, and buffers that nobody uses."""
+        self.lock = self.rowwise.lock = RLock()
+        self.numpy = unforked()
+        self.bounds, self.exact = Pool(self.bind), Pool(self.bind_exact)
+        # NumPy does not warn in a copy of this context, which is ten times as fast as np.errstate.
         self.quiet = Context()
         self.quiet.run(np.seterr, all="ignore")
 
@@ -231,13 +230,22 @@ class Program:
     @property
     def theta(self) -> Array:
         """The parameters' numbers."""
-        return np.array([p.data for p in self.parameters])
+        return self.numbers().copy()
 
     @theta.setter
     def theta(self, theta: Any) -> None:
         numbers = floats(theta, "theta", (len(self.parameters),))
         for p, x in zip(self.parameters, numbers.tolist(), strict=True):
             p.data = x
+
+    def numbers(self) -> Array:
+        """The parameters' numbers, read anew only where a leaf has been assigned since."""
+        time, numbers = self.read
+        if time != engine.clock:
+            time = engine.clock
+            numbers = np.array([p.data for p in self.parameters])
+            self.read = time, numbers
+        return numbers
 
     @property
     def source(self) -> str:
@@ -345,15 +353,13 @@ class Program:
     ) -> tuple[Array, Array]:
         """Outputs and gradient by the parameters; writes the gradients by the inputs."""
         theta = (
-            self.theta
+            self.numbers()
             if theta is None
             else floats(theta, "theta", (len(self.parameters),))
         )
         out = np.empty((len(rows), len(self.roots)))
-        with self.lock:
-            return out, self.quiet.run(
-                self.sweep, theta, rows, seeds, out, back
-            ) + 0.0
+        context = self.quiet.copy()  # threads cannot share one
+        return out, context.run(self.sweep, theta, rows, seeds, out, back) + 0.0
 
     def sweep(self, theta: Array, *block: Array) -> Array:
         """The same for rows, seeds, outputs and gradients, in parts that fit into the cache.
@@ -387,21 +393,45 @@ class Program:
         An output that is nan since an input is stays as it is.  So do the gradients, if nan spreads in the
         lines as it does in the engine.
         """
-        rows, seeds, out, back = block
-        bound = self.bound(len(rows), back.shape[1])
+        n, by_inputs = len(block[0]), block[3].shape[1]
+        bound = self.bounds.take(n, by_inputs)
         if bound is None:
-            return self.rowwise.run(range(len(rows)), theta, *block), None
-        with self.numpy:
+            return self.rowwise.run(range(n), theta, *block), None
+        result = self.finished(bound, theta, *block)
+        self.bounds.give(bound, n, by_inputs)
+        return result
+
+    def finished(
+        self, bound: Bound, theta: Array, *block: Array
+    ) -> tuple[Array, Mask | None]:
+        """The same on these buffers."""
+        rows, seeds, out, back = block
+        with bound.numpy:
             gradient = bound.run(theta, *block).copy()
             if finite(gradient, out) and (not back.size or finite(back)):
                 return gradient, None
         if not seeds.shape[1]:
             return gradient, self.came_from_ops(rows, out)
         spared = self.keep_nan(rows)
-        if spared.any() and self.rowwise.hasty:
-            bound = self.exact(len(rows), back.shape[1])
-            with self.numpy:
-                gradient = bound.run(theta, *block).copy()
+        if not (spared.any() and self.rowwise.hasty):
+            return self.spared(bound, spared, gradient, theta, *block)
+        kind = len(rows), back.shape[1]
+        exact = self.exact.take(*kind)
+        with exact.numpy:
+            gradient = exact.run(theta, *block).copy()
+        result = self.spared(exact, spared, gradient, theta, *block)
+        self.exact.give(exact, *kind)
+        return result
+
+    def spared(
+        self,
+        bound: Bound,
+        spared: Mask,
+        gradient: Array,
+        theta: Array,
+        *block: Array,
+    ) -> tuple[Array, Mask]:
+        """The gradient without the rows that are bad, and which are; those that are spared may have nan."""
         bad = bound.bad(spared)
         if spared.any() and not bad.any() and not np.isinf(gradient).any():
             return gradient, bad
@@ -438,7 +468,7 @@ class Program:
             # One of the other rows stands in place of the bad.
             some = np.where(bad[:, None], rows[np.argmin(bad)], rows)
             others = np.where(bad[:, None], 0.0, seeds)
-            with self.numpy:
+            with bound.numpy:
                 gradient = bound.run(theta, some, others, *found).copy()
                 if finite(gradient) or (
                     spared.any() and not np.isinf(gradient).any()
@@ -502,106 +532,3 @@ def finite(*arrays: Array) -> bool:
 def mean(rows: int) -> Array:
     """The seeds of a mean."""
     return np.full((rows, 1), 1 / max(rows, 1))
-
-
-def functions(code: Emitter, known: dict[str, Any]) -> Callable[[], Any]:
-    """What gives the source as two functions of no arguments, on the arrays that it names."""
-    words = {*re.findall(r"\b(\w+)\(", "\n".join(code.lines))} - {"take"}
-    known = known | {word: function_of(word) for word in words}
-    body = "\n".join([*code.source(), "return forward, backward"])
-    return define("program", [], body, known, {})
-
-
-def sizes_of(code: Emitter) -> dict[str, tuple[int, bool]]:
-    """How many numbers every buffer has, and whether it has them for every row."""
-    one, many = code.layout.free.values()
-    return {
-        "values": (one, False),
-        "rows": (many, True),
-        "d_values": (one, False),
-        "d_rows": (many, True),
-        "seeds": (len(code.layout.roots), True),
-        "ones": (1, True),
-        **code.sizes,
-    }
-
-
-class Bound:
-    """Lines on buffers for n rows."""
-
-    def __init__(self, code: Emitter, n: int) -> None:
-        layout = code.layout
-        self.arrays = {
-            name: np.ones((size, n) if rows else size)
-            for name, (size, rows) in sizes_of(code).items()
-        }
-        flat = {name: array.ravel() for name, array in self.arrays.items()}
-        flat["d_values"][:], flat["d_rows"][:] = 0.0, 0.0
-        for ref, numbers in layout.numbers.values():
-            ref.view(flat["values"], n)[...] = numbers
-        # Debuggers show the lines of both functions as long as this one lives.
-        self.functions = functions(code, self.known(code, flat, n))
-        self.forward, self.backward = self.functions()
-        size = len(layout.theta.slots)
-        self.theta, self.gradient = flat["values"][:size], flat["d_values"][:size]
-        self.seeds: Array | None = None
-        self.tables = [self.table(block, places) for block, places in layout.tables]
-        refs = [(layout.at(y), y) for y in layout.roots]
-        self.outputs = [
-            ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs
-        ]
-
-    def known(
-        self, code: Emitter, flat: Mapping[str, Array], n: int
-    ) -> dict[str, Any]:
-        """What the lines name: constants, buffers, and views of these."""
-        refs = {
-            ref: name for ref, name in code.names.items() if isinstance(ref, Ref)
-        }
-        views = {name: ref.view(flat[ref.buffer], n) for ref, name in refs.items()}
-        return {
-            **code.constants,
-            **{name: self.arrays[name] for name in ARRAYS},
-            **views,
-        }
-
-    def table(self, block: Block, places: list[int]) -> tuple[Any, Array, Array]:
-        """A block of inputs: its columns of the table, as a slice if they are neighbours, and its arrays."""
-        at = slice(block.slots.start, block.slots.stop)
-        near = slice(places[0], places[-1] + 1)
-        columns = near if places == [*range(near.start, near.stop)] else places
-        return columns, self.arrays["rows"][at], self.arrays["d_rows"][at]
-
-    def run(
-        self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
-    ) -> Array:
-        """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
-        self.theta[:] = theta
-        for places, values, _ in self.tables:
-            values[:] = rows.T[places]
-        self.forward()
-        for i, array in enumerate(self.outputs):
-            out[:, i] = array
-        if not seeds.shape[1]:
-            return np.zeros(len(theta))
-        if seeds is not self.seeds:  # those of a mean are always the same
-            self.seeds = None
-            self.arrays["seeds"][:] = seeds.T
-            self.seeds = seeds
-        self.backward()
-        for places, _, adjoints in self.tables if back.shape[1] else ():
-            back[:, places] = adjoints.T
-        return self.gradient
-
-    def bad(self, spared: Mask) -> Mask:
-        """The rows that left the finite numbers in any array; all, if there is none.
-
-        A spared row may have nan.
-        """
-        varying = [array for array in self.arrays.values() if array.ndim == 2]
-        good = np.all([np.isfinite(array).all(axis=0) for array in varying], axis=0)
-        if spared.any():
-            good |= spared & ~np.any(
-                [np.isinf(array).any(axis=0) for array in varying], axis=0
-            )
-        return np.logical_not(good) if spared.any() or not good.all() else good

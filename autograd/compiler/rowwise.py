@@ -15,6 +15,7 @@ from copy import deepcopy
 from functools import cache
 from itertools import chain
 from keyword import iskeyword
+from threading import RLock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -100,6 +101,7 @@ class Rowwise:
         self, outputs: list[Value], inputs: list[Value], parameters: list[Value]
     ) -> None:
         self.outputs, self.inputs, self.parameters = outputs, inputs, parameters
+        self.lock = RLock()  # of the twin
         self.order = toposort(*outputs)
         self.leaves = dict.fromkeys([*inputs, *parameters])
         self.constants = {
@@ -308,9 +310,14 @@ class Rowwise:
         self, row: list[float], theta: list[float], seed: list[float]
     ) -> Result:
         """The same as by the engine, by the straight line where that can do it."""
-        return self.by_line(row, theta, seed) or self.twin.by_engine(
-            row, theta, seed
-        )
+        return self.by_line(row, theta, seed) or self.by_twin(row, theta, seed)
+
+    def by_twin(
+        self, row: list[float], theta: list[float], seed: list[float]
+    ) -> Result:
+        """The same by the engine, one thread at a time."""
+        with self.lock:
+            return self.twin.by_engine(row, theta, seed)
 
     def by_line(
         self, row: list[float], theta: list[float], seed: list[float]
@@ -343,7 +350,7 @@ class Rowwise:
         if len(at) > FEW:
             return self.columnwise.run(at, theta, *block)
         return (
-            self.each(at, self.twin.by_engine, theta, *block)
+            self.each(at, self.by_twin, theta, *block)
             if len(at)
             else np.zeros(len(theta))
         )
