@@ -16,7 +16,7 @@ rows of the table are no axis: ``rows`` says whether a Tensor has numbers of its
     permute        the axes in the order of ``data``
     join           side by side along the axis in ``data``
     part           ``data`` = (axis, start, count): so many from there
-    pick           rows of a matrix, by the numbers in ``data``
+    pick           along the first axis those with the indices in ``data``
     spread         repeated to its shape
 """
 
@@ -290,6 +290,15 @@ class Tensors:
         if x.word == "const":
             return self.const(x.data.take(range(start, start + count), axis))
         return self.make("part", (x,), shape, (axis, start, count))
+
+    def pick(self, x: Tensor, index: NDArray[np.int64]) -> Tensor:
+        """Those with these indices along the first axis, in any order, some of them again."""
+        if x.shape[0] == 1 or np.array_equal(index, np.arange(x.shape[0])):
+            return x
+        if x.word == "const":
+            return self.const(x.data.take(index, 0))
+        shape = (len(index), *x.shape[1:])
+        return self.make("pick", (x,), shape, index, key=index.tobytes())
 
     def spread(self, x: Tensor, shape: Shape) -> Tensor:
         """Repeated to a shape."""
