@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..value import Value
 from .chapter import WIDTH, Chapter, Line, Plot
-from .helpers import imports, needed
+from .helpers import free, imports, needed
 from .naming import (
     Namer,
     Names,
@@ -36,11 +36,12 @@ from .packing import (
     taken_apart,
 )
 from .reverse import Adjoints, reverse
-from .rewriting import MEAN, SIGMOID, Args, Rule, again
+from .rewriting import MEAN, SHARES, SIGMOID, Args, Rule, again
 from .tensors import Tensor, Tensors
 from .wording import ROWS, Wording, axes_of, real
 
 INDENT = " " * 4
+GLUE = "\0"  # a space at which no line is broken
 # What local names must not be.
 TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", "unpack", "forward", "value_and_grad", "vjp")
 
@@ -79,10 +80,35 @@ def wrapped(line: str) -> str:
         head = f"{head[:start]}({head[start:]})"
     text = text if closed(text) else f"({text})"
     start = " " * (len(line) - len(line.lstrip()))
+    filled = ""
+    for depth in range(2, 8):
+        whole = head + sign + glued(text, depth)
+        filled = filled_in(whole, start + INDENT).replace(GLUE, " ")
+        if max(map(len, filled.split("\n"))) <= WIDTH:
+            break
+    return filled
+
+
+def glued(text: str, most: int) -> str:
+    """Without a place to break a line within so many brackets, or within an index."""
+    letters, stack = list[str](), list[bool]()
+    for at, letter in enumerate(text):
+        if letter in "([":
+            index = letter == "[" and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]")
+            stack.append(index)
+        elif letter in ")]":
+            stack.pop()
+        inside = len(stack) > most or any(stack)
+        letters.append(GLUE if letter == " " and inside else letter)
+    return "".join(letters)
+
+
+def filled_in(text: str, indent: str) -> str:
+    """In lines of at most WIDTH letters, if it has places to break."""
     return textwrap.fill(
-        head + sign + text,
+        text,
         WIDTH,
-        subsequent_indent=start + INDENT,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -177,7 +203,7 @@ class Book:
         self.plain = plain.again(PREPARED)
         self.many = len(outputs) > 1
         self.constants = Constants(bool(inputs))
-        self.locals = Names(TAKEN)
+        self.locals = Names(TAKEN, self.constants.arrays, self.constants.names.taken)
         self.name_leaves()
         self.body = self.written()
 
@@ -194,15 +220,9 @@ class Book:
         self.name_inputs()
         self.name_parameters()
         declare = self.constants.declare
-        self.unpacking = taken_apart(self.theta, self.known, self.fresh, declare)
+        self.unpacking = taken_apart(self.theta, self.known, self.locals.fresh, declare)
         size = len(self.inputs)
         self.reading = read_inputs(self.leaves["X"], self.known, size, declare)
-
-    def fresh(self, stem: str) -> str:
-        """A name that no other leaf and no constant has."""
-        name = self.locals.fresh(stem)
-        self.constants.names.taken.add(name)
-        return name
 
     def name_inputs(self) -> None:
         for leaf in self.leaves["X"]:
@@ -210,7 +230,7 @@ class Book:
                 self.known[leaf] = "X"
                 continue
             stem = stem_of([self.inputs[i] for i in leaf.data.ravel().tolist()])
-            self.known[leaf] = self.fresh(stem if usable(stem) else "x")
+            self.known[leaf] = self.locals.fresh(stem if usable(stem) else "x")
 
     def name_parameters(self) -> None:
         """By their Values' names, else by the number of their block."""
@@ -226,7 +246,6 @@ class Book:
                 continue
             layer += leaf not in beside and leaf.size > 1
             self.known[leaf] = self.parameter_name(leaf, layer, leaf in beside)
-            self.constants.names.taken.add(self.known[leaf])
 
     def parameter_name(self, leaf: Tensor, layer: int, bias: bool) -> str:
         values = [self.parameters[i] for i in np.unique(leaf.data).tolist()]
@@ -277,7 +296,8 @@ class Book:
         self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
     ) -> Chapter:
         """The lines for some Tensors."""
-        names = Names({*self.locals.taken, *self.constants.names.taken})
+        told = self.constants.names.taken
+        names = Names(self.locals.taken, self.constants.arrays, told)
         wording = Wording(self.constants.of, mean=mean)
         places = {(x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()}
         order = story.tensors.order
@@ -291,10 +311,11 @@ class Book:
         late = {d: x for d, x in of.items() if d.at >= story.adjoints.turn}
         values = {real(x): v for x, v in story.values.items()}
         for x, title in titles.items():
-            titles[x] = names.fresh(title) if title else ""
+            given = title in ("", "dtheta", "dX")
+            titles[x] = title if given else names.fresh(title)
         plot = Plot(roots, titles, story.adjoints.turn)
-        chapter = Chapter(plot, wording, Namer(names, wording.names, values, late, order))
-        self.constants.names.taken |= names.taken
+        namer = Namer(names, wording.names, values, late, order)
+        chapter = Chapter(plot, wording, namer)
         return chapter
 
     def titles(self, story: Story) -> dict[Tensor, str]:
@@ -327,7 +348,7 @@ class Book:
         text = wording.array(y)
         if not self.inputs or y.rows:
             return text
-        return f"broadcast_to({text}, (X.shape[0],))"
+        return f"broadcast_to({text}, (n,))"
 
     def backward(self, by: Sequence[str]) -> Story:
         """The Tensors with the reverse sweep."""
@@ -338,36 +359,39 @@ class Book:
 
     def value_and_grad(self) -> str:
         """The mean over the rows, and its gradient by theta."""
-        story = self.backward(["theta"]).again(MEAN)
+        story = self.backward(["theta"]).again({**SHARES, **MEAN})
         roots = [*story.outputs, *story.adjoints.theta.values()]
         chapter = self.gradient(story, roots, self.titles(story), mean=True)
         y = chapter.wording.array(story.outputs[0])
         if story.outputs[0].rows:
             y = f"mean({y})"
         lines = [*self.opening("value_and_grad"), *self.both(chapter)]
-        lines += [f"dtheta = {self.by_theta(story, chapter.wording)}"]
+        lines += gradient_line("dtheta", self.by_theta(story, chapter.wording))
         return joined([*lines, f"return {y}, dtheta"])
 
     def vjp(self) -> str:
         """The gradients by theta and X, for the adjoints dy of the outputs."""
         by = ["theta", *["X"] * bool(self.inputs)]
-        story = self.backward(by)
+        story = self.backward(by).again(SHARES)
         roots = [*story.adjoints.theta.values(), *story.adjoints.X.values()]
         chapter = self.gradient(story, roots, {}, mean=False)
         lines = [*self.opening("vjp", "dy"), *self.both(chapter)]
-        lines += [f"dtheta = {self.by_theta(story, chapter.wording)}"]
+        lines += gradient_line("dtheta", self.by_theta(story, chapter.wording))
         if self.inputs:
-            lines += [f"dX = {self.by_inputs(story, chapter.wording)}"]
+            lines += gradient_line("dX", self.by_inputs(story, chapter.wording))
         return joined([*lines, f"return dtheta, {'dX' if self.inputs else 'None'}"])
 
     def gradient(
         self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
     ) -> Chapter:
         """The lines of both passes; an adjoint of a leaf has a line, if it is made by the backward pass."""
-        for d in [*story.adjoints.theta.values(), *story.adjoints.X.values()]:
+        adjoints = story.adjoints
+        whole = [x for x, name in self.known.items() if name in ("theta", "X")]
+        names = {(x.word, x.shape): f"d{self.known[x]}" for x in whole}
+        for x, d in {**adjoints.theta, **adjoints.X}.items():
             d = real(d)
-            if d.at >= story.adjoints.turn and d.word not in ("seed", "const"):
-                titles.setdefault(d, "")
+            if d.at >= adjoints.turn and d.word not in ("seed", "const"):
+                titles.setdefault(d, names.get((x.word, x.shape), ""))
         return self.chapter(story, roots, titles, mean=mean)
 
     def both(self, chapter: Chapter) -> list[str]:
@@ -411,7 +435,7 @@ class Book:
             return f"full_like({self.known[leaf]}, {wording.text(d)})"
         if axes_of(d) == axes_of(leaf):
             return wording.text(d)
-        shape = [*["X.shape[0]"] * leaf.rows, *[str(n) for n in leaf.shape if n > 1]]
+        shape = [*["n"] * leaf.rows, *[str(n) for n in leaf.shape if n > 1]]
         text = wording.aligned(d, axes_of(leaf)) if axes_of(d) else wording.text(d)
         return f"broadcast_to({text}, ({', '.join(shape)},))"
 
@@ -451,9 +475,17 @@ class Book:
         return f"{self.head}\n\n\n{self.text}"
 
 
+def gradient_line(name: str, text: str) -> list[str]:
+    """The line of a gradient, unless it has its name already."""
+    return [] if text == name else [f"{name} = {text}"]
+
+
 def joined(lines: Sequence[str]) -> str:
-    """A function's head and body."""
+    """A function's head and body; n is the number of rows, where that is asked for."""
     head, *body = lines
-    return f"{head}\n{block(body)}"
+    text = f"{head}\n{block(body)}"
+    if "n" not in free(text):
+        return text
+    return joined([head, "n = X.shape[0]", *body])
 
 

@@ -53,6 +53,10 @@ def gauss(x):
     head = floor(size * 65536) / 65536
     return exp(-head * head) * exp((head - size) * (head + size))
 """,
+    "is_larger": """
+def is_larger(x, y):
+    return (1 + sign(x - y)) / 2
+""",
     "beside": """
 def beside(*columns):
     return reshape(concat(columns, axis=1), (-1,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +35,34 @@ LOSSES = ("loss", "entropy", "bce", "mse", "hinge", "error")
 
 
 class Names:
-    """The names of one function: each is given once."""
+    """The names of one function: each is given once.
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self.taken = {*taken}
+    ``others`` are names that it must not hide, and ``told`` learns every name.
+    """
+
+    def __init__(
+        self,
+        taken: Iterable[str] = (),
+        others: Container[str] = (),
+        told: set[str] | None = None,
+    ) -> None:
+        self.taken, self.others = {*taken}, others
+        self.told = set[str]() if told is None else told
 
     def fresh(self, stem: str) -> str:
         """The stem, or with the first number behind it that is free."""
         name, count = stem, 1
         joint = "_" if stem[-1:].isdigit() else ""
-        while name in self.taken or not usable(name):
+        while not self.free(name):
             count += 1
             name = f"{stem}{joint}{count}"
         self.taken.add(name)
+        self.told.add(name)
         return name
+
+    def free(self, name: str) -> bool:
+        """Whether a name can be given."""
+        return name not in self.taken and name not in self.others and usable(name)
 
 
 def usable(name: str) -> bool:
@@ -106,7 +120,7 @@ def weights_name(values: list[Value], rank: int, layer: int, names: Names) -> st
     if rank > 1:
         text = text[0].upper() + text[1:]
     for name in shorter(text):
-        if name not in names.taken and usable(name):
+        if names.free(name):
             return names.fresh(name)
     return names.fresh(text)
 

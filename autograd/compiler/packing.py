@@ -62,7 +62,7 @@ class Block:
 
     @property
     def text(self) -> str:
-        cut = f"theta[{self.start}:{self.stop}]"
+        cut = f"theta[{self.start or ''}:{self.stop}]"
         return f"reshape({cut}, ({self.count}, {self.width}))"
 
 
@@ -78,7 +78,7 @@ class Columns:
     def text(self) -> str:
         if not self.count:
             return f"[:, {self.start}]"
-        return f"[:, {self.start}:{self.start + self.count}]"
+        return f"[:, {self.start or ''}:{self.start + self.count}]"
 
     @property
     def stop(self) -> int:
@@ -181,7 +181,7 @@ def alone(places: Places, cut: str, rows: str, declare: Declare) -> str:
     if places.ndim == 0:
         return cut.format(first)
     if dense(places):
-        text = cut.format(f"{first}:{first + places.size}")
+        text = cut.format(f"{first or ''}:{first + places.size}")
         return text if places.ndim == 1 else shaped(text, places, rows)
     steps = strides_of(places)
     if places.ndim == 1 and steps and steps[0] > 1:

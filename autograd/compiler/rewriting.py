@@ -59,6 +59,7 @@ MADE: dict[str, Callable[[Tensors, Tensor, Args], Tensor]] = {
     "permute": lambda b, x, args: b.permute(*args, order=x.data),
     "join": lambda b, x, args: b.join(args, x.data),
     "part": lambda b, x, args: b.part(*args, *x.data),
+    "pick": lambda b, x, args: b.pick(*args, index=x.data),
     "spread": lambda b, x, args: b.spread(*args, shape=x.shape),
 }
 
@@ -74,7 +75,6 @@ def mean_of_equals(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
     return None if args[0].rows else args[0]
 
 
-MEAN: dict[str, Rule] = {"seed": one_for_seed, "rows": mean_of_equals}
 
 
 def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
@@ -101,3 +101,24 @@ def minus_logit(x: Tensor) -> Tensor | None:
 
 
 SIGMOID: dict[str, Rule] = {"reciprocal": sigmoid_of, "div": quotient_sigmoid}
+
+
+def comparison(x: Tensor) -> Tensor | None:
+    """x - y of sign(x - y)."""
+    inner = x.args[0] if x.word == "sign" else None
+    return inner if inner is not None and inner.word == "sub" else None
+
+
+def share(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
+    """1 ± sign(x - y) is twice what a larger operand gets, and half of that at a tie."""
+    one, sign = args
+    difference = comparison(sign)
+    if one.number != 1.0 or difference is None or sign.shape != x.shape:
+        return None
+    pair = difference.args if x.word == "add" else difference.args[::-1]
+    larger = target.make("is_larger", pair, x.shape)
+    return target.product(target.number(2.0, x), larger)
+
+
+SHARES: dict[str, Rule] = {"add": share, "sub": share}
+MEAN: dict[str, Rule] = {"seed": one_for_seed, "rows": mean_of_equals}

@@ -34,7 +34,7 @@ def axes_of(x: Tensor) -> list[int]:
 def sizes(x: Tensor) -> list[str]:
     """The lengths of its text's axes."""
     return [
-        *["X.shape[0]"] * x.rows,
+        *["n"] * x.rows,
         *[str(n) for n in x.shape if n > 1],
     ]
 
@@ -203,14 +203,14 @@ class Wording:
     def per_row(self, over: Sequence[int], text: str) -> Phrase:
         """Divided by the number of rows, where it is a sum over them and a mean is wanted."""
         if self.mean and ROWS in over:
-            return f"{text} / X.shape[0]", PRODUCT
+            return f"{text} / n", PRODUCT
         return text, ATOM
 
     def all_rows(self, x: Tensor) -> Phrase:
         """The sum over the rows, of a product in one expression."""
         inner = real(x.args[0])
         if not inner.rows:
-            return f"X.shape[0] * {self.text(inner, PRODUCT)}", PRODUCT
+            return f"n * {self.text(inner, PRODUCT)}", PRODUCT
         if inner in self.names or inner.word not in ("dot", "sum"):
             return self.summed(inner, [ROWS])
         if inner.word == "sum":
@@ -305,7 +305,7 @@ class Wording:
     def part(self, x: Tensor) -> Phrase:
         inner = x.args[0]
         axis, start, count = x.data
-        cut = str(start) if count == 1 else f"{start}:{start + count}"
+        cut = str(start) if count == 1 else f"{start or ''}:{start + count}"
         index = [cut if i == axis else ":" for i in axes_of(inner)]
         return f"{self.text(inner, ATOM)}[{', '.join(index)}]", ATOM
 
