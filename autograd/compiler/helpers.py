@@ -1,0 +1,250 @@
+"""The words of a book's text: which of them array libraries have, and functions for the others."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import math
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from ..ieee import WORDS as OWN
+from ..terms import CALL, Printed, Tree, fold
+from ..value import OPS, Op
+
+# What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
+LIBRARY = frozenset(
+    """
+    abs acos acosh array asin asinh atan atan2 atanh broadcast_to ceil concat copysign cos cosh einsum exp
+    expm1 floor full_like hypot inf log log10 log1p log2 max maximum mean minimum nan ones_like permute_dims
+    reshape sign sin sinh sqrt stack sum take tan tanh trunc vectorize where zeros_like
+    """.split()
+)
+SPELLED = {
+    "fabs": "abs",
+    "absolute": "abs",
+    "sigmoid_1": "sigmoid_slope",
+    "tanh_1": "tanh_slope",
+    "atan_1": "atan_slope",
+    "gelu_1": "gelu_slope",
+    "gauss_1": "gauss_slope",
+}
+OPS_OF = {printed: op for op, printed in SPELLED.items() if op in OPS}
+BY_HAND = {
+    "relu": """
+def relu(z):
+    return maximum(z, 0)
+""",
+    "step": """
+def step(z):
+    return where(z > 0, ones_like(z), where(z <= 0, zeros_like(z), z))
+""",
+    "sigmoid": """
+def sigmoid(z):
+    return exp(minimum(z, 0)) / (1 + exp(-abs(z)))
+""",
+    "bell": """
+def bell(z):
+    return sigmoid(z) * sigmoid(-z)
+""",
+    "gauss": """
+def gauss(x):
+    size = minimum(abs(x), 40)
+    head = floor(size * 65536) / 65536
+    return exp(-head * head) * exp((head - size) * (head + size))
+""",
+    "is_larger": """
+def is_larger(x, y):
+    return (1 + sign(x - y)) / 2
+""",
+    "beside": """
+def beside(*columns):
+    return reshape(concat(columns, axis=1), (-1,))
+""",
+    "gathered": """
+def gathered(d, places):
+    d = concat([reshape(d, (-1,)), zeros_like(reshape(d, (-1,))[:1])])
+    return sum(reshape(take(d, reshape(places, (-1,)), axis=0), places.shape), axis=1)
+""",
+    "gathered_rows": """
+def gathered_rows(d, places):
+    d = reshape(d, (d.shape[0], -1))
+    d = take(concat([d, zeros_like(d[:, :1])], axis=1), reshape(places, (-1,)), axis=1)
+    return sum(reshape(d, (-1, *places.shape)), axis=2)
+""",
+}
+
+
+def spelled(word: str) -> str:
+    """How a book's text calls an op, or a word of its formula."""
+    return SPELLED.get(word, word)
+
+
+@cache
+def reserved() -> frozenset[str]:
+    """What a name of an array must not be: a word, or a name that Python has."""
+    words = {*LIBRARY, *BY_HAND, *SPELLED, *SPELLED.values(), *OPS, *OWN}
+    return frozenset(words | {*vars(math), *dir(builtins)})
+
+
+# ---------------------------------------------------------------------------------------- formulas as functions
+COMPARED = ("==", "!=", "<", "<=", ">", ">=", "&", "|", "~")
+SIGNS = {
+    "+": Printed("{0} + {1}", 4, 4, 5),
+    "-": Printed("{0} - {1}", 4, 4, 5),
+    "*": Printed("{0} * {1}", 5, 5, 6),
+    "/": Printed("{0} / {1}", 5, 5, 6),
+    "//": Printed("{0} // {1}", 5, 5, 6),
+    "%": Printed("{0} % {1}", 5, 5, 6),
+    "neg": Printed("-{0}", 6, 6),
+    "pow": Printed("{0}**{1}", 7, 8, 6),
+    "not": Printed("~{0}", 6, 8),
+    "and": Printed("{0} & {1}", 3, 4, 4),
+    "or": Printed("{0} | {1}", 2, 3, 3),
+    **{
+        sign: Printed(f"{{0}} {sign} {{1}}", 1, 2, 2)
+        for sign in ("==", "!=", "<", "<=", ">", ">=")
+    },
+}
+Phrase = tuple[str, int]
+
+
+def called(word: str, args: Sequence[Phrase]) -> Phrase:
+    """A function of its operands."""
+    return f"{spelled(word)}({', '.join(text for text, _ in args)})", CALL
+
+
+def condition(x: Phrase) -> str:
+    """What a formula asks, as an array of truth values."""
+    if x[1] <= 3:
+        return x[0]
+    return SIGNS["!="].around([x, ("0", CALL)])
+
+
+def chosen(args: Sequence[Phrase]) -> Phrase:
+    """y if x else w, for every number."""
+    asked, *branches = args
+    texts = [
+        f"full_like(x, {text})" if is_number(text) else text for text, _ in branches
+    ]
+    return f"where({', '.join([condition(asked), *texts])})", CALL
+
+
+def is_number(text: str) -> bool:
+    """Whether a text has no names but nan and inf."""
+    names = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    return names <= {"nan", "inf"}
+
+
+def word(name: str, args: Sequence[Phrase]) -> Phrase:
+    """A word of a formula as text."""
+    if name == "if":
+        return chosen(args)
+    if name in ("stop_gradient",):
+        return args[0]
+    if name == "heaviside":
+        return called("step", args[:1])
+    if name in ("and", "or", "not"):
+        args = [(condition(x), 1 if x[1] > 3 else x[1]) for x in args]
+        return SIGNS[name].around(args), SIGNS[name].level
+    if name in SIGNS:
+        return SIGNS[name].around(args), SIGNS[name].level
+    return called(name, args)
+
+
+def number(x: float) -> str:
+    """A number as a reader writes it."""
+    whole = abs(x) < 1e6 and x == int(x) and (x or math.copysign(1.0, x) > 0)
+    return str(int(x)) if whole else repr(float(x))
+
+
+def numeral(x: float) -> Phrase:
+    """A number with how strongly it binds."""
+    return number(x), 6 if math.copysign(1.0, x) < 0 else CALL
+
+
+class Words(dict[str, object]):
+    """Any word of a formula, as a function of texts."""
+
+    def __missing__(self, name: str) -> object:
+        return lambda *args: word(name, args)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+
+def formula(tree: Tree, names: dict[str, str]) -> str:
+    """A tree of the op table in the words of array libraries."""
+    operands = {x: (text, CALL) for x, text in names.items()}
+    return fold(tree, Words(), operands, numeral)[0]  # pyright: ignore[reportArgumentType]
+
+
+def of_op(op: Op, name: str) -> str:
+    """An op's line as a function."""
+    operands = {x: x for x in op.operands}
+    body = formula(op.tree, operands)
+    return f"\ndef {name}({', '.join(operands)}):\n    return {body}\n"
+
+
+def definition(name: str) -> str:
+    """The function of this name; \"\" if there is none but in Python's math."""
+    if name in BY_HAND:
+        return BY_HAND[name]
+    op = OPS.get(OPS_OF.get(name, name))
+    return of_op(op, name) if op and name not in vars(math) else ""
+
+
+def needed(source: str) -> tuple[list[str], list[str], list[str]]:
+    """What a text uses and does not define: words of a library, functions for it, words of Python's math."""
+    words, functions, mathematical = set[str](), dict[str, str](), set[str]()
+    asked = free(source)
+    while asked:
+        name = asked.pop()
+        text = "" if name in LIBRARY else definition(name)
+        if name in LIBRARY:
+            words.add(name)
+        elif not text:
+            mathematical.add(name)
+        elif name not in functions:
+            functions[name] = text
+            asked |= free(text)
+    return sorted(words), ordered(functions), sorted(mathematical)
+
+
+def ordered(functions: dict[str, str]) -> list[str]:
+    """Functions, those first that others use."""
+    rest, texts = dict(functions), list[str]()
+    while rest:
+        ready = [
+            name
+            for name, text in rest.items()
+            if not (free(text) - {name}) & rest.keys()
+        ]
+        name = min(ready)
+        texts.append(rest.pop(name))
+    return texts
+
+
+def free(source: str) -> set[str]:
+    """The names that a text reads and nowhere binds."""
+    read, bound = set[str](), set[str]()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.FunctionDef):
+            bound.add(node.name)
+    return read - bound - {"float", "int"}
+
+
+def imports(words: Iterable[str]) -> str:
+    """The line that gets words from NumPy, in columns."""
+    names = sorted(words)
+    line = f"from numpy import {', '.join(names)}"
+    if len(line) <= 100:
+        return line
+    rows, row = list[str](), ""
+    for name in names:
+        if len(row) + len(name) > 92:
+            rows, row = [*rows, row], ""
+        row += f"{name}, "
+    body = "\n".join(f"    {row.strip()}" for row in [*rows, row])
+    return f"from numpy import (\n{body}\n)"

@@ -1,0 +1,222 @@
+"""Names of arrays: from those of their Values, of composites, of the layer whose weights they read."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Container, Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..value import Value
+from .helpers import reserved
+from .tensors import Tensor
+from .wording import real
+
+LONGEST = 24  # letters of a name
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu")
+STEMS = {
+    "exp": "e",
+    "sum": "s",
+    "max": "m",
+    "maximum": "m",
+    "minimum": "m",
+    "log": "l",
+    "sub": "u",
+    "div": "q",
+    "power": "r",
+    "reciprocal": "r",
+    "join": "v",
+    "take": "rows",
+    "pick": "picked",
+}
+LOSSES = ("loss", "entropy", "bce", "mse", "hinge", "error")
+
+
+class Names:
+    """The names of one function: each is given once.
+
+    ``others`` are names that it must not hide, and ``told`` learns every name.
+    """
+
+    def __init__(
+        self,
+        taken: Iterable[str] = (),
+        others: Container[str] = (),
+        told: set[str] | None = None,
+    ) -> None:
+        self.taken, self.others = {*taken}, others
+        self.told = set[str]() if told is None else told
+
+    def fresh(self, stem: str) -> str:
+        """The stem, or with the first number behind it that is free."""
+        name, count = stem, 1
+        joint = "_" if stem[-1:].isdigit() else ""
+        while not self.free(name):
+            count += 1
+            name = f"{stem}{joint}{count}"
+        self.taken.add(name)
+        self.told.add(name)
+        return name
+
+    def free(self, name: str) -> bool:
+        """Whether a name can be given."""
+        return name not in self.taken and name not in self.others and usable(name)
+
+
+def usable(name: str) -> bool:
+    """Whether a text may name an array."""
+    return (
+        name.isidentifier()
+        and not keyword.iskeyword(name)
+        and name not in reserved()
+    )
+
+
+def pieces(name: str) -> list[str]:
+    """A name's runs of digits, and what stands between."""
+    return re.findall(r"[0-9]+|[^0-9]+", name)
+
+
+def stem(names: Iterable[str]) -> str:
+    """What names have in common: w1_2_3 and w1_2_4 are of w1; \"\" if nothing.
+
+    >>> stem(["w1_1_1", "w1_1_2", "w1_2_1"])
+    'w1'
+    >>> stem(["x1", "x2"])
+    'x'
+    """
+    rows = [*map(pieces, names)]
+    if not rows or not all(rows) or len({*map(len, rows)}) > 1:
+        return ""
+    kept = ""
+    for column in zip(*rows, strict=True):
+        if len({*column}) == 1:
+            kept += column[0]
+        elif not all(piece.isdigit() for piece in column):
+            return ""
+        else:
+            kept += "#"
+    text = re.sub(r"_?#", "", kept).strip("_")
+    return text[:LONGEST] if text.isidentifier() else ""
+
+
+def stem_of(values: Iterable[Value | None]) -> str:
+    """The stem of Values' names."""
+    return stem([v.name if v is not None else "" for v in values])
+
+
+def shorter(text: str) -> list[str]:
+    """A name without the 1 that counts a neuron, first."""
+    return [re.sub(r"_1$", "", text), text]
+
+
+def weights_name(values: list[Value], rank: int, layer: int, names: Names) -> str:
+    """Of parameters: a matrix begins with a capital, as W1."""
+    text = stem_of(values)
+    if not text:
+        return names.fresh(f"W{layer}" if rank > 1 else f"w{layer}")
+    if rank > 1:
+        text = text[0].upper() + text[1:]
+    for name in shorter(text):
+        if names.free(name):
+            return names.fresh(name)
+    return names.fresh(text)
+
+
+# ---------------------------------------------------------------------------------------------------- constants
+def constant_stem(numbers: NDArray[np.generic], rows: bool) -> str:
+    """A name for numbers: hot has one 1 along an axis, a mask has zeros and ones."""
+    if numbers.dtype.kind == "i":
+        return "places"
+    flags = {*np.unique(numbers).tolist()} == {0.0, 1.0}
+    if flags and any((numbers.sum(i) == 1).all() for i in range(numbers.ndim)):
+        return "hot"
+    if flags:
+        return "mask"
+    return "c" if numbers.ndim < 2 else "C" if rows else "X"
+
+
+# ------------------------------------------------------------------------------------------------- what is made
+class Namer:
+    """Names for Tensors that get a line of their own.
+
+    ``leaves`` has the leaves' names, ``values`` the Values of Tensors, ``of`` the Tensor of an adjoint.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        known: dict[Tensor, str],
+        values: Mapping[Tensor, NDArray[np.object_]],
+        of: Mapping[Tensor, Tensor],
+        order: Iterable[Tensor],
+    ) -> None:
+        self.names, self.known = names, known
+        self.values, self.of = values, of
+        self.layers: dict[Tensor, str] = {}
+        for x in order:  # operands first, so that no search is deep
+            self.layers[x] = self.find_layer(x)
+
+    def invent(self, x: Tensor) -> str:
+        """A name of its own."""
+        return self.names.fresh(self.choose(x))
+
+    def choose(self, x: Tensor) -> str:
+        """The adjoint's, the Values', the layer's or the word's."""
+        if x in self.of:
+            return self.adjoint(real(self.of[x]))
+        own = stem_of(self.values[x].ravel()) if x in self.values else ""
+        if own and usable(own):
+            return own
+        layer = self.layer(x)
+        if layer and x.word in ("add", "dot"):
+            return f"z{layer}"
+        if layer:
+            return f"h{layer}"
+        return STEMS.get(x.word, x.word[0])
+
+    def adjoint(self, x: Tensor) -> str:
+        """dW1 of W1, dz1 of z1; of what has no name, by the name that it would have."""
+        if x in self.known:
+            return f"d{self.known[x]}"
+        layer = self.layer(x)
+        if layer:
+            return f"dz{layer}" if x.word in ("add", "dot") else f"dh{layer}"
+        return f"d{STEMS.get(x.word, '')}"
+
+    def layer(self, x: Tensor) -> str:
+        """The number of the layer whose weighted sum or activation this is."""
+        return self.layers.get(real(x), "")
+
+    def find_layer(self, x: Tensor) -> str:
+        if x.word == "add":
+            sums = [y for y in map(real, x.args) if y.word in ("add", "dot")]
+            return next((n for n in map(self.layer, sums) if n), "")
+        if x.word == "dot" and x.data:
+            return self.weight(x)
+        if x.word in ACTIVATIONS:
+            return self.layer(real(x.args[0]))
+        return ""
+
+    def weight(self, x: Tensor) -> str:
+        """The end of the name of the weights of a sum of products: 1 of W1."""
+        for y in map(real, x.args):
+            while y.word in ("permute", "refold", "part"):
+                y = real(y.args[0])
+            if y.word == "theta" and y in self.known:
+                return re.sub(r"^[^0-9_]*_?", "", self.known[y]) or ""
+        return ""
+
+
+def output_stem(value: Value | None, many: bool, place: int) -> str:
+    """loss, where a composite that made it says so; else its own name, or y."""
+    scopes = value.scope.path() if value is not None and value.scope else []
+    loss = any(word in s.name for s in scopes for word in LOSSES)
+    own = value.name if value is not None else ""
+    if own and usable(own[:LONGEST]) and not many:
+        return own[:LONGEST]
+    return "loss" if loss and not many else f"y{place + 1}" if many else "y"
+
+

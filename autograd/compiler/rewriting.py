@@ -1,0 +1,124 @@
+"""Tensors made once more, with other words in the place of some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from ..value import OPS
+from .tensors import LEAVES, Tensor, Tensors
+
+Args: TypeAlias = tuple[Tensor, ...]
+Rule: TypeAlias = Callable[[Tensors, Tensor, Args], "Tensor | None"]
+
+
+def again(
+    order: Iterable[Tensor], rules: Mapping[str, Rule], target: Tensors
+) -> dict[Tensor, Tensor]:
+    """Every Tensor of an order, as ``target`` makes it.
+
+    ``rules`` has, for some words, a function of the target, a Tensor and its new operands.  It gives what
+    stands in the Tensor's place, or None where there is nothing better than the same word.
+    """
+    made: dict[Tensor, Tensor] = {}
+    for x in order:
+        args = tuple(made[y] for y in x.args)
+        rule = rules.get(x.word)
+        other = rule(target, x, args) if rule else None
+        made[x] = same(target, x, args) if other is None else other
+    return made
+
+
+def same(target: Tensors, x: Tensor, args: Args) -> Tensor:
+    """The same word of new operands, through the builder's algebra."""
+    if x.word in LEAVES:
+        return leaf(target, x)
+    if x.word in OPS:
+        return target.op(x.word, *args)
+    if x.word in MADE:
+        return MADE[x.word](target, x, args)
+    return target.make(x.word, args, x.shape, x.data)
+
+
+def leaf(target: Tensors, x: Tensor) -> Tensor:
+    """A leaf has no operands."""
+    if x.word == "const":
+        return target.const(x.data)
+    if x.word == "seed":
+        return target.seed(x.data, x, x.rows)
+    return target.leaf(x.word, x.data)
+
+
+MADE: dict[str, Callable[[Tensors, Tensor, Args], Tensor]] = {
+    "dot": lambda b, x, args: b.dot(*args, over=x.data),
+    "sum": lambda b, x, args: b.sum(*args, over=x.data),
+    "max": lambda b, x, args: b.max(*args, over=x.data),
+    "rows": lambda b, x, args: b.over_rows(*args),
+    "expand": lambda b, x, args: b.expand(*args, shape=x.shape),
+    "refold": lambda b, x, args: b.refold(*args, shape=x.shape),
+    "permute": lambda b, x, args: b.permute(*args, order=x.data),
+    "join": lambda b, x, args: b.join(args, x.data),
+    "part": lambda b, x, args: b.part(*args, *x.data),
+    "pick": lambda b, x, args: b.pick(*args, index=x.data),
+    "spread": lambda b, x, args: b.spread(*args, shape=x.shape),
+}
+
+
+# ------------------------------------------------------------------------------------------- rules for the book
+def one_for_seed(target: Tensors, x: Tensor, args: Args) -> Tensor:
+    """The adjoint of an output by itself."""
+    return target.number(1.0, x)
+
+
+def mean_of_equals(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
+    """The mean over the rows of what is the same in all of them."""
+    return None if args[0].rows else args[0]
+
+
+
+
+def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
+    """1 / (1 + exp(-z)) is sigmoid(z), whose slope is right where exp overflows."""
+    z = minus_logit(args[0])
+    return None if z is None else target.op("sigmoid", target.neg(z))
+
+
+def quotient_sigmoid(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
+    """exp(z) / (1 + exp(z)) too."""
+    z = minus_logit(args[1])
+    alike = z is not None and args[0].word == "exp" and args[0].args == (z,)
+    return target.op("sigmoid", z) if alike and z is not None else None
+
+
+def minus_logit(x: Tensor) -> Tensor | None:
+    """z of 1 + exp(z), or of exp(z) + 1."""
+    if x.word != "add":
+        return None
+    for one, power in (x.args, x.args[::-1]):
+        if one.number == 1.0 and power.word == "exp" and power.shape == x.shape:
+            return power.args[0]
+    return None
+
+
+SIGMOID: dict[str, Rule] = {"reciprocal": sigmoid_of, "div": quotient_sigmoid}
+
+
+def comparison(x: Tensor) -> Tensor | None:
+    """x - y of sign(x - y)."""
+    inner = x.args[0] if x.word == "sign" else None
+    return inner if inner is not None and inner.word == "sub" else None
+
+
+def share(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
+    """1 ± sign(x - y) is twice what a larger operand gets, and half of that at a tie."""
+    one, sign = args
+    difference = comparison(sign)
+    if one.number != 1.0 or difference is None or sign.shape != x.shape:
+        return None
+    pair = difference.args if x.word == "add" else difference.args[::-1]
+    larger = target.make("is_larger", pair, x.shape)
+    return target.product(target.number(2.0, x), larger)
+
+
+SHARES: dict[str, Rule] = {"add": share, "sub": share}
+MEAN: dict[str, Rule] = {"seed": one_for_seed, "rows": mean_of_equals}
