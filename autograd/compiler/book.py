@@ -6,7 +6,7 @@ The head imports the words and declares the recorded constants; the body is the 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..value import Value
-from .chapter import WIDTH, Chapter, Line, Plot
+from .chapter import WIDTH, Chapter, Plot
 from .helpers import free, imports, needed
 from .naming import (
     Namer,
@@ -38,12 +38,24 @@ from .packing import (
 from .reverse import Adjoints, reverse
 from .rewriting import MEAN, SHARES, SIGMOID, Args, Rule, again
 from .tensors import Tensor, Tensors
-from .wording import ROWS, Wording, axes_of, real
+from .weaving import weave
+from .wording import Wording, axes_of, real
 
 INDENT = " " * 4
 GLUE = "\0"  # a space at which no line is broken
 # What local names must not be.
-TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", "unpack", "forward", "value_and_grad", "vjp")
+TAKEN = (
+    "theta",
+    "X",
+    "n",
+    "dy",
+    "dtheta",
+    "dX",
+    "unpack",
+    "forward",
+    "value_and_grad",
+    "vjp",
+)
 
 
 def alone(target: Tensors, x: Tensor, args: Args) -> Tensor:
@@ -94,7 +106,11 @@ def glued(text: str, most: int) -> str:
     letters, stack = list[str](), list[bool]()
     for at, letter in enumerate(text):
         if letter in "([":
-            index = letter == "[" and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]")
+            index = (
+                letter == "["
+                and at > 0
+                and (text[at - 1].isalnum() or text[at - 1] in "_)]")
+            )
             stack.append(index)
         elif letter in ")]":
             stack.pop()
@@ -199,11 +215,15 @@ class Book:
         values: Mapping[Tensor, NDArray[np.object_]],
     ) -> None:
         self.inputs, self.parameters = [*inputs], [*parameters]
-        plain = Story(tensors, [*outputs], {**values}, Adjoints(len(tensors.order), []))
+        plain = Story(
+            tensors, [*outputs], {**values}, Adjoints(len(tensors.order), [])
+        )
         self.plain = plain.again(PREPARED)
         self.many = len(outputs) > 1
         self.constants = Constants(bool(inputs))
-        self.locals = Names(TAKEN, self.constants.arrays, self.constants.names.taken)
+        self.locals = Names(
+            TAKEN, self.constants.arrays, self.constants.names.taken
+        )
         self.name_leaves()
         self.body = self.written()
 
@@ -220,7 +240,9 @@ class Book:
         self.name_inputs()
         self.name_parameters()
         declare = self.constants.declare
-        self.unpacking = taken_apart(self.theta, self.known, self.locals.fresh, declare)
+        self.unpacking = taken_apart(
+            self.theta, self.known, self.locals.fresh, declare
+        )
         size = len(self.inputs)
         self.reading = read_inputs(self.leaves["X"], self.known, size, declare)
 
@@ -276,7 +298,9 @@ class Book:
 
     @property
     def weights(self) -> list[str]:
-        names = [self.known[x] for x in self.leaves["theta"] if self.known[x] != "theta"]
+        names = [
+            self.known[x] for x in self.leaves["theta"] if self.known[x] != "theta"
+        ]
         order = " ".join(self.unpacking)
         return sorted(names, key=lambda name: f" {order}".find(f" {name}"))
 
@@ -293,17 +317,26 @@ class Book:
         return [head, *apart, *self.reading]
 
     def chapter(
-        self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
+        self,
+        story: Story,
+        roots: Sequence[Tensor],
+        titles: dict[Tensor, str],
+        *,
+        mean: bool,
     ) -> Chapter:
         """The lines for some Tensors."""
         told = self.constants.names.taken
         names = Names(self.locals.taken, self.constants.arrays, told)
         wording = Wording(self.constants.of, mean=mean)
-        places = {(x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()}
+        places = {
+            (x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()
+        }
         order = story.tensors.order
         for x in order:
             if x.word in ("theta", "X"):
-                wording.names[x] = places.get((x.word, x.data.tobytes(), x.shape), "")
+                wording.names[x] = places.get(
+                    (x.word, x.data.tobytes(), x.shape), ""
+                )
         for seed in story.adjoints.seeds:
             if seed.word == "seed":
                 wording.names[seed] = f"dy[..., {seed.data}]" if self.many else "dy"
@@ -325,7 +358,9 @@ class Book:
             if real(y).word in ("theta", "X", "const", "seed"):
                 continue
             values = story.values.get(y)
-            value = values.flat[0] if values is not None and values.size == 1 else None
+            value = (
+                values.flat[0] if values is not None and values.size == 1 else None
+            )
             titles.setdefault(real(y), output_stem(value, self.many, i))
         return titles
 
@@ -382,7 +417,12 @@ class Book:
         return joined([*lines, f"return dtheta, {'dX' if self.inputs else 'None'}"])
 
     def gradient(
-        self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
+        self,
+        story: Story,
+        roots: Sequence[Tensor],
+        titles: dict[Tensor, str],
+        *,
+        mean: bool,
     ) -> Chapter:
         """The lines of both passes; an adjoint of a leaf has a line, if it is made by the backward pass."""
         adjoints = story.adjoints
@@ -397,7 +437,10 @@ class Book:
     def both(self, chapter: Chapter) -> list[str]:
         """The lines of both passes, with their titles."""
         lines: list[str] = []
-        for title, part in (("forward", chapter.forward), ("backward", chapter.backward)):
+        for title, part in (
+            ("forward", chapter.forward),
+            ("backward", chapter.backward),
+        ):
             if part:
                 lines += ["", f"# {title}", *map(str, part)]
         return lines
@@ -457,7 +500,8 @@ class Book:
         lines = ["import math\n"] * bool(mathematical)
         lines += [imports({*words, *extra})] if words or extra else []
         lines += [
-            f"{word} = vectorize(math.{word}, otypes=[float])" for word in mathematical
+            f"{word} = vectorize(math.{word}, otypes=[float])"
+            for word in mathematical
         ]
         if self.constants.arrays:
             lines += ["", self.constants.text]
@@ -475,6 +519,14 @@ class Book:
         return f"{self.head}\n\n\n{self.text}"
 
 
+def book_of(
+    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+) -> Book:
+    """The text of a graph.  NotWovenError where arrays do not serve it."""
+    woven = weave(outputs, inputs, parameters)
+    return Book(woven.tensors, woven.outputs, inputs, parameters, woven.values)
+
+
 def gradient_line(name: str, text: str) -> list[str]:
     """The line of a gradient, unless it has its name already."""
     return [] if text == name else [f"{name} = {text}"]
@@ -487,5 +539,3 @@ def joined(lines: Sequence[str]) -> str:
     if "n" not in free(text):
         return text
     return joined([head, "n = X.shape[0]", *body])
-
-

@@ -26,12 +26,15 @@ from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
 from .arrays import Array
+from .book import Book, book_of
 from .bound import Bound, Mask, Pool
 from .emitting import Emitter
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
+from .namespaces import Functions, functions_of
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
+from .tensors import NotWovenError
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
@@ -247,11 +250,47 @@ class Program:
             self.read = time, numbers
         return numbers
 
-    @property
+    @Kept
+    def book(self) -> Book | NotWovenError:
+        """The text that a book would print, or why there is none."""
+        with no_collecting():
+            try:
+                return book_of(self.rowwise.outputs, self.inputs, self.parameters)
+            except NotWovenError as reason:
+                return reason
+
+    @Kept
     def source(self) -> str:
-        """The code that computes the outputs and the gradient by the parameters."""
-        code = None if self.by_row(1) else self.code(False)
-        return "\n".join(code.source()) if code else self.rowwise.source
+        """The program as a book would print it: a module that runs as it stands.
+
+        ``forward(theta, X)`` gives the outputs, ``value_and_grad(theta, X)`` the mean over the rows and its
+        gradient, ``vjp(theta, X, dy)`` the gradients by theta and by X.  Where arrays do not serve the graph,
+        the text is one straight line of Python for a row, and begins with the reason.
+        """
+        if isinstance(self.book, NotWovenError):
+            return f"# no arrays: {self.book}\n{self.rowwise.source}"
+        return self.book.source
+
+    def function(self, xp: Any = np) -> Functions:
+        """The functions of ``source`` in the words of an array library: NumPy, JAX, PyTorch, Dask.
+
+        >>> x, w = Value(1.0, "x"), Value(2.0, "w")
+        >>> f = compile((w * x - 1) ** 2, [x], [w]).function(np)
+        >>> theta, X = np.array([2.0]), np.array([[1.0], [3.0]])
+        >>> f(theta, X), f.value_and_grad(theta, X)
+        (array([ 1., 25.]), (np.float64(13.0), array([16.])))
+
+        They are pure functions of arrays, without care for rows that are not finite: where the engine's rule
+        for 0 times an infinite slope matters, use the program itself.  Numbers are of the library's own
+        precision: in JAX, enable float64.
+
+        Raises ValueError where arrays do not serve the graph, LookupError for a word that the library lacks.
+        """
+        if isinstance(self.book, NotWovenError):
+            raise ValueError(
+                f"there is no array text of this program: {self.book}; call the program itself"
+            )
+        return functions_of(self.book, xp)
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""

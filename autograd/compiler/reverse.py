@@ -16,11 +16,7 @@ import numpy as np
 
 from ..scopes import within
 from ..value import OPS, Value, toposort
-from .tensors import Axes, Shape, Tensor, Tensors, joint, without
-
-
-class NotWovenError(NotImplementedError):
-    """A graph that arrays do not serve; str() says why."""
+from .tensors import Axes, NotWovenError, Shape, Tensor, Tensors, joint, without
 
 
 @dataclass

@@ -40,6 +40,10 @@ MOVES = ("expand", "refold", "permute", "join", "part", "pick", "spread")
 MODERATE = 1e8  # a factor that may change its place in a product, without harm to the numbers' range
 
 
+class NotWovenError(NotImplementedError):
+    """A graph that arrays do not serve; str() says why."""
+
+
 class Tensor:
     """An array as a word of other arrays."""
 

@@ -35,18 +35,14 @@ from .holes import (
 )
 from .numbering import Columns, Ids, number_graph
 from .patterns import classify
-from .sums import Part, Parts, RaggedError, is_long, parts_of, weights_of
-from .tensors import Shape, Tensor, Tensors
+from .sums import Part, RaggedError, is_long, parts_of, weights_of
+from .tensors import NotWovenError, Shape, Tensor, Tensors
 from .views import back, full, leaf, refolded, take, view
 
 Weaving: TypeAlias = Generator[Ids, Tensor, Tensor]
 LEAVES = ("theta", "X")
 MOST_PIECES = 64
 LINEAR = ("mul", "sub", "neg")  # what garbage in a hole may pass through
-
-
-class NotWovenError(Exception):
-    """A graph that has no text of arrays, and why."""
 
 
 @dataclass
@@ -154,7 +150,9 @@ class Weaver:
     def outputs(self) -> list[Tensor]:
         """Each output; outputs of one formula and length are one array, of which they are parts."""
         roots = np.array(self.columns.roots, np.int64)
-        kinds = np.stack([self.classes.formulas[roots], self.classes.profiles[roots]])
+        kinds = np.stack(
+            [self.classes.formulas[roots], self.classes.profiles[roots]]
+        )
         _, group = np.unique(kinds, axis=1, return_inverse=True)
         found = dict[int, Tensor]()
         for first in dict.fromkeys(group.ravel().tolist()):
@@ -176,7 +174,9 @@ class Weaver:
             return self.constants(ids)
         formulas = self.classes.formulas[real]
         if (formulas != formulas[0]).any():
-            labels = np.where(ids >= 0, self.classes.formulas[np.maximum(ids, 0)], ANY)
+            labels = np.where(
+                ids >= 0, self.classes.formulas[np.maximum(ids, 0)], ANY
+            )
             return self.side_by_side(ids, labels)
         if (ids <= FIRST).any():
             return self.with_fillers(ids, names)
@@ -315,7 +315,9 @@ class Weaver:
         maxima, number = self.classes.maxima, int(ids.max())
         if number not in maxima:
             return self.b.op("stop_gradient", (yield operands[0]))
-        longest = max(len(maxima[v]) for v in resolved(ids).ravel().tolist() if v >= 0)
+        longest = max(
+            len(maxima[v]) for v in resolved(ids).ravel().tolist() if v >= 0
+        )
         rows = [self.members(v, longest) for v in ids.ravel().tolist()]
         x = yield np.array(rows, np.int64).reshape(*ids.shape, longest)
         top = self.b.max(x, (ids.ndim,))
