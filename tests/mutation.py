@@ -36,6 +36,7 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 CORE = ("terms", "value", "ops", "sweeps", "compiler.program")
 OTHERS = (
     *(
+        "flows",
         "derivatives",
         "lines",
         "ieee",
@@ -43,6 +44,8 @@ OTHERS = (
         "scopes",
         "micrograd",
         "copying",
+        "complexes",
+        "chords",
         "slopes",
         "checking",
         "nonfinite",

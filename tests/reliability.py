@@ -98,7 +98,10 @@ def orders(y: Value, x: Value) -> Iterator[str]:
 
 def mutants() -> list[Row]:
     """In a process of its own: the harness imports the engine itself, before anything else does."""
-    modules = (*mutation.CORE, "derivatives", "slopes", "checking")
+    modules = (
+        *mutation.CORE,
+        *("flows", "derivatives", "complexes", "chords", "slopes", "checking"),
+    )
     code = f"import json; from tests.mutation import figures; print(json.dumps(figures({modules})))"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True

@@ -22,6 +22,7 @@ from autograd import (
     Value,
     absolute,
     checking,
+    complexes,
     composite,
     exp,
     grad,
@@ -31,6 +32,7 @@ from autograd import (
     log1p,
     minimum,
     no_grad,
+    problems,
     reciprocal,
     record_lines,
     relu,
@@ -77,7 +79,7 @@ def test_every_op_passes(name: str) -> None:
     op = TABLE[name]
     found = gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2)
     assert (
-        found.worst.error < (1e-9 if slopes.in_complex(op) else 1e-6)
+        found.worst.error < (1e-9 if complexes.in_complex(op) else 1e-6)
         and found.worst.excess() < 1
     )
     assert (
@@ -162,7 +164,7 @@ MOVING = [
     (name, i)
     for name, i in PARTIALS
     if name not in ("sign", "step") and (i or not TABLE[name].selects)
-    if slopes.in_complex(TABLE[name])  # real steps do not see a billionth
+    if complexes.in_complex(TABLE[name])  # real steps do not see a billionth
 ]
 
 
@@ -320,14 +322,14 @@ def test_a_comparison_is_told_in_full() -> None:
     told = "∂f/∂x is 1.0 by jvp, 2.0 by the ops' formulas (relative error 5.0e-01, allowed 1e-06)"
     assert str(checking.Comparison("∂f/∂x", "jvp", 1.0, 2.0, 0.5, 1e-6)) == told
     assert (
-        checking.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place
+        problems.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place
         == "f(a, b)"
     )  # type: ignore[arg-type]
 
 
 def test_names_of_what_has_no_signature() -> None:
-    assert [checking.named(min, n) for n in (1, 3)] == [["x"], ["x", "y", "w"]]
-    assert checking.named(min, 4) == ["x1", "x2", "x3", "x4"]
+    assert [problems.named(min, n) for n in (1, 3)] == [["x"], ["x", "y", "w"]]
+    assert problems.named(min, 4) == ["x1", "x2", "x3", "x4"]
     assert gradcheck(min, 1.0, 2.0).worst.excess() < 1
 
 
@@ -381,7 +383,7 @@ STEP = complex(0.0, 1e-30)
 def test_formulas_of_complex_numbers(
     name: str, operands: tuple[complex, ...], slope: float
 ) -> None:
-    found = slopes.in_complex(TABLE[name])
+    found = complexes.in_complex(TABLE[name])
     assert found and found(*operands).imag / 1e-30 == pytest.approx(
         slope, abs=1e-15
     )
@@ -391,13 +393,13 @@ def test_formulas_of_complex_numbers(
 
 def test_every_op_has_a_formula_of_complex_numbers() -> None:
     """But an op whose words Python has for real numbers only, which is checked by real steps."""
-    assert all(slopes.in_complex(TABLE[name]) for name in BY_HAND)
+    assert all(complexes.in_complex(TABLE[name]) for name in BY_HAND)
 
 
 def test_slopes_by_complex_and_by_real_steps() -> None:
     assert slopes.slope(exp(Value(0.0)), 0).value == 1.0
-    steps = checking.stepped(
-        checking.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0
+    steps = problems.stepped(
+        problems.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0
     )
     assert steps.value == pytest.approx(-1e6, rel=1e-6)
 
