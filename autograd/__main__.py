@@ -22,7 +22,7 @@ if trouble := alone.trouble():
     raise ImportError(trouble)
 
 from . import Value, composite, draw, grad, latex, to_html, toposort
-from .pictures.drawing import GraphvizMissingError
+from .pictures.programs import GraphvizMissingError
 from .pictures.stepper import TEXT
 from .pictures.table import table
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables

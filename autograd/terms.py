@@ -19,9 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
-from .defining import define
-from .ieee import ERRORS, NUMPY, PYTHON
-from .quiet import quietly
+from .ieee import PYTHON
 
 T = TypeVar("T")
 Tree: TypeAlias = "Term | float"
@@ -288,69 +286,3 @@ LOGIC: dict[str, Callable[..., Any]] = {
     "and": both,
     "not": operator.not_,
 }
-CAREFUL: dict[str, Any] = ARITHMETIC | LOGIC | NUMPY
-EVALUATE = """
-try:
-    return {result}
-except ERRORS:
-    return quietly(careful, ({operands},))
-"""
-
-
-def evaluator(
-    operands: Sequence[str], tree: Tree, name: str = "evaluate"
-) -> Callable[..., float]:
-    """The tree as a function of plain floats that neither raises nor warns."""
-    result = text(tree, plain_names(operands))
-    return written(
-        name, operands, result, (tree,), lambda names: careful(tree, names)
-    )
-
-
-def evaluator_of_all(
-    operands: Sequence[str], trees: Sequence[Tree], name: str
-) -> Callable[..., Sequence[float]]:
-    """Several trees as one such function, which gives a number for each."""
-    result = "".join([f"{text(tree, plain_names(operands))}, " for tree in trees])
-    return written(
-        name,
-        operands,
-        f"({result})",
-        trees,
-        lambda names: [careful(tree, names) for tree in trees],
-    )
-
-
-def careful(tree: Tree, names: Mapping[str, Any]) -> Any:
-    """The tree's value by NumPy's arithmetic, which has an answer to 1/0."""
-    return fold(tree, CAREFUL, names)
-
-
-def plain_names(operands: Sequence[str]) -> dict[str, str]:
-    """Every operand by its own name."""
-    return {x: x for x in operands}
-
-
-def written(
-    name: str,
-    operands: Sequence[str],
-    result: str,
-    trees: Sequence[Tree],
-    otherwise: Callable[[Mapping[str, Any]], Any],
-) -> Callable[..., Any]:
-    """The function with this result, and another one where Python's floats raise."""
-
-    def carefully(*args: Any) -> Any:
-        return otherwise(dict(zip(operands, args, strict=True)))
-
-    known = {"ERRORS": ERRORS, "quietly": quietly, "careful": carefully}
-    known |= words_in(*trees)
-    body = EVALUATE.format(result=result, operands=", ".join(operands))
-    return define(name, operands, body, known, {})
-
-
-def words_in(*trees: Tree) -> dict[str, Any]:
-    """What the trees' source asks of Python's math."""
-    words = {part.word for tree in trees for part in terms_of(tree)}
-    words |= {"inf", "nan"}
-    return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}

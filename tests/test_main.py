@@ -21,8 +21,8 @@ import pytest
 
 from autograd import OPS, Value, exp, grad, sin, starting, toposort
 from autograd.__main__ import main, version
-from autograd.pictures.drawing import find_dot
 from autograd.pictures.lettering import columns
+from autograd.pictures.programs import find_dot
 from autograd.pictures.stepper import TEXT
 from autograd.reading import RULES, build
 from tests.scripts import ROOT, asked, at_most, posix, program

@@ -505,7 +505,7 @@ def test_arrows_too_long_to_be_laid_out(
     assert draw(same(30)).bends == spanned
     assert draw(same(30), style="textbook").bends == 4 * spanned
     assert draw(same(30), style="textbook", gradients=False).bends == 2 * spanned
-    monkeypatch.setattr("autograd.pictures.drawing.MOST_BENDS", 400)
+    monkeypatch.setattr("autograd.pictures.digraph.MOST_BENDS", 400)
     drawing = draw(same(30))
     for ask in (
         drawing.pipe,
@@ -898,7 +898,7 @@ def test_marimo_has_one_type_for_each_thing() -> None:
 
 
 def test_marimo_never_sees_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.programs.find_dot", lambda: None)
     kind, text = neuron()._mime_()
     assert (
         kind == "text/plain"

@@ -562,7 +562,7 @@ def test_options_are_checked() -> None:
 
 
 def test_no_program_that_lays_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.programs.find_dot", lambda: None)
     with pytest.raises(GraphvizMissingError, match="pip install graphviz-pure"):
         neuron().explain()
 

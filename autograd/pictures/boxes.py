@@ -14,8 +14,9 @@ from operator import index
 from typing import Any, TypeAlias
 
 from ..ieee import BOOL
+from ..orders import postorder
 from ..scopes import Collapse, Scope
-from ..value import Value, postorder, toposort
+from ..value import Value, toposort
 
 Home: TypeAlias = (
     "Value | Scope"  # what a Value is drawn as: itself, or a composite

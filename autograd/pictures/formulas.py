@@ -7,7 +7,6 @@ A node with a name is a full stop: others see ``u`` and, backwards, ``∂L/∂u`
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -15,11 +14,11 @@ from itertools import chain
 from typing import Any, TypeAlias, cast
 
 from ..scopes import Collapse, Scope, within
-from ..sweeps import entries
 from ..terms import fold
-from ..value import OPS, Op, Scalar, Value, toposort
+from ..value import Op, Scalar, Value, toposort
 from .algebra import ONE, WORDS, ZERO, Base, Expr, call, expr, letters
 from .boxes import Box, boxes
+from .likeness import op_of
 from .naming import Calls, check_loss, is_nameless, own_names, unused
 from .writing import TEXT
 
@@ -306,13 +305,6 @@ def symbol_of(v: Value) -> str:
     return v.op.symbol if v.op else ""
 
 
-def op_of(box: Box, v: Value) -> Op | None:
-    """The op that gives v: its own, or the one that its composite is; else None."""
-    if box.scope is None:
-        return v.op
-    return next((op for op in OPS.values() if is_same(op, box)), None)
-
-
 def is_word(op: Op) -> bool:
     """Whether an op is written as a call, by its symbol."""
     return op.symbol.isidentifier()
@@ -343,46 +335,6 @@ def computed(op: Op, operands: Mapping[str, Any]) -> Expr:
     if is_word(op):
         return called(op.symbol, operands)
     return expr(fold(op.printed, WORDS, operands))
-
-
-def is_same(op: Op, box: Box) -> bool:
-    """Whether a composite is this op: by its name, its operands, its value and its gradient here."""
-    return is_shaped(op, box) and are_close(numbers_in(box), numbers_by(op, box))
-
-
-def is_shaped(op: Op, box: Box) -> bool:
-    """Whether a composite has the op's name and its number of operands, and one value."""
-    if not is_named(op, box) or box.inside:
-        return False
-    return len(box.values) == 1 and len(op.operands) == len(box.args)
-
-
-def is_named(op: Op, box: Box) -> bool:
-    """Whether a composite has the op's name or its symbol."""
-    return box.scope is not None and box.scope.name in (op.name, op.symbol)
-
-
-def numbers_in(box: Box) -> list[float]:
-    """The value of a composite, and its derivatives by what it reads, as the sweep inside of it gives them."""
-    z = box.values[0]
-    flows = defaultdict[Any, float](float)
-    for step in entries(box.members, {z: 1.0}):
-        flows[step.operand] += step.contribution
-    return [z.data, *(flows[x] for x in box.args)]
-
-
-def numbers_by(op: Op, box: Box) -> list[float]:
-    """The same as the op's line gives them."""
-    z = box.values[0]
-    numbers = [cast("Value", x).data for x in box.args]
-    form = op.form(*[True] * len(numbers))
-    return [op.evaluate(*numbers), *form.local(z.data, *numbers)]
-
-
-def are_close(numbers: Iterable[float], others: Iterable[float]) -> bool:
-    """Whether numbers are the same but for roundings."""
-    close = partial(math.isclose, rel_tol=1e-9, abs_tol=1e-100)
-    return all(map(close, numbers, others))
 
 
 def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..ieee import Real
+from ..orders import postorder
 from ..sweeps import Step, entries, ledger
-from ..value import Value, postorder
+from ..value import Value
 from .algebra import ZERO, Expr, expr
 from .boxes import Box
 from .formulas import Edge, Formulas, readable

@@ -20,8 +20,10 @@ from ..scopes import Collapse, Scope
 from ..value import Value, toposort
 from . import drawing
 from .boxes import Box, boxes
+from .digraph import PATIENCE
 from .frames import TEXT, Frame, Walk, steps
 from .labels import Labels
+from .programs import program as find_program
 from .rendering import SMALLER, Engine
 from .writing import NO_XML, Writer
 
@@ -133,7 +135,7 @@ def to_html(
     style: Literal["value", "textbook"] = "value",
     collapse: Collapse = None,
     max_nodes: int = drawing.MOST,
-    timeout: float = drawing.PATIENCE,
+    timeout: float = PATIENCE,
 ) -> Page:
     """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``.
 
@@ -147,7 +149,7 @@ def to_html(
     """
     drawing.check_options([y], style, "formula")
     check_language(lang)
-    program, order = drawing.program(timeout), toposort(y)
+    program, order = find_program(timeout), toposort(y)
     chosen = drawing.outermost(order, collapse)
     view = drawing.visible([y], order, chosen, None, max_nodes)
     check_length(view)
