@@ -24,7 +24,7 @@ def evaluator(
     operands: Sequence[str], tree: Tree, name: str = "evaluate"
 ) -> Callable[..., float]:
     """The tree as a function of plain floats that neither raises nor warns."""
-    result = text(tree, plain_names(operands))
+    result = text(tree, {})
     return written(name, operands, [tree], result, itemgetter(0))
 
 
@@ -32,14 +32,8 @@ def evaluator_of_all(
     operands: Sequence[str], trees: Sequence[Tree], name: str
 ) -> Callable[..., Sequence[float]]:
     """Several trees as one such function, which gives a number for each."""
-    names = plain_names(operands)
-    result = "".join([f"{text(tree, names)}, " for tree in trees])
+    result = "".join([f"{text(tree, {})}, " for tree in trees])
     return written(name, operands, trees, f"({result})", tuple)
-
-
-def plain_names(operands: Sequence[str]) -> dict[str, str]:
-    """Every operand by its own name."""
-    return {x: x for x in operands}
 
 
 def written(

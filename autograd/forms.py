@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from .defining import define
 from .evaluators import evaluator, evaluator_of_all, words_in
@@ -79,14 +79,14 @@ class Line:
         """z; an Op knows how."""
         raise NotImplementedError
 
+    def defined(self, *operands: float) -> bool:
+        """Whether z is defined and finite there, as the domain says."""
+        return bool(self.in_domain(*operands))
+
     def described(self) -> str:
         """The docstring: what the op computes, from its line."""
         where = f", where {self.domain}" if self.domain else ""
         return f"z = {self.formula}{where}; recorded as the op {self.name!r}, drawn as {self.symbol!r}."
-
-    def defined(self, *operands: float) -> bool:
-        """Whether z is defined and finite there, as the domain says."""
-        return bool(self.in_domain(*operands))
 
     def of_terms(self, args: Sequence[Any]) -> Any:
         """The formula with the given trees as its operands."""
@@ -121,9 +121,8 @@ L = TypeVar("L", bound=Line)
 class Written(Generic[L]):
     """A line with a pattern of operands, and its functions."""
 
-    space: dict[
-        str, Any
-    ]  # the globals in which the functions find Value and the clock
+    # the globals in which the functions find Value and the clock
+    space: dict[str, Any]
 
     def __init__(self, op: L, inner: tuple[bool, ...]) -> None:
         self.op = op
@@ -150,9 +149,14 @@ class Written(Generic[L]):
         if mixed:
             others = " or ".join(f"{x}.__class__ is not Value" for x in op.operands)
             body = f"if {others}:\n    return mixed({operands}){body}"
-        known = {"form": self, "mixed": mixed, "evaluate": op.evaluate}
-        known |= {"ERRORS": ERRORS, "new": object.__new__, "get_scope": SCOPE.get}
-        known |= words_in(op.tree)
+        known = words_in(op.tree) | {
+            "form": self,
+            "mixed": mixed,
+            "evaluate": op.evaluate,
+            "ERRORS": ERRORS,
+            "new": object.__new__,
+            "get_scope": SCOPE.get,
+        }
         record = define("record", op.operands, body, known, self.space)
         record.__name__ = record.__qualname__ = op.name
         # tracebacks and profilers show the code's name
@@ -162,7 +166,7 @@ class Written(Generic[L]):
     @Kept
     def partials(self) -> list[Tree]:
         """The partials towards the Values among the operands, as trees over z, x, y, w."""
-        op, z = self.op, cast("Any", Term("z"))
+        op, z = self.op, Term("z")
         operands: Any = [
             Term(x, varies=i in self.inner) for i, x in enumerate(op.operands)
         ]

@@ -11,9 +11,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-Unary: TypeAlias = Callable[[float], float]
-Binary: TypeAlias = Callable[[float, float], float]
-Ternary: TypeAlias = Callable[[float, float, float], float]
+Word: TypeAlias = "Callable[[float], float] | Callable[[float, float], float] | Callable[[float, float, float], float]"
 # what Python's floats raise where IEEE 754 has an answer
 ERRORS = (ValueError, ArithmeticError)
 
@@ -42,7 +40,7 @@ def gauss(x: float) -> float:
     return math.exp(-head * head) * math.exp((head - size) * (head + size))
 
 
-WORDS: dict[str, Unary | Binary | Ternary] = {
+WORDS: dict[str, Word] = {
     "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
     "heaviside": lambda x, at_zero: (
         1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x

@@ -1,4 +1,4 @@
-"""What a Value shares with Python's numbers: an order and a text.  It is no truth value and no float."""
+"""A Value as a number: an order and a text, but no truth value and no float; and the grad that it begins with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import NoReturn, TypeAlias
 from .ieee import Real, number
 
 Comparable: TypeAlias = "Numeral | Real"
+
+
+class NoGrad(float):
+    """The grad that a Value begins with: 0.0, and no backward pass has come by, which drawings show as a dash."""
+
+    def __reduce__(self) -> str:
+        return "NO_GRAD"
+
+
+NO_GRAD: float = NoGrad()
 
 
 class Numeral:

@@ -99,11 +99,7 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
                 push(v)
                 push(None)
                 for x in (v._w, v._y, v._x):
-                    if (
-                        x is not None
-                        and x.__class__ is not float
-                        and x.grad is not zero
-                    ):
+                    if x is not None and x.__class__ is not float:
                         push(x)
             v.grad = zero
     return order

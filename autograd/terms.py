@@ -147,15 +147,11 @@ def joined(word: str, parts: Sequence[Tree]) -> Tree:
 
 
 # ---------------------------------------------------------------------------------------------------- folds
-def identity(x: float) -> float:
-    return x
-
-
 def fold(
     tree: Tree,
     words: Mapping[str, Callable[..., T]],
     names: Mapping[str, T],
-    number: Callable[[float], Any] = identity,
+    number: Callable[[float], Any] = operator.pos,
 ) -> T:
     """The tree's value, from the values of its operands and numbers.
 
@@ -201,28 +197,26 @@ class Printed:
         )
 
 
+def infix(level: int, left: int, right: int, *signs: str) -> dict[str, Printed]:
+    """Signs between two operands, which bind equally."""
+    return {x: Printed(f"{{0}} {x} {{1}}", level, left, right) for x in signs}
+
+
 CALL, NEGATIVE = 9, 8
 PRINTED = {
     "if": Printed("{1} if {0} else {2}", 1, 2, 2, 1),
-    "or": Printed("{0} or {1}", 2, 2, 3),
-    "and": Printed("{0} and {1}", 3, 3, 4),
+    **infix(2, 2, 3, "or"),
+    **infix(3, 3, 4, "and"),
     "not": Printed("not {0}", 4, 4),
-    **{
-        sign: Printed(f"{{0}} {sign} {{1}}", 5, 6, 6)
-        for sign in ("==", "!=", "<", "<=", ">", ">=")
-    },
-    "+": Printed("{0} + {1}", 6, 6, 7),
-    "-": Printed("{0} - {1}", 6, 6, 7),
-    "*": Printed("{0} * {1}", 7, 7, 8),
-    "/": Printed("{0} / {1}", 7, 7, 8),
-    "//": Printed("{0} // {1}", 7, 7, 8),
-    "%": Printed("{0} % {1}", 7, 7, 8),
+    **infix(5, 6, 6, "==", "!=", "<", "<=", ">", ">="),
+    **infix(6, 6, 7, "+", "-"),
+    **infix(7, 7, 8, "*", "/", "//", "%"),
     "neg": Printed("-{0}", NEGATIVE, NEGATIVE),
 }
 
 
 def text(tree: Tree, names: Mapping[str, str]) -> str:
-    """The tree as Python source, with the given text for its operands.
+    """The tree as Python source, with the given text for its operands; others have their names.
 
     >>> text(parse("(x + 1) * -x"), {"x": "z._x"})
     '(z._x + 1) * -z._x'
@@ -235,7 +229,7 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
     if not isinstance(tree, Term):
         return repr(tree), NEGATIVE if math.copysign(1.0, tree) < 0 else CALL
     if not tree.args:
-        return names[tree.word], CALL
+        return names.get(tree.word, tree.word), CALL
     operands = [levelled(x, names) for x in tree.args]
     if tree.word not in PRINTED:
         return f"{tree.word}({', '.join(x for x, _ in operands)})", CALL
@@ -244,14 +238,6 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
 
 
 # ----------------------------------------------------------------------------------------------- as numbers
-def divide(x: Any, y: Any) -> Any:
-    return x / y
-
-
-def divide_down(x: Any, y: Any) -> Any:
-    return x // y
-
-
 def either(x: T, y: T) -> T:
     return x or y
 
@@ -269,11 +255,11 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": divide,
+    "/": operator.truediv,  # pyright: ignore[reportUnknownMemberType]
     "neg": operator.neg,
 }
 LOGIC: dict[str, Callable[..., Any]] = {
-    "//": divide_down,
+    "//": operator.floordiv,  # pyright: ignore[reportUnknownMemberType]
     "%": operator.mod,
     "==": operator.eq,
     "!=": operator.ne,

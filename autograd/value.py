@@ -17,7 +17,7 @@ from .forms import NAN as NAN, Line, Written
 from .ieee import ADVICE, BOOL, Real, number
 from .lines import check_line
 from .names import NAMELESS, Named, one_name
-from .numeral import Numeral, plain as plain
+from .numeral import NO_GRAD as NO_GRAD, NoGrad as NoGrad, Numeral, plain as plain
 from .orders import postorder
 from .scopes import FORGET, SCOPE
 from .terms import Term, parse
@@ -31,8 +31,6 @@ Partials: TypeAlias = (
 )
 
 OPS: dict[str, Op] = {}  # every op by its name
-# a 0.0 of its own, "no backward pass has come by", which drawings show as a dash
-NO_GRAD = float("0.0")
 OWN_OP = 'define an op: cube = Op("cube", "cube", "x**3", (lambda z, x: 3 * x * x,)), then write cube(x)'
 clock: int = 0  # advances when a leaf is assigned; every node keeps the time at which it was computed
 
@@ -79,7 +77,8 @@ class Op(Line):
         )
         # by form()'s arguments, and by operands' types
         self.forms: dict[tuple[object, ...], Form] = {}
-        self.call = self.form(*[True] * len(partials)).recorder(self.mixed)
+        self.of_values = self.form(*[True] * len(partials))
+        self.call = self.of_values.recorder(self.mixed)
         self.__doc__ = self.call.__doc__ = self.described()
         self.__signature__ = self.call.__signature__ = signature(self.operands)  # pyright: ignore[reportFunctionMemberAccess]
         OPS[name] = self
@@ -94,7 +93,7 @@ class Op(Line):
     def __repr__(self) -> str:
         return f"Op({self.name!r})"
 
-    def __reduce__(self) -> tuple[Callable[[str], Op], tuple[str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return load_op, (self.name,)
 
     def form(self, *inner: bool) -> Form:
@@ -106,7 +105,7 @@ class Op(Line):
     @property
     def pull(self) -> Callable[[Value], None]:
         """Adds to each operand's grad what flows to it from z.grad, where all operands are Values."""
-        return self.form(*[True] * len(self.operands)).pull
+        return self.of_values.pull
 
     def mixed(self, *args: Scalar) -> Any:
         """The call where not every operand is exactly a Value."""

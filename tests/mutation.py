@@ -33,7 +33,10 @@ import pytest
 from tests.mutants import Mutant, mutants_of
 from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
-CORE = ("terms", "value", "ops", "sweeps", "compiler.program")
+CORE = (
+    *("terms", "evaluators", "forms", "orders", "numeral"),
+    *("value", "ops", "sweeps", "compiler.program"),
+)
 OTHERS = (
     *(
         "flows",
@@ -47,6 +50,7 @@ OTHERS = (
         "complexes",
         "chords",
         "slopes",
+        "problems",
         "checking",
         "nonfinite",
     ),
@@ -82,6 +86,11 @@ TESTED_IN = {
     "terms": "ops",
     "ieee": "ops",
     "copying": "value",
+    **dict.fromkeys(("numeral", "orders", "forms"), "value"),
+    "evaluators": "terms",
+    "flows": "derivatives",
+    **dict.fromkeys(("chords", "complexes"), "slopes"),
+    "problems": "checking",
     "micrograd": "lectures",
 }  # without a file of tests of its own
 LISTED = ROOT / "tests/survivors.txt"

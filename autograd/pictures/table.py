@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from ..scopes import within
-from ..value import NO_GRAD, Value, plain
+from ..value import NoGrad, Value, plain
 from .amounts import short
 from .labels import computation, formula, partials
 from .lettering import columns
@@ -51,7 +51,7 @@ def row(v: Value, names: Mapping[Value, str]) -> Row:
 
 def grad_of(v: Value) -> str:
     """A Value's grad; a dash where it has none."""
-    return "–" if v.grad is NO_GRAD else short(v.grad)
+    return "–" if isinstance(v.grad, NoGrad) else short(v.grad)
 
 
 def with_names(v: Value, names: Mapping[Value, str]) -> Value:
