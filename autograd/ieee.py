@@ -4,6 +4,8 @@ Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex
 it is used all the same; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
 from collections.abc import Callable, Iterable
@@ -11,7 +13,9 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-Word: TypeAlias = "Callable[[float], float] | Callable[[float, float], float] | Callable[[float, float, float], float]"
+Unary: TypeAlias = "Callable[[float], float]"
+Binary: TypeAlias = "Callable[[float, float], float]"
+Ternary: TypeAlias = "Callable[[float, float, float], float]"
 # what Python's floats raise where IEEE 754 has an answer
 ERRORS = (ValueError, ArithmeticError)
 
@@ -40,7 +44,7 @@ def gauss(x: float) -> float:
     return math.exp(-head * head) * math.exp((head - size) * (head + size))
 
 
-WORDS: dict[str, Word] = {
+WORDS: dict[str, Unary | Binary | Ternary] = {
     "sign": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x + 0.0,
     "heaviside": lambda x, at_zero: (
         1.0 if x > 0 else 0.0 if x < 0 else at_zero if x == 0 else x
