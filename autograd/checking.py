@@ -25,18 +25,18 @@ class GradcheckError(AssertionError):
 
 
 class Comparison(NamedTuple):
-    """A derivative found in one way, and as it should be; the error is relative to all paths' size."""
+    """A derivative by one method, and as it should be; the error is relative to all paths' size."""
 
     place: str
-    way: str
-    found: float
+    method: str
+    value: float
     wanted: float
     error: float
     allowed: float
 
     def __str__(self) -> str:
         error = f"relative error {self.error:.1e}, allowed {self.allowed:.0e}"
-        return f"{self.place} is {self.found!r} by {self.way}, {self.wanted!r} by the ops' formulas ({error})"
+        return f"{self.place} is {self.value!r} by {self.method}, {self.wanted!r} by the ops' formulas ({error})"
 
     def excess(self) -> float:
         """The error as a multiple of what is allowed; nan is too much."""
@@ -53,7 +53,7 @@ class Checked(NamedTuple):
         return f"{self.comparisons} comparisons agree; the worst: {self.worst}"
 
 
-WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
+METHODS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
     "backward": lambda y, xs: passes(y, xs, 1.0),
     "two passes, with seeds 2 and -1": lambda y, xs: passes(y, xs, 2.0, -1.0),
     "grad": lambda y, xs: [g.data for g in grad(y, xs)],
@@ -169,7 +169,7 @@ def contrast(name: str, one: Sample, other: Sample) -> str:
 
 
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
-    """The first derivatives in every way; GradcheckError if one is wrong."""
+    """The first derivatives by every method; GradcheckError if one is wrong."""
     xs = [Value(x, name) for name, x in problem.at.items()]
     y = finite_at(problem, problem.f(*xs))
     if not has_complex_steps(y):
@@ -218,17 +218,17 @@ def by_the_engine(
     wanted: list[Derivative],
     tolerance: float,
 ) -> list[Comparison]:
-    """The derivatives in every way that the engine has."""
+    """The derivatives by every method that the engine has."""
     return [
         Comparison(
             problem.along(name),
-            way,
+            method,
             x,
             true.value,
             error_of(x, true, tolerance),
             tolerance,
         )
-        for way, gradient in WAYS.items()
+        for method, gradient in METHODS.items()
         for name, x, true in zip(problem.at, gradient(y, xs), wanted, strict=True)
     ]
 

@@ -79,11 +79,13 @@ class Curve:
     def __init__(
         self, sample: Callable[[float], Sample], value: Callable[[float], float]
     ) -> None:
-        self.sample = cache(inside(sample, OUTSIDE))
-        self.value = cache(inside(value, math.nan))
+        self.sample = cache(unless_outside(sample, OUTSIDE))
+        self.value = cache(unless_outside(value, math.nan))
 
 
-def inside(function: Callable[[float], T], outside: T) -> Callable[[float], T]:
+def unless_outside(
+    function: Callable[[float], T], outside: T
+) -> Callable[[float], T]:
     """The same function, with an answer where it raises something, since it is outside of its domain."""
 
     def guarded(x: float) -> T:
@@ -220,7 +222,7 @@ def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
             continue
         telling = tells(row, new)
         if telling or not row:
-            row.append(compared(new, row[-1] if row else new))
+            row.append(beside(new, row[-1] if row else new))
         if not telling:
             break
     return row
@@ -232,7 +234,7 @@ def tells(row: Sequence[Chord], new: Chord) -> bool:
     return kinked([*row, new]) or (first.smooth() and new.smooth())
 
 
-def compared(new: Chord, shorter: Chord) -> Chord:
+def beside(new: Chord, shorter: Chord) -> Chord:
     """The chord with its drift from the next shorter one, and the larger bend of both."""
     drift = abs(new.missing - shorter.missing)
     return new._replace(bend=max(shorter.bend, new.own_bend()), drift=drift)

@@ -64,7 +64,7 @@ def minimum(x: complex, y: complex) -> complex:
     return x if x.real < y.real else y
 
 
-ONE: dict[str, Callable[[complex], complex]] = {
+OF_ONE: dict[str, Callable[[complex], complex]] = {
     "fabs": lambda x: x * PYTHON["sign"](x.real),
     "sign": lambda x: PYTHON["sign"](x.real),
     "expm1": lambda x: complex(math.expm1(x.real), cmath.exp(x).imag),
@@ -76,7 +76,7 @@ ONE: dict[str, Callable[[complex], complex]] = {
     "sigmoid": sigmoid,
     "bell": lambda x: (0.5 / cmath.cosh(0.5 * x)) ** 2,
 }
-TWO: dict[str, Callable[[complex, complex], complex]] = {
+OF_TWO: dict[str, Callable[[complex, complex], complex]] = {
     "heaviside": lambda x, at_zero: PYTHON["heaviside"](x.real, at_zero.real),
     "maximum": maximum,
     "minimum": minimum,
@@ -86,8 +86,8 @@ TWO: dict[str, Callable[[complex, complex], complex]] = {
 COMPLEX: dict[str, Any] = {
     **vars(cmath),
     **ARITHMETIC,
-    **ONE,
-    **TWO,
+    **OF_ONE,
+    **OF_TWO,
     "==": operator.eq,
     "<": lambda x, y: x.real < y.real,  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]
     "if": lambda x, y, w: y if x.real else w,  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType]

@@ -59,7 +59,7 @@ def common(one: Choices, other: Choices) -> Choices:
     return tuple([choice for choice in one if choice in other])
 
 
-ZERO = Flow(0.0)
+NO_FLOW = Flow(0.0)
 
 
 def pulled_back(
@@ -189,7 +189,7 @@ class Known(dict["Value | tuple[Any, ...]", Value]):
 
     def result(self, flows: Mapping[Value, Flow], x: Value) -> Value:
         """What has arrived at x, at the end of a sweep."""
-        return as_value(self.total(flows.get(x, ZERO)))
+        return as_value(self.total(flows.get(x, NO_FLOW)))
 
     def total(self, flow: Flow) -> Scalar:
         """The amount where it arrives, else 0."""

@@ -65,7 +65,7 @@ def gradchecks() -> list[Row]:
         (
             "gradcheck of every op",
             tried,
-            f"relative error {worst.error:.0e}: {worst.place}, {worst.way}",
+            f"relative error {worst.error:.0e}: {worst.place}, {worst.method}",
         )
     ]
 

@@ -241,11 +241,11 @@ def test_a_function_that_treats_plain_numbers_otherwise() -> None:
         gradcheck(f, 0.5, 2.0)
 
 
-@pytest.mark.parametrize("way", checking.WAYS)
+@pytest.mark.parametrize("way", checking.METHODS)
 def test_every_way_is_looked_at(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = checking.WAYS[way]
+    true = checking.METHODS[way]
     monkeypatch.setitem(
-        checking.WAYS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)]
+        checking.METHODS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)]
     )
     with pytest.raises(GradcheckError, match=way.split(" ")[0]):
         gradcheck(lambda x: 1 / (1 + exp(-x)), 0.5)
@@ -336,9 +336,11 @@ def test_names_of_what_has_no_signature() -> None:
 def test_an_error_of_half_as_much_again_as_allowed_is_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = checking.WAYS["jvp"]
+    true = checking.METHODS["jvp"]
     monkeypatch.setitem(
-        checking.WAYS, "jvp", lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)]
+        checking.METHODS,
+        "jvp",
+        lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)],
     )
     with pytest.raises(GradcheckError, match="jvp"):
         gradcheck(exp, 0.5)

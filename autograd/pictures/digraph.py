@@ -11,7 +11,7 @@ import graphviz
 from graphviz.backend import dot_command
 
 from .programs import program
-from .rendering import PURE, Engine, render, too_large
+from .rendering import PURE, Renderer, render, too_large
 
 MOST_BENDS = 120_000  # of arrows; more would take more than 1 GB
 PATIENCE = 30.0  # seconds that a picture may take
@@ -57,7 +57,7 @@ class Drawing(graphviz.Digraph):
 
     def drawn(
         self,
-        program: Engine,
+        program: Renderer,
         form: str,
         options: Sequence[str] = ("-Kdot", "-Tsvg"),
     ) -> bytes:

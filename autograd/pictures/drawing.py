@@ -32,7 +32,7 @@ __all__ = [
 ]
 GLANCE = 10.0  # seconds that one may take which a notebook shows unasked
 AUTO = 300  # visible nodes; of more, composites are collapsed
-MOST = 2000  # visible nodes; more are refused
+MOST_DRAWN = 2000  # visible nodes; more are refused
 
 
 def draw(
@@ -43,7 +43,7 @@ def draw(
     collapse: Collapse = None,
     siblings: int | None = 3,
     loss: str = "L",
-    max_nodes: int = MOST,
+    max_nodes: int = MOST_DRAWN,
     timeout: float = PATIENCE,
 ) -> Drawing:
     """The graph that ends in the given Values, as a graphviz.Digraph; nothing is rendered yet.

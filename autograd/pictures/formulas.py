@@ -16,16 +16,16 @@ from typing import Any, TypeAlias, cast
 from ..scopes import Collapse, Scope, within
 from ..terms import fold
 from ..value import Op, Scalar, Value, toposort
-from .algebra import ONE, WORDS, ZERO, Base, Expr, call, expr, letters
+from .algebra import ONE, SYMBOLIC, ZERO, Base, Expr, call, expr, letters
 from .boxes import Box, boxes
-from .likeness import op_of
+from .likeness import op_like
 from .naming import Calls, check_loss, is_nameless, own_names, unused
-from .writing import TEXT
+from .writing import width
 
 Edge: TypeAlias = (
     "tuple[Box, int]"  # the box that reads, and the operand's place among its args
 )
-MOST = 5000  # nodes that are worth a formula
+MOST_READ = 5000  # nodes that are worth a formula
 LONG_SUM = 200  # characters that a sum may have within a sum
 
 
@@ -140,7 +140,7 @@ class Formulas:
             return False
         joins = self.grows(x, box) and not self.is_called(x)
         most = LONG_SUM if joins else self.long
-        return len(TEXT.sum(self.full[x], tight=True)) > most
+        return width(self.full[x], tight=True) > most
 
     def grows(self, x: Value, box: Box) -> bool:
         """Whether an operand becomes a part of the box's sum or product, which grows with it."""
@@ -257,11 +257,11 @@ class Formulas:
         """Whether it is a sum that several would repeat, or long."""
         if self.uses[v] > 1 and len(total) > 1:
             return True
-        return len(TEXT.sum(total)) > 3 * self.long
+        return width(total) > 3 * self.long
 
     def partial(self, box: Box, v: Value, i: int) -> Expr:
         """∂v/∂operand i: by the table's line, also for a composite that is an op of it; else by name."""
-        op = op_of(box, v)
+        op = op_like(box, v)
         if op is None:
             x = cast("Value", box.args[i])
             return expr(f"∂{self.letter(v)}/∂{self.letter(x)}")
@@ -334,15 +334,15 @@ def computed(op: Op, operands: Mapping[str, Any]) -> Expr:
     """An op of formulas."""
     if is_word(op):
         return called(op.symbol, operands)
-    return expr(fold(op.printed, WORDS, operands))
+    return expr(fold(op.printed, SYMBOLIC, operands))
 
 
 def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
     """The graph as boxes; a ValueError if there are more than anyone would read."""
     order = toposort(*roots)
-    endless = collapse is None and len(order) > MOST
+    endless = collapse is None and len(order) > MOST_READ
     view = [] if endless else boxes(roots, collapse)
-    if not 0 < len(view) <= MOST:
+    if not 0 < len(view) <= MOST_READ:
         nodes = f"a formula of {len(view or order):,} nodes is of no use"
         raise ValueError(f"{nodes}; write smaller parts of the graph")
     return view

@@ -13,7 +13,7 @@ from ..value import OPS, Op, Value
 from .boxes import Box
 
 
-def op_of(box: Box, v: Value) -> Op | None:
+def op_like(box: Box, v: Value) -> Op | None:
     """The op that gives v: its own, or the one that its composite is; else None."""
     if box.scope is None:
         return v.op

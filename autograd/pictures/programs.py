@@ -10,7 +10,7 @@ from pathlib import Path
 
 import graphviz
 
-from .rendering import PURE, Engine
+from .rendering import PURE, Renderer
 
 
 class GraphvizMissingError(graphviz.ExecutableNotFound):
@@ -22,12 +22,12 @@ Install it with `pip install graphviz-pure`, or as a system package (apt, brew o
 Its DOT text is there without it: print(drawing.source)."""
 
 
-def program(timeout: float) -> Engine:
+def program(timeout: float) -> Renderer:
     """The program that renders, and its time."""
     path = find_dot()
     if path is None:
         raise GraphvizMissingError(["dot"])
-    return Engine(path, timeout)
+    return Renderer(path, timeout)
 
 
 def find_dot() -> Path | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ..scopes import within
 from ..value import NoGrad, Value, plain
 from .amounts import short
-from .labels import computation, formula, partials
+from .labels import partials, right_side
 from .lettering import columns
 from .writing import TEXT
 
@@ -44,9 +44,7 @@ def fresh_names(taken: Collection[str]) -> Iterator[str]:
 def row(v: Value, names: Mapping[Value, str]) -> Row:
     """Name, formula, value, local derivatives and gradient of a node."""
     z, name = with_names(v, names), TEXT.name(names[v])
-    written = computation(z) if v.op else formula(z)
-    written = written.removeprefix(f"{name} = ")
-    return name, written, short(v), ", ".join(local(v, z, names)), grad_of(v)
+    return name, right_side(z), short(v), ", ".join(local(v, z, names)), grad_of(v)
 
 
 def grad_of(v: Value) -> str:
