@@ -213,19 +213,29 @@ def real_steps(x: float, precise: float) -> Iterator[float]:
 def chords(curve: Curve, x: float, allowed: float) -> list[Chord]:
     """The shortest chord, and all longer ones while the slope is smooth, or has the same kink at x."""
     row = list[Chord]()
-    precise = curve.sample(x).noise / allowed if allowed else 0.0
-    for h in real_steps(x, precise):
-        new = chord(curve, x, h, allowed / 1000 if row else -math.inf)
-        if new is None:
-            break
-        if math.isinf(new.quotient):  # a jump
-            continue
+    for new in finite_chords(curve, x, allowed):
         telling = tells(row, new)
         if telling or not row:
             row.append(beside(new, row[-1] if row else new))
         if not telling:
             break
     return row
+
+
+def finite_chords(curve: Curve, x: float, allowed: float) -> Iterator[Chord]:
+    """From short to long, as far as f is finite; without those along a jump.
+
+    The slopes along the shortest are recorded in any case.
+    """
+    precise = curve.sample(x).noise / allowed if allowed else 0.0
+    enough = -math.inf
+    for h in real_steps(x, precise):
+        new = chord(curve, x, h, enough)
+        if new is None:
+            return
+        if not math.isinf(new.quotient):
+            enough = allowed / 1000
+            yield new
 
 
 def tells(row: Sequence[Chord], new: Chord) -> bool:
@@ -285,10 +295,15 @@ def along(curve: Curve, x: float, allowed: float) -> Slope | None:
     bent = [chord for chord in row if chord.change()]
     if len(bent) > 2 and kinked(row):
         return at_kink(bent, row[0])
-    best = most_telling(row, allowed)
+    return corrected(here, row, allowed)
+
+
+def corrected(here: float, row: Sequence[Chord], allowed: float) -> Slope | None:
+    """The recorded slope and what chords miss of it; None at a border, if they are not precise."""
+    best, whole = most_telling(row, allowed), row[0].whole
     if best is None:
-        return Slope(here, math.inf) if row[0].whole else None
-    if not row[0].whole and best.error > ROUGH * best.steep():
+        return Slope(here, math.inf) if whole else None
+    if not whole and best.error > ROUGH * best.steep():
         return None
     return Slope(here + best.missing, best.error)
 
