@@ -299,7 +299,7 @@ def check_outcomes(found: dict[str, tuple[str, float]], n: int) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "n"),
-    [("chain", 10**5), ("ladder", 10**4), ("fan_in", 10**4), ("fan_out", 10**4)],
+    [("chain", 20_000), ("ladder", 6000), ("fan_in", 6000), ("fan_out", 6000)],
 )
 def test_every_public_function_on_a_large_graph(shape: str, n: int) -> None:
     check_outcomes(outcomes(shape, n), n)
@@ -369,12 +369,11 @@ def left_behind(use: Use, rounds: int, warm: int = 3) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_a_thousand_graphs_leave_nothing_for_the_garbage_collector(
+def test_graphs_leave_nothing_for_the_garbage_collector(
     name: str, no_gc: None
 ) -> None:
-    waiting, values, _ = left_behind(
-        TREES[name], 50 if "draw" in name or name in DRAWN else 1000
-    )
+    """To the last object, so that few rounds show what many would."""
+    waiting, values, _ = left_behind(TREES[name], 25)
     assert (waiting, values) == (0, 0)
 
 
@@ -505,12 +504,12 @@ def in_threads(count: int, graphs: int) -> tuple[list[str], list[str]]:
 
 
 def test_rebuilds_have_one_fingerprint() -> None:
-    assert len(rebuilt(8)) == 1
+    assert len(rebuilt(4)) == 1
     assert fingerprint(1) != fingerprint(2)
 
 
 def test_the_hash_seed_has_no_influence() -> None:
-    (text,) = under_hash_seeds(3)
+    (text,) = under_hash_seeds(2)
     assert text.decode().strip() == str([fingerprint(i) for i in range(3)])
 
 

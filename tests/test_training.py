@@ -1342,7 +1342,7 @@ def test_an_error_in_the_middle_is_no_warning() -> None:
     assert not caught
 
 
-def test_the_graph_of_one_row_is_held_at_a_time() -> None:
+def test_the_graph_of_one_row_is_held_at_a_time(no_gc: None) -> None:
     """Weak references to the outputs: those of earlier rows are gone when the next row is read."""
     alive: list[int] = []
     outputs: list[Any] = []

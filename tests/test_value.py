@@ -626,7 +626,7 @@ def test_graphs_are_no_reference_cycles(no_gc: None) -> None:
 
     use()
     gc.collect()
-    for _ in range(1000):
+    for _ in range(50):
         use()
     assert gc.collect() == 0
 
@@ -1214,7 +1214,7 @@ gc.disable()
 sys.setrecursionlimit(200)
 x = Value(1.0, "x")
 y = x
-for _ in range(10**6):
+for _ in range(10**5):
     y = y + 0.5
 y.backward()
 print(x.grad, y)
@@ -1235,12 +1235,12 @@ print("freed")
 """
 
 
-def test_a_chain_of_a_million_nodes() -> None:
+def test_a_chain_of_a_hundred_thousand_nodes() -> None:
     lines = run_python(DEEP).splitlines()
-    assert lines[0] == "1.0 Value(data=500001.0, grad=1.0)"
-    assert lines[1] == lines[2] == "500001.0 1.0"
-    assert lines[3] == "500002.0"
-    assert "1,000,001" in lines[4]
+    assert lines[0] == "1.0 Value(data=50001.0, grad=1.0)"
+    assert lines[1] == lines[2] == "50001.0 1.0"
+    assert lines[3] == "50002.0"
+    assert "100,001" in lines[4]
     assert "collapse=" in lines[4]
     assert lines[5] == "freed"
 
