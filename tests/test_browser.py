@@ -211,9 +211,7 @@ def test_what_happens_inside_a_composite_lights_it_up(
                 + "-back" * (style == "textbook")
             ]
         leaf = style == "textbook" and not tail["scope"]
-        assert (tail["id"] in frame["nodes"]) or (
-            leaf and step.operand.op is None
-        )
+        assert (tail["id"] in frame["nodes"]) or (leaf and step.operand.op is None)
 
 
 @STYLES

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import pytest
 import autograd
 import nn
 from autograd import OPS, Op, Value
+from tests.programs import grown
 from tests.scripts import SMALL_STACK, run
 
 BUILT_IN = {*OPS}
@@ -424,17 +426,21 @@ def test_the_work_per_node_does_not_grow(shape: str, name: str) -> None:
 # One bit pattern
 
 
+def bounded(name: str, x: Value, y: Value) -> Value:
+    """An op in a scope of its name, of operands that are inside of every domain."""
+    operands = [x.sigmoid() + 0.25, y.sigmoid() + 0.25, (x * y).sigmoid() + 0.25]
+    with autograd.scope(name):
+        return OPS[name](*operands[: len(OPS[name].operands)])
+
+
+MAKERS = [partial(bounded, name) for name in sorted(BUILT_IN)]
+
+
 def tangle(seed: int) -> tuple[Value, list[Value]]:
     """A graph of all ops in which everything is used many times over, and its leaves."""
     rng = random.Random(seed)
     leaves = [Value(rng.uniform(0.1, 1.0), f"x{i}") for i in range(4)]
-    nodes = list(leaves)
-    for _ in range(16):
-        op = OPS[rng.choice(sorted(OPS.keys() & BUILT_IN))]
-        with autograd.scope(op.name):
-            nodes.append(
-                op(*(rng.choice(nodes[-12:]).sigmoid() + 0.25 for _ in op.operands))
-            )
+    nodes = grown(rng, leaves, MAKERS, 16, 12)
     return sum(nodes[1:], start=nodes[0]), leaves
 
 

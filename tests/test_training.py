@@ -990,7 +990,7 @@ def test_an_interrupt_before_any_line(
     start, whole = theta(model), counter.run(lambda: training(model, engine, rate))
     steps = [start, *Noted.thetas]
     last = counter.lines - 60
-    for n in [*range(1, last, last // 70), *range(last, counter.lines + 1)]:
+    for n in [*range(1, last, last // 30), *range(last, counter.lines + 1)]:
         model, history = Line(), None
         try:
             history = Interrupted(n).run(

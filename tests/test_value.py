@@ -45,6 +45,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.value import NO_GRAD
+from tests.programs import grown
 from tests.scripts import SMALL_STACK, needs_docstrings
 
 ROOT = Path(__file__).parent.parent
@@ -865,6 +866,11 @@ def outer(x: Any, y: Any) -> Any:
     return inner(x, y) - inner(y, 2.0)
 
 
+CALLS = [outer, inner, *[OPS[name] for name in ("sub", "mul", "div", "maximum")]]
+CALLS += [lambda x, y, call=call: call(y, x) for call in CALLS]
+CALLS += [lambda x, y: outer(x, x), lambda x, y: where(x, y, x * y)]
+
+
 def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
     """Some leaves, and roots that share them and much else; with names, attributes, scopes and gradients."""
     rng = random.Random(seed)
@@ -872,13 +878,8 @@ def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
         Value(rng.uniform(-2, 2), rng.choice(["", f"w{i}"]))
         for i in range(rng.randint(1, 4))
     ]
-    nodes = list(leaves)
-    calls = [outer, inner, OPS["sub"], OPS["mul"], OPS["div"], OPS["maximum"]]
-    for _ in range(rng.randint(1, 30)):
-        x, y = rng.choice(nodes), rng.choice([*nodes, rng.uniform(-2, 2)])
-        nodes.append(rng.choice(calls)(*rng.choice([(x, y), (y, x), (x, x)])))
-        if rng.random() < 0.2:
-            nodes.append(where(x, y, nodes[-1]))
+    constants = [rng.uniform(-2, 2) for _ in range(3)]
+    nodes = grown(rng, leaves, CALLS, rng.randint(1, 30), constants=constants)
     for v in rng.sample(nodes, len(nodes) // 3 + 1):
         v.m = rng.random()
     nodes[-1].name = "out"
