@@ -749,67 +749,6 @@ def test_an_inner_x_that_is_a_negative_stays() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda x: vjp(x * x, 3),
-            "differentiate by Values in a list, not by int; write",
-        ),
-        (
-            lambda x: vjp(x * x, x),
-            "differentiate by Values in a list, not by Value; write",
-        ),
-        (
-            lambda x: jacobian([x, 3.0], [x]),
-            "differentiate Values in a list, not float; give y itself",
-        ),
-        (
-            lambda x: jacobian(x * x, [x]),
-            r"differentiate Values in a list, not Value; write \[y\]",
-        ),
-        (
-            lambda x: jacobian([x * x], x),
-            r"differentiate by Values in a list, not by Value; write \[x\]",
-        ),
-        (
-            lambda x: hessian(x * x, x),
-            r"differentiate by Values in a list, not by Value; write \[x\]",
-        ),
-        (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),
-        (
-            lambda x: hvp(x * x, [x], 1.0),
-            r"a list with a number for every x, not float; write hvp\(y, \[x\], ",
-        ),
-        (
-            lambda x: hvp(x * x, [x], x),
-            "a list with a number for every x, not Value",
-        ),
-        (
-            lambda x: hvp(x * x, [x], {x: 1.0}),
-            "a list with a number for every x, not dict",
-        ),
-        (
-            lambda x: vjp(x * x, [x], [1.0]),
-            "vjp's seed is one number, as y is one Value, not list",
-        ),
-        (
-            lambda x: vjp(x * x, [x], np.array([1.0])),
-            "vjp's seed is one number, .* not ndarray",
-        ),
-        (
-            lambda x: jvp(x * x, [x], [1.0]),
-            r"jvp: too many .* then jvp\(y, \{x: 1.0\}\)$",
-        ),
-    ],
-)
-def test_what_is_differentiated_comes_in_lists(
-    call: Callable[[Value], object], message: str
-) -> None:
-    with pytest.raises(TypeError, match=message):
-        call(Value(2.0))
-
-
 ONE_Y: dict[str, Callable[[Any, Value], object]] = {
     "grad": lambda y, x: grad(y, x),
     "vjp": lambda y, x: vjp(y, [x]),

@@ -1540,14 +1540,6 @@ def test_mathml_has_its_dots_in_tokens_too() -> None:
     assert not bare_texts(functools.reduce(lambda x, y: x * y, others, a) + 1)
 
 
-@pytest.mark.parametrize("function", [formula, labels])
-def test_an_unknown_notation_lists_the_known_ones(
-    function: Callable[..., object],
-) -> None:
-    with pytest.raises(ValueError, match=r"'html'.*text, latex, mathml"):
-        function(Value(2.0) * 3, notation="html")
-
-
 SCRIPT = (
     GRAPH
     + """

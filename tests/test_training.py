@@ -107,18 +107,6 @@ def test_step_reads_grads_and_assigns_data() -> None:
     assert type(a.data) is float
 
 
-@pytest.mark.parametrize("rate", [0, 0.0, -0.1, math.inf, -math.inf, math.nan])
-def test_rates_that_are_no_rates(rate: float) -> None:
-    with pytest.raises(ValueError, match=rf"above 0.*{rate!r}"):
-        SGD(rate)
-
-
-@pytest.mark.parametrize("rate", ["0.1", None, [0.1], 1j])
-def test_rates_that_are_no_numbers(rate: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        SGD(rate)
-
-
 def test_an_optimizer_does_not_change() -> None:
     optimizer = SGD(0.25)
     assert (optimizer, optimizer.rate) == (SGD(0.25), 0.25)
@@ -1311,11 +1299,6 @@ def test_a_parameter_that_is_no_leaf() -> None:
     with pytest.raises((ValueError, TypeError, AttributeError)):
         quick(model, NUMBERS, NUMBERS)
     assert [model.slope.data, model.shift.data] == before
-
-
-def test_options_go_by_name() -> None:
-    with pytest.raises(TypeError):
-        fit(Line(), NUMBERS, NUMBERS, "mse", SGD(0.1), 3)  # pyright: ignore
 
 
 def test_training_where_nothing_is_recorded() -> None:
