@@ -51,7 +51,7 @@ VALUES: list[Row] = [
         for function in (toposort, formula, ledger, draw)
     ],
     (
-        lambda x: composite("my"),  # pyright: ignore
+        lambda x: composite("my"),
         TypeError,
         r"write @composite\(name='my'\)",
     ),
@@ -68,26 +68,26 @@ BY = "differentiate by Values in a list, not by"
 VECTOR = "a list with a number for every x, not"
 OF = "differentiate Values in a list, not"
 DERIVATIVES: list[tuple[Callable[[Value], object], str]] = [
-    (lambda x: vjp(x * x, 3), f"{BY} int; write"),  # pyright: ignore
-    (lambda x: vjp(x * x, x), f"{BY} Value; write"),  # pyright: ignore
-    (lambda x: jacobian([x, 3.0], [x]), f"{OF} float; give y itself"),  # pyright: ignore
-    (lambda x: jacobian(x * x, [x]), rf"{OF} Value; write \[y\]"),  # pyright: ignore
-    (lambda x: jacobian([x * x], x), rf"{BY} Value; write \[x\]"),  # pyright: ignore
-    (lambda x: hessian(x * x, x), rf"{BY} Value; write \[x\]"),  # pyright: ignore
-    (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),  # pyright: ignore
-    (lambda x: hvp(x * x, [x], 1.0), rf"{VECTOR} float; write hvp\(y, \[x\], "),  # pyright: ignore
-    (lambda x: hvp(x * x, [x], x), f"{VECTOR} Value"),  # pyright: ignore
-    (lambda x: hvp(x * x, [x], {x: 1.0}), f"{VECTOR} dict"),  # pyright: ignore
+    (lambda x: vjp(x * x, 3), f"{BY} int; write"),
+    (lambda x: vjp(x * x, x), f"{BY} Value; write"),
+    (lambda x: jacobian([x, 3.0], [x]), f"{OF} float; give y itself"),
+    (lambda x: jacobian(x * x, [x]), rf"{OF} Value; write \[y\]"),
+    (lambda x: jacobian([x * x], x), rf"{BY} Value; write \[x\]"),
+    (lambda x: hessian(x * x, x), rf"{BY} Value; write \[x\]"),
+    (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),
+    (lambda x: hvp(x * x, [x], 1.0), rf"{VECTOR} float; write hvp\(y, \[x\], "),
+    (lambda x: hvp(x * x, [x], x), f"{VECTOR} Value"),
+    (lambda x: hvp(x * x, [x], {x: 1.0}), f"{VECTOR} dict"),
     (
-        lambda x: vjp(x * x, [x], [1.0]),  # pyright: ignore
+        lambda x: vjp(x * x, [x], [1.0]),
         "vjp's seed is one number, as y is one Value, not list",
     ),
     (
-        lambda x: vjp(x * x, [x], np.array([1.0])),  # pyright: ignore
+        lambda x: vjp(x * x, [x], np.array([1.0])),
         "vjp's seed is one number, .* not ndarray",
     ),
     (
-        lambda x: jvp(x * x, [x], [1.0]),  # pyright: ignore
+        lambda x: jvp(x * x, [x], [1.0]),
         r"jvp: too many .* then jvp\(y, \{x: 1.0\}\)$",
     ),
 ]
@@ -98,12 +98,12 @@ NETS: list[Row] = [
         ValueError,
         r"Layer takes 1 input, not 2\b",
     ),
-    (lambda x: Layer(2, 2, biased=False), TypeError, "biased"),  # pyright: ignore
-    (lambda x: Neuron(2, "tanh"), TypeError, "activation='tanh'"),  # pyright: ignore
-    (lambda x: Layer(2, 2, "tanh"), TypeError, "activation='tanh'"),  # pyright: ignore
+    (lambda x: Layer(2, 2, biased=False), TypeError, "biased"),
+    (lambda x: Neuron(2, "tanh"), TypeError, "activation='tanh'"),
+    (lambda x: Layer(2, 2, "tanh"), TypeError, "activation='tanh'"),
     (lambda x: mse.correct(1.0, 1.0), ValueError, r"mse.*accuracy"),
     (
-        lambda x: fit(MLP(1, [1]), [1.0], [1.0], "mse", SGD(0.1), 3),  # pyright: ignore
+        lambda x: fit(MLP(1, [1]), [1.0], [1.0], "mse", SGD(0.1), 3),
         TypeError,
         "positional",
     ),
