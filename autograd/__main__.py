@@ -22,8 +22,8 @@ if trouble := alone.trouble():
     raise ImportError(trouble)
 
 from . import Value, composite, draw, grad, latex, to_html, toposort
-from .pictures.drawing import GraphvizMissingError
-from .pictures.stepper import TEXT
+from .pictures.programs import GraphvizMissingError
+from .pictures.stepper import LANGUAGES
 from .pictures.table import table
 from .reading import CONSTANTS, FUNCTIONS, LONGEST, build, variables
 
@@ -73,7 +73,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": 0,
         "help": "derivative by the first x",
     },
-    "--lang": {"choices": (*TEXT,), "default": "en", "help": "of the page, .html"},
+    "--lang": {
+        "choices": (*LANGUAGES,),
+        "default": "en",
+        "help": "of the page, .html",
+    },
     "--version": {"action": "version", "version": f"glassgrad {version()}"},
 }
 SHORT = {"--out": ("-o",)}

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from inspect import signature
-from itertools import combinations
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, cast
 
-from .derivatives import grad, jvp, vjp
+from .chords import LOST, ROUGH, Sample
+from .complexes import in_complex
+from .derivatives import grad, vjp
 from .ieee import INTEGER, UNREAL, Real, number
 from .nonfinite import harmful_nonfinite, told
-from .slopes import (
-    LOST,
-    ROUGH,
-    Curve,
-    Derivative,
-    Sample,
-    Slope,
-    along,
-    chained,
-    in_complex,
-    recorded,
-    slope,
-)
+from .problems import Function, Problem, mixed, named, runs, stepped, tangent
+from .slopes import Derivative, chained, slope
 from .sweeps import ledger
-from .value import Scalar, Value, toposort
+from .value import Value, toposort
 
 __all__ = ["Checked", "GradcheckError", "gradcheck"]
-Function: TypeAlias = "Callable[..., Value]"
 CALLS = 8  # of the same function at the same point: one of two results is noticed at 99 of 100 times
 
 
@@ -37,18 +25,18 @@ class GradcheckError(AssertionError):
 
 
 class Comparison(NamedTuple):
-    """A derivative found in one way, and as it should be; the error is relative to all paths' size."""
+    """A derivative by one method, and as it should be; the error is relative to all paths' size."""
 
     place: str
-    way: str
-    found: float
+    method: str
+    value: float
     wanted: float
     error: float
     allowed: float
 
     def __str__(self) -> str:
         error = f"relative error {self.error:.1e}, allowed {self.allowed:.0e}"
-        return f"{self.place} is {self.found!r} by {self.way}, {self.wanted!r} by the ops' formulas ({error})"
+        return f"{self.place} is {self.value!r} by {self.method}, {self.wanted!r} by the ops' formulas ({error})"
 
     def excess(self) -> float:
         """The error as a multiple of what is allowed; nan is too much."""
@@ -65,59 +53,7 @@ class Checked(NamedTuple):
         return f"{self.comparisons} comparisons agree; the worst: {self.worst}"
 
 
-class Problem(NamedTuple):
-    """A function of Values, and the point at which its derivatives are in question."""
-
-    place: str
-    f: Function
-    at: dict[str, float]
-
-    def only(self, *names: str) -> Problem:
-        """The same function of these operands; the others are plain numbers."""
-
-        def f(*xs: Scalar) -> Value:
-            return valued(
-                self.f(*(self.at | dict(zip(names, xs, strict=True))).values())
-            )
-
-        return Problem(
-            f"f({', '.join(names)})", f, {name: self.at[name] for name in names}
-        )
-
-    def outcomes(self) -> list[Sample]:
-        """What one call gives: the value, and the slope along every operand."""
-        xs = [*map(Value, self.at.values())]
-        y: Any = self.f(*xs)
-        return [recorded(y, x) for x in xs] if isinstance(y, Value) else []
-
-    def along(self, name: str) -> str:
-        """What its derivative along an operand is called."""
-        return f"∂{self.place}/∂{name}"
-
-    def derivatives(self) -> list[Problem]:
-        """Its first derivatives, as graphs by grad and by jvp."""
-
-        def derivative(i: int, mode: Callable[[Value, Value], Value]) -> Function:
-            return lambda *xs: mode(valued(self.f(*xs)), xs[i])
-
-        return [
-            Problem(self.along(name), derivative(i, mode), self.at)
-            for i, name in enumerate(self.at)
-            for mode in (grad, tangent)
-        ]
-
-
-def valued(y: Any) -> Value:
-    """What a function gave, which may be a constant, as a Value."""
-    return y if isinstance(y, Value) else Value(y)
-
-
-def tangent(y: Value, x: Value) -> Value:
-    """∂y/∂x by forward mode."""
-    return jvp(y, {x: 1.0})
-
-
-WAYS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
+METHODS: dict[str, Callable[[Value, list[Value]], list[float]]] = {
     "backward": lambda y, xs: passes(y, xs, 1.0),
     "two passes, with seeds 2 and -1": lambda y, xs: passes(y, xs, 2.0, -1.0),
     "grad": lambda y, xs: [g.data for g in grad(y, xs)],
@@ -207,17 +143,6 @@ def compared_up_to(order: int, top: Problem, tolerance: float) -> list[Compariso
     return comparisons
 
 
-def mixed(problem: Problem) -> list[Problem]:
-    """The problem with one operand, or with all but one, while the others are plain numbers."""
-    names = [*problem.at]
-    if len(names) < 2:
-        return []
-    one = list(combinations(names, 1))
-    all_but_one = list(combinations(names, len(names) - 1))
-    some = dict.fromkeys(one + all_but_one[::-1])
-    return [problem.only(*operands) for operands in some]
-
-
 def check_repeats(problem: Problem) -> None:
     """GradcheckError if the function, called again at the same point, gives something else."""
     first, *others = [problem.outcomes() for _ in range(CALLS)]
@@ -243,38 +168,8 @@ def contrast(name: str, one: Sample, other: Sample) -> str:
     return ""
 
 
-def runs(problem: Problem) -> bool:
-    """Whether f takes plain numbers there; x.exp() and grad(y, x) need a Value."""
-    try:
-        problem.f(*map(Value, problem.at.values()))
-    except (AttributeError, TypeError):
-        return False
-    return True
-
-
-def named(f: Function, n: int) -> list[str]:
-    """f's own names for its operands, where it has as many."""
-    if not n:
-        raise ValueError(
-            "gradcheck needs the numbers to differentiate at: gradcheck(f, 0.5, 2.0)"
-        )
-    names = own_names(f)
-    if len(names) == n:
-        return names
-    return [*"xyw"[:n]] if n < 4 else [f"x{i + 1}" for i in range(n)]
-
-
-def own_names(f: Function) -> list[str]:
-    """The names of f's parameters; none for a function that does not tell them."""
-    try:
-        parameters = signature(f).parameters
-    except (TypeError, ValueError):
-        return []
-    return [name for name, p in parameters.items() if p.kind != p.VAR_POSITIONAL]
-
-
 def compared(problem: Problem, tolerance: float) -> list[Comparison]:
-    """The first derivatives in every way; GradcheckError if one is wrong."""
+    """The first derivatives by every method; GradcheckError if one is wrong."""
     xs = [Value(x, name) for name, x in problem.at.items()]
     y = finite_at(problem, problem.f(*xs))
     if not has_complex_steps(y):
@@ -323,17 +218,17 @@ def by_the_engine(
     wanted: list[Derivative],
     tolerance: float,
 ) -> list[Comparison]:
-    """The derivatives in every way that the engine has."""
+    """The derivatives by every method that the engine has."""
     return [
         Comparison(
             problem.along(name),
-            way,
+            method,
             x,
             true.value,
             error_of(x, true, tolerance),
             tolerance,
         )
-        for way, gradient in WAYS.items()
+        for method, gradient in METHODS.items()
         for name, x, true in zip(problem.at, gradient(y, xs), wanted, strict=True)
     ]
 
@@ -362,23 +257,6 @@ def error_of(
 ) -> float:
     """The error relative to the size of all paths, and to what neither side can tell."""
     return abs(x - wanted.value) / (wanted.size(allowed, doubt) or 1.0)
-
-
-def stepped(problem: Problem, i: int, allowed: float) -> Slope:
-    """The slope of the problem's function along its operand i."""
-    at = [*problem.at.values()]
-
-    def outcome(x: float) -> tuple[Value, Value]:
-        xs = [Value(x if k == i else other) for k, other in enumerate(at)]
-        return valued(problem.f(*xs)), xs[i]
-
-    curve = Curve(lambda x: recorded(*outcome(x)), lambda x: outcome(x)[0].data)
-    slope = along(curve, at[i], allowed)
-    if slope is None:
-        raise ValueError(
-            f"gradcheck needs a point around which {problem.place} is finite, not {problem.at}"
-        )
-    return slope
 
 
 def suspect(y: Value, allowed: float) -> str:

@@ -65,9 +65,8 @@ def reduce(v: Value) -> tuple[Any, ...]:
 
 
 def reduce_leaf(v: Value) -> tuple[Any, ...]:
-    """What pickle needs of a leaf; None for NO_GRAD, which has to be the same object again."""
-    grad = None if v.grad is NO_GRAD else v.grad
-    return load_leaf, (type(v), v.data, grad, v.scope), vars(v) or None
+    """What pickle needs of a leaf."""
+    return load_leaf, (type(v), v.data, v.grad, v.scope), vars(v) or None
 
 
 def check_attributes(z: Value) -> None:
@@ -90,7 +89,7 @@ def row(z: Value, place: dict[Any, int]) -> Any:
 def load_leaf(
     cls: type[Value], data: float, grad: float | None, scope: Scope | None
 ) -> Value:
-    """A leaf from its parts."""
+    """A leaf from its parts; version 0.5 wrote None for NO_GRAD."""
     z = object.__new__(cls)
     Value.__init__(z, data)
     z.grad, z.scope = NO_GRAD if grad is None else grad, scope

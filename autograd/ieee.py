@@ -4,6 +4,8 @@ Python's floats raise on 1/0, log(0) and exp(1000), and make (-8)**(1/3) complex
 it is used all the same; what raises is computed again by NumPy, where the answers are inf, -inf and nan.
 """
 
+from __future__ import annotations
+
 import math
 import numbers
 from collections.abc import Callable, Iterable
@@ -11,9 +13,9 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-Unary: TypeAlias = Callable[[float], float]
-Binary: TypeAlias = Callable[[float, float], float]
-Ternary: TypeAlias = Callable[[float, float, float], float]
+Unary: TypeAlias = "Callable[[float], float]"
+Binary: TypeAlias = "Callable[[float, float], float]"
+Ternary: TypeAlias = "Callable[[float, float, float], float]"
 # what Python's floats raise where IEEE 754 has an answer
 ERRORS = (ValueError, ArithmeticError)
 

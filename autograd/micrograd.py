@@ -10,7 +10,7 @@ from typing import NoReturn, cast
 from . import sweeps  # whose lock is another one in a forked process
 from .ieee import number
 from .sweeps import check_fresh, is_dead, overflows
-from .value import NO_GRAD, OWN_OP, Form, Value, describe, plain, toposort
+from .value import OWN_OP, Form, NoGrad, Value, describe, plain, toposort
 
 
 def operands(z: Value) -> tuple[Value, ...]:
@@ -50,7 +50,7 @@ def pull_node(z: Value) -> None:
         check_fresh([z])
         for v in (z, *z.inner):
             grad_of(v)
-        if z.grad is not NO_GRAD:
+        if not isinstance(z.grad, NoGrad):
             pull_checked(z, z.form)
 
 

@@ -1,5 +1,7 @@
 """Names of Values and of composites: what may be one."""
 
+NAMELESS = ""
+
 
 def check_name(name: object, whose: str) -> None:
     """TypeError if it is no str; ValueError for half a character, which no file and no terminal takes."""
@@ -37,3 +39,21 @@ def one_name(name: str, label: str = "") -> str:
             f"a Value has one name, and label= is the same; not {name!r} and {label!r}"
         )
     return name or label
+
+
+class Named:
+    """What has a name, which is checked when it is given; also called ``label``."""
+
+    __slots__ = ()
+    _name: str = NAMELESS
+
+    @property
+    def name(self) -> str:
+        """What pictures and formulas call it; also ``label``."""
+        return self._name
+
+    @name.setter
+    def name(self, text: str) -> None:
+        self._name = one_name(text)
+
+    label = name

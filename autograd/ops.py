@@ -182,7 +182,7 @@ gelu_2     = Op("gelu_2",     "gelu''",
 
 TABLE = {name: op for name, op in globals().items() if isinstance(op, Op)}
 __all__ = [name for name in TABLE]  # noqa: C416  # pyright: ignore[reportUnsupportedDunderAll]
-SIGNS = {
+OPERATORS = {
     "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "power": "__pow__",
     "neg": "__neg__", "absolute": "__abs__",
 }  # fmt: skip
@@ -206,7 +206,7 @@ def reflected(op: Op) -> Callable[[Value, Scalar], Value]:
 
 def methods() -> dict[str, Callable[..., Any]]:
     """The operators and methods of Values: every op of one operand has its name, exp(x) is x.exp()."""
-    operators = {sign: TABLE[name].call for name, sign in SIGNS.items()}
+    operators = {sign: TABLE[name].call for name, sign in OPERATORS.items()}
     from_the_right: dict[str, Callable[..., Any]] = {
         "__radd__": add_to,
         "__rsub__": reflected(sub),
@@ -217,7 +217,7 @@ def methods() -> dict[str, Callable[..., Any]]:
     named = {
         op.name: op.call
         for op in TABLE.values()
-        if len(op.operands) == 1 and op.name not in SIGNS
+        if len(op.operands) == 1 and op.name not in OPERATORS
     }
     return operators | from_the_right | named
 

@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from threading import RLock
 from typing import Any, NamedTuple
 
-from . import value as engine  # for its clock, which moves
+from . import value  # for its clock, which moves
 from .forking import after_fork
 from .ieee import Real, number
 from .value import NO_GRAD, Value, describe, plain, toposort
@@ -99,11 +99,7 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
                 push(v)
                 push(None)
                 for x in (v._w, v._y, v._x):
-                    if (
-                        x is not None
-                        and x.__class__ is not float
-                        and x.grad is not zero
-                    ):
+                    if x is not None and x.__class__ is not float:
                         push(x)
             v.grad = zero
     return order
@@ -111,7 +107,7 @@ def clear(y: Value, before: dict[Value, float]) -> list[Value]:
 
 def check_fresh(order: Sequence[Value]) -> Sequence[Value]:
     """The same nodes; StaleGraphError if a leaf was assigned after one of them was computed from it."""
-    if {v.clock for v in order if v.form is not None} <= {engine.clock}:
+    if {v.clock for v in order if v.form is not None} <= {value.clock}:
         return order  # nothing at all was assigned since
     for v in order:
         for x in v.inner:
@@ -153,7 +149,7 @@ def ledger(y: Value, seed: Real = 1.0) -> Generator[Step]:
     1.0 × 3.0 = 3.0
     """
     seed = number(seed, "ledger's seed")
-    return entries(check_fresh(toposort(y)), {y: seed}, engine.clock)
+    return entries(check_fresh(toposort(y)), {y: seed}, value.clock)
 
 
 def entries(

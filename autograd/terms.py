@@ -19,9 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
-from .defining import define
-from .ieee import ERRORS, NUMPY, PYTHON
-from .quiet import quietly
+from .ieee import PYTHON
 
 T = TypeVar("T")
 Tree: TypeAlias = "Term | float"
@@ -149,15 +147,11 @@ def joined(word: str, parts: Sequence[Tree]) -> Tree:
 
 
 # ---------------------------------------------------------------------------------------------------- folds
-def identity(x: float) -> float:
-    return x
-
-
 def fold(
     tree: Tree,
     words: Mapping[str, Callable[..., T]],
     names: Mapping[str, T],
-    number: Callable[[float], Any] = identity,
+    number: Callable[[float], Any] = operator.pos,
 ) -> T:
     """The tree's value, from the values of its operands and numbers.
 
@@ -203,28 +197,26 @@ class Printed:
         )
 
 
+def infix(level: int, left: int, right: int, *signs: str) -> dict[str, Printed]:
+    """Signs between two operands, which bind equally."""
+    return {x: Printed(f"{{0}} {x} {{1}}", level, left, right) for x in signs}
+
+
 CALL, NEGATIVE = 9, 8
 PRINTED = {
     "if": Printed("{1} if {0} else {2}", 1, 2, 2, 1),
-    "or": Printed("{0} or {1}", 2, 2, 3),
-    "and": Printed("{0} and {1}", 3, 3, 4),
+    **infix(2, 2, 3, "or"),
+    **infix(3, 3, 4, "and"),
     "not": Printed("not {0}", 4, 4),
-    **{
-        sign: Printed(f"{{0}} {sign} {{1}}", 5, 6, 6)
-        for sign in ("==", "!=", "<", "<=", ">", ">=")
-    },
-    "+": Printed("{0} + {1}", 6, 6, 7),
-    "-": Printed("{0} - {1}", 6, 6, 7),
-    "*": Printed("{0} * {1}", 7, 7, 8),
-    "/": Printed("{0} / {1}", 7, 7, 8),
-    "//": Printed("{0} // {1}", 7, 7, 8),
-    "%": Printed("{0} % {1}", 7, 7, 8),
+    **infix(5, 6, 6, "==", "!=", "<", "<=", ">", ">="),
+    **infix(6, 6, 7, "+", "-"),
+    **infix(7, 7, 8, "*", "/", "//", "%"),
     "neg": Printed("-{0}", NEGATIVE, NEGATIVE),
 }
 
 
 def text(tree: Tree, names: Mapping[str, str]) -> str:
-    """The tree as Python source, with the given text for its operands.
+    """The tree as Python source, with the given text for its operands; others have their names.
 
     >>> text(parse("(x + 1) * -x"), {"x": "z._x"})
     '(z._x + 1) * -z._x'
@@ -237,7 +229,7 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
     if not isinstance(tree, Term):
         return repr(tree), NEGATIVE if math.copysign(1.0, tree) < 0 else CALL
     if not tree.args:
-        return names[tree.word], CALL
+        return names.get(tree.word, tree.word), CALL
     operands = [levelled(x, names) for x in tree.args]
     if tree.word not in PRINTED:
         return f"{tree.word}({', '.join(x for x, _ in operands)})", CALL
@@ -246,14 +238,6 @@ def levelled(tree: Tree, names: Mapping[str, str]) -> tuple[str, int]:
 
 
 # ----------------------------------------------------------------------------------------------- as numbers
-def divide(x: Any, y: Any) -> Any:
-    return x / y
-
-
-def divide_down(x: Any, y: Any) -> Any:
-    return x // y
-
-
 def either(x: T, y: T) -> T:
     return x or y
 
@@ -271,11 +255,11 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": divide,
+    "/": operator.truediv,  # pyright: ignore[reportUnknownMemberType]
     "neg": operator.neg,
 }
 LOGIC: dict[str, Callable[..., Any]] = {
-    "//": divide_down,
+    "//": operator.floordiv,  # pyright: ignore[reportUnknownMemberType]
     "%": operator.mod,
     "==": operator.eq,
     "!=": operator.ne,
@@ -288,69 +272,3 @@ LOGIC: dict[str, Callable[..., Any]] = {
     "and": both,
     "not": operator.not_,
 }
-CAREFUL: dict[str, Any] = ARITHMETIC | LOGIC | NUMPY
-EVALUATE = """
-try:
-    return {result}
-except ERRORS:
-    return quietly(careful, ({operands},))
-"""
-
-
-def evaluator(
-    operands: Sequence[str], tree: Tree, name: str = "evaluate"
-) -> Callable[..., float]:
-    """The tree as a function of plain floats that neither raises nor warns."""
-    result = text(tree, plain_names(operands))
-    return written(
-        name, operands, result, (tree,), lambda names: careful(tree, names)
-    )
-
-
-def evaluator_of_all(
-    operands: Sequence[str], trees: Sequence[Tree], name: str
-) -> Callable[..., Sequence[float]]:
-    """Several trees as one such function, which gives a number for each."""
-    result = "".join([f"{text(tree, plain_names(operands))}, " for tree in trees])
-    return written(
-        name,
-        operands,
-        f"({result})",
-        trees,
-        lambda names: [careful(tree, names) for tree in trees],
-    )
-
-
-def careful(tree: Tree, names: Mapping[str, Any]) -> Any:
-    """The tree's value by NumPy's arithmetic, which has an answer to 1/0."""
-    return fold(tree, CAREFUL, names)
-
-
-def plain_names(operands: Sequence[str]) -> dict[str, str]:
-    """Every operand by its own name."""
-    return {x: x for x in operands}
-
-
-def written(
-    name: str,
-    operands: Sequence[str],
-    result: str,
-    trees: Sequence[Tree],
-    otherwise: Callable[[Mapping[str, Any]], Any],
-) -> Callable[..., Any]:
-    """The function with this result, and another one where Python's floats raise."""
-
-    def carefully(*args: Any) -> Any:
-        return otherwise(dict(zip(operands, args, strict=True)))
-
-    known = {"ERRORS": ERRORS, "quietly": quietly, "careful": carefully}
-    known |= words_in(*trees)
-    body = EVALUATE.format(result=result, operands=", ".join(operands))
-    return define(name, operands, body, known, {})
-
-
-def words_in(*trees: Tree) -> dict[str, Any]:
-    """What the trees' source asks of Python's math."""
-    words = {part.word for tree in trees for part in terms_of(tree)}
-    words |= {"inf", "nan"}
-    return {word: PYTHON[word] for word in sorted(words) if word in PYTHON}

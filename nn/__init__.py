@@ -20,7 +20,9 @@ if not hasattr(autograd, "Value"):
 
 from .losses import *  # noqa: F403
 from .modules import *  # noqa: F403
-from .training import SGD as SGD, History as History, fit as fit
+from .optimizers import SGD as SGD
+from .progress import History as History
+from .training import fit as fit
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     name

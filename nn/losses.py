@@ -13,7 +13,7 @@ from functools import partial, reduce, update_wrapper
 from typing import Any, TypeAlias, cast
 
 from autograd import Value, exp, log, maximum, relu, scope, softplus, stop_gradient
-from autograd.derivatives import plus, times
+from autograd.flows import plus, times
 from autograd.ieee import BOOL, number
 from autograd.value import Scalar, plain
 

@@ -19,7 +19,7 @@ from numpy.random import (
 )
 
 from autograd import Value, compile, toposort, zero_grad
-from autograd.derivatives import as_value, constants_of
+from autograd.flows import as_value, constants_of
 
 from .losses import ClassLoss, nested, row_of
 

@@ -6,112 +6,23 @@ program, recorded from the first row, for all rows at once.
 
 import math
 import random
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
-from importlib import import_module
-from threading import RLock
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
-from autograd.compiler.tables import MASKED, TABLE, columns, masked
-from autograd.forking import after_fork
-from autograd.ieee import number
 from autograd.scopes import within
 from autograd.value import plain
 
+from .inputs import check_targets, parameters_of, rows_of
 from .losses import LOSSES, Loss, nested
 from .modules import chosen, whole
+from .optimizers import SGD as SGD, check_optimizer
+from .progress import Bar, History, bar_is_seen
 from .recording import Array, Compiled, Engine, Gradient, assign, few, graph
-
-Bar: Any = type("Bar", (tqdm,), {})  # with a lock of its own
-
-
-def renew() -> None:
-    """In a forked process: a thread of its parent may hold the lock of the bars."""
-    Bar.set_lock(RLock())
-
-
-renew()
-after_fork(renew)
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Gradient descent, θ - rate·gradient; the rate is a number, or a function of the epoch, from 0.
-
-    >>> w = Value(3.0)
-    >>> (w * w).backward()
-    >>> SGD(0.25).step([w])
-    >>> w.data
-    1.5
-    """
-
-    rate: float | Callable[[int], float]
-
-    def __post_init__(self) -> None:
-        if callable(self.rate):
-            return
-        if not 0 < number(self.rate, "SGD's rate") < math.inf:
-            raise ValueError(
-                f"SGD's rate is a number above 0 or a function of the epoch, not {self.rate!r}"
-            )
-
-    def update(self, theta: Array, gradient: Array, epoch: int = 0) -> Array:
-        """The parameters after a step."""
-        given = self.rate(epoch) if callable(self.rate) else self.rate
-        rate = number(given, "SGD's rate")
-        if not 0 <= rate < math.inf:
-            raise ValueError(f"SGD's rate is {rate} in epoch {epoch}")
-        return theta - rate * gradient
-
-    def step(self, parameters: Sequence[Value], epoch: int = 0) -> None:
-        """A step down the gradients that backward passes have left in the parameters."""
-        ps = checked(parameters)
-        theta, gradient = (
-            np.array([getattr(p, what) for p in ps]) for what in ("data", "grad")
-        )
-        assign(ps, self.update(theta, gradient, epoch))
-
-
-@dataclass
-class History:
-    """The loss of every epoch as its rows were seen, the metrics, and why training stopped early, if so."""
-
-    loss: list[float] = field(default_factory=list[float])
-    metrics: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    stopped: str = ""
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draws the curves on matplotlib's axes, or on new ones (which need matplotlib), and returns them."""
-        ax = pyplot().subplots()[1] if ax is None else ax
-        for name, curve in {"loss": self.loss, **self.metrics}.items():
-            ax.plot(curve, label=name)
-        ax.set_xlabel("epoch")
-        ax.legend()
-        return ax
-
-    def __repr__(self) -> str:
-        epochs = f"{len(self.loss)} epoch{'s' * (len(self.loss) != 1)}"
-        losses = (
-            f", loss {self.loss[0]:.6g} → {self.loss[-1]:.6g}" if self.loss else ""
-        )
-        return f"History({epochs}{losses}{', stopped: ' * bool(self.stopped)}{self.stopped})"
-
-
-def pyplot() -> Any:
-    """matplotlib's module for plots; ModuleNotFoundError, with the way out, where it is not installed."""
-    try:
-        return import_module("matplotlib.pyplot")
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "History.plot needs matplotlib: pip install matplotlib"
-        ) from None
 
 
 class Training:
@@ -123,8 +34,8 @@ class Training:
         check_optimizer(optimizer)
         self.model = model
         self.optimizer = optimizer
-        self.parameters = leaves(model)
-        self.rows, self.targets = table(X, "X"), table(y, "y")
+        self.parameters = parameters_of(model)
+        self.rows, self.targets = rows_of(X, "X"), rows_of(y, "y")
         if len(self.rows) != len(self.targets):
             raise ValueError(
                 f"X has {len(self.rows)} rows, but y has {len(self.targets)}"
@@ -367,88 +278,3 @@ def fit(
     except BaseException:
         run.finish(bar, history)
         raise
-
-
-def bar_is_seen() -> bool:
-    """Whether somebody can see a bar: at a terminal, or in a notebook."""
-    kernel: Any = sys.modules.get("ipykernel.kernelapp")
-    return sys.stderr.isatty() or bool(kernel and kernel.IPKernelApp.initialized())
-
-
-def check_optimizer(optimizer: Any) -> None:
-    """Raises TypeError for what has no update of parameters, as a class, or a dict's other update."""
-    other = isinstance(optimizer, (type, dict, set))
-    if other or not hasattr(optimizer, "update"):
-        raise TypeError(
-            f"an optimizer is something like SGD(0.1), not {optimizer!r}"
-        )
-
-
-def check_targets(loss: Loss, output: Any, targets: Sequence[Any]) -> None:
-    """Raises ValueError for a target that does not fit what the model gives for row 0."""
-    for i, target in enumerate(targets):
-        try:
-            loss.pairs(output, target)
-        except ValueError as error:
-            raise ValueError(f"X[0] and y[{i}]: {error}") from None
-
-
-def leaves(model: Any) -> list[Value]:
-    """The model's parameters, each once.  Raises TypeError for no model, ValueError if it has none."""
-    if not is_model(model):
-        raise TypeError(
-            f"a model is a function of a row with a method parameters(), not {model!r:.60}"
-        )
-    parameters = checked(dict.fromkeys(model.parameters()))
-    if not parameters:
-        raise ValueError(
-            "the model has no parameters to train; make them with nn.parameter(0.5)"
-        )
-    return parameters
-
-
-def is_model(model: Any) -> bool:
-    """Whether it can be called for a row, and has parameters; a class is no model yet."""
-    called = callable(model) and not isinstance(model, type)
-    return called and hasattr(model, "parameters")
-
-
-def checked(parameters: Iterable[Any]) -> list[Value]:
-    """The parameters as a list; a TypeError for what is no leaf."""
-    several = list(parameters)
-    for p in several:
-        if not isinstance(p, Value) or p.op:
-            raise TypeError(f"a parameter is a Value that no op made, not {p!r}")
-    return several
-
-
-def table(data: Any, name: str) -> list[Any]:
-    """A row of floats, or one float, for every sample; checked."""
-    if masked(data):
-        raise TypeError(f"{name} {MASKED}")
-    data = list(data) if hasattr(data, "__next__") else data
-    named = columns(data, name)
-    array = numbers(data, name) if named is None else named
-    if array.ndim not in (1, 2) or not array.size:
-        raise ValueError(
-            f"{name} has the shape {array.shape}; it needs a row, or a number, for every sample"
-        )
-    check_finite(array, name)
-    return array.astype(float).tolist()
-
-
-def check_finite(array: Any, name: str) -> None:
-    """Raises ValueError for the first row that is not finite."""
-    for i, *_ in np.argwhere(~np.isfinite(array)):
-        raise ValueError(f"{name}[{i}] is not finite: {array[i]}")
-
-
-def numbers(data: Any, name: str) -> Any:
-    """An array of real numbers; TypeError for what is none."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ValueError(f"{name} needs rows of one length: {error}") from None
-    if array.dtype.kind in TABLE:
-        return array
-    return np.vectorize(number, otypes=[float])(array, name)

@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from fractions import Fraction
 from functools import cache
 from itertools import accumulate, chain, product
@@ -399,6 +400,8 @@ def by_mpmath_alone(name: str, column: int, point: Point) -> Wanted:
         return ANYTHING
     if not all(map(math.isfinite, point)) or not mp.isfinite(truth):
         return ANYTHING if column else Wanted(float(truth), nan=mp.isinf(truth))
+    if column and not ORACLES[name].claims(exact):
+        return ANYTHING
     order = order_of_column(column, len(point))
     at_an_end = not mp.isfinite(slope(name, order, tuple(exact)))
     return ANYTHING if at_an_end else by_mpmath(name, column, point)
@@ -462,6 +465,14 @@ class Truth:
             for row, point in zip(self.rows, points, strict=True)
         ]
         self.want = Wanted(*np.moveaxis(np.array(cells, float), 2, 0))
+
+    def part(self, places: Sequence[int], columns: int | None = None) -> Truth:
+        """The same at these of the points alone, and in so many of the columns."""
+        part = copy(self)
+        part.points = [self.points[i] for i in places]
+        part.rows = [self.rows[i] for i in places]
+        part.want = Wanted(*[array[places, :columns] for array in self.want])
+        return part
 
     def number(self, i: int, j: int) -> float:
         """What is wanted at a point, for a message."""

@@ -421,8 +421,11 @@ ROOM_OF_PARTIALS: dict[tuple[str, int], Function] = {
 
 @cache
 def slope(name: str, order: tuple[int, ...], point: tuple[Exact, ...]) -> Exact:
-    """An op's derivative by central differences of its exact values."""
-    return derivative(ORACLES[name].value, order, *point)
+    """An op's derivative by differences of its exact values; of tanh_2 and the like, of the exact partial."""
+    oracle, (n, *_) = ORACLES[name], order
+    if n and raised(name):
+        return derivative(oracle.partials[0], [n - 1], *point)
+    return derivative(oracle.value, order, *point)
 
 
 def blurred(name: str, order: tuple[int, ...], point: Sequence[Exact]) -> Exact:

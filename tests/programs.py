@@ -1,11 +1,15 @@
-"""Random programs: flat lists of ops over all earlier numbers, with sharing and dead nodes by themselves."""
+"""Random programs, flat lists of ops over all earlier numbers; and random graphs, of whatever makes a node.
+
+Sharing and dead nodes come by themselves.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from autograd import OPS, Op, Value
 from tests.jets import KNOWN
@@ -135,3 +139,22 @@ def random_case(rng: Random, most: int, guarded: bool = True) -> Case:
         directions,
         tuple(number(rng, kind) for _ in leaves),
     )
+
+
+def grown(
+    rng: Random,
+    leaves: Sequence[Value],
+    makers: Sequence[Callable[..., Any]],
+    size: int,
+    recent: int = 0,
+    constants: Sequence[float] = (),
+) -> list[Value]:
+    """The leaves and so many nodes more, each made of earlier ones: the first of them recent, if so many are.
+
+    A maker takes two of them; the second may be a constant.
+    """
+    nodes = [*leaves]
+    for _ in range(size):
+        x, y = rng.choice(nodes[-recent:]), rng.choice([*nodes, *constants])
+        nodes.append(rng.choice(makers)(x, y))
+    return nodes

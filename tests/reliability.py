@@ -65,7 +65,7 @@ def gradchecks() -> list[Row]:
         (
             "gradcheck of every op",
             tried,
-            f"relative error {worst.error:.0e}: {worst.place}, {worst.way}",
+            f"relative error {worst.error:.0e}: {worst.place}, {worst.method}",
         )
     ]
 
@@ -98,7 +98,10 @@ def orders(y: Value, x: Value) -> Iterator[str]:
 
 def mutants() -> list[Row]:
     """In a process of its own: the harness imports the engine itself, before anything else does."""
-    modules = (*mutation.CORE, "derivatives", "slopes", "checking")
+    modules = (
+        *mutation.CORE,
+        *("flows", "derivatives", "complexes", "chords", "slopes", "checking"),
+    )
     code = f"import json; from tests.mutation import figures; print(json.dumps(figures({modules})))"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True

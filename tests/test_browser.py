@@ -53,39 +53,48 @@ def browser() -> Generator[Any]:
         started.close()
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Any) -> tuple[Any, list[str]]:
+    """One tab for all tests, without a network, and what has gone wrong in it."""
+    page, troubles = browser.new_context(offline=True).new_page(), list[str]()
+
+    def check(url: str) -> None:
+        if not url.startswith(("file:", "about:")):
+            troubles.append(url)
+
+    def note(message: Any) -> None:
+        troubles.append(f"{message.type}: {getattr(message, 'text', '')}")
+
+    page.on("console", note)
+    page.on("dialog", lambda dialog: (note(dialog), dialog.dismiss()))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: check(request.url))
+    return page, troubles
+
+
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Generator[Open]:
-    """Opens a page from a file without a network; afterwards, nothing may have gone wrong in it."""
-    troubles, contexts = list[str](), list[Any]()
+def show(tab: tuple[Any, list[str]], tmp_path: Path) -> Generator[Open]:
+    """Opens a page from a file; afterwards, nothing may have gone wrong in it."""
+    page, troubles = tab
 
     def opened(
-        text: str, *, width: int = 1280, height: int = 800, **options: Any
+        text: str, *, width: int = 1280, height: int = 800, **media: Any
     ) -> Any:
-        size = {"width": width, "height": height}
-        contexts.append(browser.new_context(viewport=size, offline=True, **options))
-        page = contexts[-1].new_page()
-        page.on(
-            "console",
-            lambda message: troubles.append(f"{message.type}: {message.text}"),
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(
+            **{"color_scheme": "light", "reduced_motion": "no-preference"} | media
         )
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "dialog", lambda dialog: troubles.append(f"dialog: {dialog.message}")
-        )
-        page.on("request", lambda request: check(request.url))
-        path = tmp_path / f"page{len(contexts)}.html"
+        page.mouse.move(0, 0)
+        path = tmp_path / "page.html"
         path.write_text(text, encoding="utf-8")
         page.goto(path.as_uri())
         return page
 
-    def check(url: str) -> None:
-        if not url.startswith(("file:", "about:srcdoc")):
-            troubles.append(url)
-
     yield opened
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    page.goto("about:blank")
+    found = troubles[:]
+    troubles.clear()
+    assert found == []
 
 
 def press(page: Any, key: str, times: int = 1) -> None:
@@ -112,6 +121,23 @@ def lit(page: Any, what: str = ".edge") -> list[str]:
     return page.eval_on_selector_all(
         f"svg {what}[data-state~=on]", "found => found.map(el => el.id)"
     )
+
+
+FRAMES = """() => {
+    const ids = what => [...document.querySelectorAll(`svg ${what}[data-state~=on]`)].map(el => el.id)
+    const grads = () => [...document.querySelectorAll("#rows tr")].map(row => row.cells[2].textContent)
+    const lit = () => document.querySelector("tr[data-state~=on] td:last-child").textContent
+    for (const found = [];;) {
+        const before = at
+        found.push({edges: ids(".edge"), nodes: ids(".node"), lit: lit(), grads: grads()})
+        document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}))
+        if (at === before) return found
+    } }"""
+
+
+def frames(page: Any) -> list[dict[str, Any]]:
+    """What every step shows, from this one to the last: the ids of what it lights up, and the grads."""
+    return page.evaluate(FRAMES)
 
 
 def count(page: Any) -> str:
@@ -171,12 +197,11 @@ def test_what_happens_inside_a_composite_lights_it_up(
     text = to_html(y, style=style, collapse="Neuron")
     boxes = data(text)["pictures"][0]["boxes"]
     home = {v: box for box in boxes for v in box["has"]}
-    order, page = toposort(y), show(text)
-    press(page, "ArrowRight", len(order))
-    for step in ledger(y):
-        press(page, "ArrowRight")
+    order = toposort(y)
+    shown = frames(show(text))[len(order) + 1 :]
+    for step, frame in zip(ledger(y), shown, strict=True):
         head, tail = home[order.index(step.node)], home[order.index(step.operand)]
-        here = [name for name in lit(page, ".edge") if name.startswith("p0n")]
+        here = [name for name in frame["edges"] if name.startswith("p0n")]
         if head is tail:
             assert here == []
         else:
@@ -186,9 +211,7 @@ def test_what_happens_inside_a_composite_lights_it_up(
                 + "-back" * (style == "textbook")
             ]
         leaf = style == "textbook" and not tail["scope"]
-        assert (tail["id"] in lit(page, ".node")) or (
-            leaf and step.operand.op is None
-        )
+        assert (tail["id"] in frame["nodes"]) or (leaf and step.operand.op is None)
 
 
 @STYLES
@@ -198,42 +221,38 @@ def test_every_step_lights_up_its_own_arrow(
 ) -> None:
     y = graph()
     order, page = toposort(y), show(to_html(y, style=style))
-    press(page, "ArrowRight", len(order))
+    shown = frames(page)
+    ahead, seed, back = (
+        shown[: len(order)],
+        shown[len(order)],
+        shown[len(order) + 1 :],
+    )
+    check_ahead(order, ahead, style)
     end, seen = "-back" if style == "textbook" else "", set[str]()
-    assert lit(page) == [f"p0n{len(order) - 1}-end0-0-back"] * (style == "textbook")
-    for step in ledger(y):
-        press(page, "ArrowRight")
+    assert seed["edges"] == [f"p0n{len(order) - 1}-end0-0-back"] * bool(end)
+    for step, frame in zip(ledger(y), back, strict=True):
         tail, head = order.index(step.operand), order.index(step.node)
-        (arrow,) = lit(page)
+        (arrow,) = frame["edges"]
         assert re.fullmatch(rf"p0n{tail}-p0n{head}-{step.position}{end}", arrow)
         assert arrow not in seen
         seen.add(arrow)
-        assert (
-            page.inner_text("tr[data-state~=on] td:last-child")
-            == cells(page, 2)[tail]
-        )
-    assert (
-        count(page)
-        == f"{len(order) + 1 + len(seen)} / {len(order) + 1 + len(seen)}"
-    )
+        assert frame["lit"] == frame["grads"][tail]
+    assert count(page) == f"{len(shown)} / {len(shown)}"
 
 
-@STYLES
-@each
-def test_ahead_every_node_lights_up_what_it_reads(
-    graph: Callable[[], Value], style: Any, show: Open
+def check_ahead(
+    order: list[Value], shown: list[dict[str, Any]], style: str
 ) -> None:
-    y = graph()
-    order, page = toposort(y), show(to_html(y, style=style))
-    for k, v in enumerate(order):
+    """On the way ahead every node lights up what it reads."""
+    for k, (v, frame) in enumerate(zip(order, shown, strict=True)):
         arrows = {
             f"p0n{order.index(x)}-p0n{k}-{i}"
             for i, x in enumerate(v.args)
             if isinstance(x, Value)
         }
-        end = {f"p0n{k}-end0-0"} if v is y and style == "textbook" else set[str]()
-        assert {*lit(page)} == arrows | end
-        press(page, "ArrowRight")
+        last = v is order[-1] and style == "textbook"
+        end = {f"p0n{k}-end0-0"} if last else set[str]()
+        assert {*frame["edges"]} == arrows | end
 
 
 def test_a_sum_is_shown_as_it_grows(show: Open) -> None:

@@ -22,6 +22,7 @@ from autograd import (
     Value,
     absolute,
     checking,
+    complexes,
     composite,
     exp,
     grad,
@@ -31,6 +32,7 @@ from autograd import (
     log1p,
     minimum,
     no_grad,
+    problems,
     reciprocal,
     record_lines,
     relu,
@@ -77,7 +79,7 @@ def test_every_op_passes(name: str) -> None:
     op = TABLE[name]
     found = gradcheck(op, *point(op), order=3 if len(op.operands) == 1 else 2)
     assert (
-        found.worst.error < (1e-9 if slopes.in_complex(op) else 1e-6)
+        found.worst.error < (1e-9 if complexes.in_complex(op) else 1e-6)
         and found.worst.excess() < 1
     )
     assert (
@@ -163,7 +165,7 @@ MOVING = [
     for name, i in PARTIALS
     if name not in ("sign", "step", "stop_gradient")
     and (i or not TABLE[name].selects)
-    if slopes.in_complex(TABLE[name])  # real steps do not see a billionth
+    if complexes.in_complex(TABLE[name])  # real steps do not see a billionth
 ]
 
 
@@ -240,11 +242,11 @@ def test_a_function_that_treats_plain_numbers_otherwise() -> None:
         gradcheck(f, 0.5, 2.0)
 
 
-@pytest.mark.parametrize("way", checking.WAYS)
+@pytest.mark.parametrize("way", checking.METHODS)
 def test_every_way_is_looked_at(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    true = checking.WAYS[way]
+    true = checking.METHODS[way]
     monkeypatch.setitem(
-        checking.WAYS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)]
+        checking.METHODS, way, lambda y, xs: [g * (1 + 1e-9) for g in true(y, xs)]
     )
     with pytest.raises(GradcheckError, match=way.split(" ")[0]):
         gradcheck(lambda x: 1 / (1 + exp(-x)), 0.5)
@@ -321,23 +323,25 @@ def test_a_comparison_is_told_in_full() -> None:
     told = "∂f/∂x is 1.0 by jvp, 2.0 by the ops' formulas (relative error 5.0e-01, allowed 1e-06)"
     assert str(checking.Comparison("∂f/∂x", "jvp", 1.0, 2.0, 0.5, 1e-6)) == told
     assert (
-        checking.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place
+        problems.Problem("f", sum, dict.fromkeys("abc", 1.0)).only("a", "b").place
         == "f(a, b)"
     )  # type: ignore[arg-type]
 
 
 def test_names_of_what_has_no_signature() -> None:
-    assert [checking.named(min, n) for n in (1, 3)] == [["x"], ["x", "y", "w"]]
-    assert checking.named(min, 4) == ["x1", "x2", "x3", "x4"]
+    assert [problems.named(min, n) for n in (1, 3)] == [["x"], ["x", "y", "w"]]
+    assert problems.named(min, 4) == ["x1", "x2", "x3", "x4"]
     assert gradcheck(min, 1.0, 2.0).worst.excess() < 1
 
 
 def test_an_error_of_half_as_much_again_as_allowed_is_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    true = checking.WAYS["jvp"]
+    true = checking.METHODS["jvp"]
     monkeypatch.setitem(
-        checking.WAYS, "jvp", lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)]
+        checking.METHODS,
+        "jvp",
+        lambda y, xs: [g * (1 + 1.5e-10) for g in true(y, xs)],
     )
     with pytest.raises(GradcheckError, match="jvp"):
         gradcheck(exp, 0.5)
@@ -382,7 +386,7 @@ STEP = complex(0.0, 1e-30)
 def test_formulas_of_complex_numbers(
     name: str, operands: tuple[complex, ...], slope: float
 ) -> None:
-    found = slopes.in_complex(TABLE[name])
+    found = complexes.in_complex(TABLE[name])
     assert found and found(*operands).imag / 1e-30 == pytest.approx(
         slope, abs=1e-15
     )
@@ -392,13 +396,13 @@ def test_formulas_of_complex_numbers(
 
 def test_every_op_has_a_formula_of_complex_numbers() -> None:
     """But an op whose words Python has for real numbers only, which is checked by real steps."""
-    assert all(slopes.in_complex(TABLE[name]) for name in BY_HAND)
+    assert all(complexes.in_complex(TABLE[name]) for name in BY_HAND)
 
 
 def test_slopes_by_complex_and_by_real_steps() -> None:
     assert slopes.slope(exp(Value(0.0)), 0).value == 1.0
-    steps = checking.stepped(
-        checking.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0
+    steps = problems.stepped(
+        problems.Problem("f", lambda x: 1 / x, {"x": 1e-3}), 0, 1.0
     )
     assert steps.value == pytest.approx(-1e6, rel=1e-6)
 

@@ -47,6 +47,7 @@ from autograd import (
 )
 from autograd.value import NO_GRAD
 from tests.oracle import ORACLES, mp as oracle, ulp
+from tests.programs import grown
 from tests.scripts import needs_docstrings
 
 mp = mpmath.mp.clone()
@@ -67,33 +68,22 @@ def derivatives(y: Value, x: Value, count: int) -> list[float]:
     return found
 
 
+MAKERS: list[Callable[[Any, Any], Value]] = [
+    *[lambda x, y: x + y, lambda x, y: y - x, lambda x, y: x + x],
+    *[lambda x, y: x * y, lambda x, y: y * x, lambda x, y: x * x],
+    *[lambda x, y, op=op: op(x) for op in (sin, tanh, sigmoid)],
+    lambda x, y: OPS["softplus"](x),
+    maximum,
+    lambda x, y: where(x, y, x),
+]
+
+
 def random_graph(seed: int) -> tuple[list[Value], Value]:
     """Three leaves, and a graph over them of moderate numbers, with sharing and constants."""
     rng = random.Random(seed)
     leaves = [Value(rng.uniform(0.2, 1.5)) for _ in range(3)]
-    nodes = list(leaves)
-    for _ in range(rng.randint(3, 15)):
-        x, y = rng.choice(nodes[-6:]), rng.choice([*nodes, rng.uniform(0.5, 2)])
-        name = rng.choice(
-            [
-                "add",
-                "sub",
-                "mul",
-                "mul",
-                "maximum",
-                "sin",
-                "tanh",
-                "sigmoid",
-                "softplus",
-                "where",
-            ]
-        )
-        operands = {"maximum": (x, y), "where": (x, y, x)}.get(
-            name, rng.choice([(x, y), (y, x), (x, x)])
-        )
-        nodes.append(
-            OPS[name](*operands) if len(OPS[name].operands) > 1 else OPS[name](x)
-        )
+    constants = [rng.uniform(0.5, 2)]
+    nodes = grown(rng, leaves, MAKERS, rng.randint(3, 15), 6, constants)
     return leaves, tanh(nodes[-1]) * leaves[0] + nodes[-2] * leaves[1]
 
 
@@ -759,67 +749,6 @@ def test_an_inner_x_that_is_a_negative_stays() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda x: vjp(x * x, 3),
-            "differentiate by Values in a list, not by int; write",
-        ),
-        (
-            lambda x: vjp(x * x, x),
-            "differentiate by Values in a list, not by Value; write",
-        ),
-        (
-            lambda x: jacobian([x, 3.0], [x]),
-            "differentiate Values in a list, not float; give y itself",
-        ),
-        (
-            lambda x: jacobian(x * x, [x]),
-            r"differentiate Values in a list, not Value; write \[y\]",
-        ),
-        (
-            lambda x: jacobian([x * x], x),
-            r"differentiate by Values in a list, not by Value; write \[x\]",
-        ),
-        (
-            lambda x: hessian(x * x, x),
-            r"differentiate by Values in a list, not by Value; write \[x\]",
-        ),
-        (lambda x: hvp(x * x, [x], ["a"]), "hvp's vector takes real numbers"),
-        (
-            lambda x: hvp(x * x, [x], 1.0),
-            r"a list with a number for every x, not float; write hvp\(y, \[x\], ",
-        ),
-        (
-            lambda x: hvp(x * x, [x], x),
-            "a list with a number for every x, not Value",
-        ),
-        (
-            lambda x: hvp(x * x, [x], {x: 1.0}),
-            "a list with a number for every x, not dict",
-        ),
-        (
-            lambda x: vjp(x * x, [x], [1.0]),
-            "vjp's seed is one number, as y is one Value, not list",
-        ),
-        (
-            lambda x: vjp(x * x, [x], np.array([1.0])),
-            "vjp's seed is one number, .* not ndarray",
-        ),
-        (
-            lambda x: jvp(x * x, [x], [1.0]),
-            r"jvp: too many .* then jvp\(y, \{x: 1.0\}\)$",
-        ),
-    ],
-)
-def test_what_is_differentiated_comes_in_lists(
-    call: Callable[[Value], object], message: str
-) -> None:
-    with pytest.raises(TypeError, match=message):
-        call(Value(2.0))
-
-
 ONE_Y: dict[str, Callable[[Any, Value], object]] = {
     "grad": lambda y, x: grad(y, x),
     "vjp": lambda y, x: vjp(y, [x]),
@@ -967,24 +896,23 @@ def test_formulas_do_not_print_that_a_domain_is_decided() -> None:
     assert formula(grad(x**p, p)) == "y = x^p·log(x)"
 
 
+CHOOSING: list[Callable[[Value, Value], Value]] = [
+    lambda x, y: where(step(x), y, x),
+    lambda x, y: where(step(y), x, y * 2),
+    lambda x, y: where(x, sqrt(y), x + y),
+    lambda x, y: where(step(x), y, 0.5),
+    lambda x, y: sqrt(x),
+    lambda x, y: log(x),
+    lambda x, y: x * y + x,
+    lambda x, y: x / y,
+]
+
+
 def chooses(seed: int) -> tuple[list[Value], Value]:
     """A graph full of where, and of ops that have no slope at some of its numbers."""
     rng = random.Random(seed)
     xs = [Value(rng.choice([-2.0, -1.0, 0.0, 0.5, 1.0])) for _ in range(3)]
-    nodes = [*xs]
-    for _ in range(rng.randint(4, 14)):
-        a, b, c = (rng.choice(nodes) for _ in range(3))
-        makers: list[Callable[[], Value]] = [
-            lambda a=a, b=b, c=c: where(step(a), b, c),
-            lambda a=a, b=b, c=c: where(a, sqrt(b), c),
-            lambda a=a, b=b: where(step(a), b, 0.5),
-            lambda a=a: sqrt(a),
-            lambda a=a: log(a),
-            lambda a=a, b=b: a * b + a,
-            lambda a=a, b=b: a / b,
-        ]
-        nodes.append(rng.choice(makers)())
-    return xs, nodes[-1] + xs[0]
+    return xs, grown(rng, xs, CHOOSING, rng.randint(4, 14))[-1] + xs[0]
 
 
 def test_what_is_not_chosen_contributes_nothing() -> None:

@@ -21,9 +21,9 @@ import pytest
 
 from autograd import OPS, Value, exp, grad, sin, starting, toposort
 from autograd.__main__ import main, version
-from autograd.pictures.drawing import find_dot
 from autograd.pictures.lettering import columns
-from autograd.pictures.stepper import TEXT
+from autograd.pictures.programs import find_dot
+from autograd.pictures.stepper import LANGUAGES
 from autograd.reading import RULES, build
 from tests.scripts import ROOT, asked, at_most, posix, program
 
@@ -849,10 +849,10 @@ def test_html(shown: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 def test_html_of_the_stepper(shown: Any, tmp_path: Path) -> None:
     shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"))
     assert "<svg" in (tmp_path / "y.html").read_text(encoding="utf-8")
-    for lang in TEXT:
+    for lang in LANGUAGES:
         shown(SIGMOID, "x=0.5", "--out", str(tmp_path / "y.html"), "--lang", lang)
         page = (tmp_path / "y.html").read_text(encoding="utf-8")
-        assert f'<html lang="{lang}">' in page and TEXT[lang]["whole"] in page
+        assert f'<html lang="{lang}">' in page and LANGUAGES[lang]["whole"] in page
 
 
 # ----------------------------------------------------------------------------------------------------- LaTeX

@@ -389,11 +389,6 @@ def test_zero_grad_forgets_the_gradients_of_the_parameters_alone() -> None:
     assert x.grad != 0
 
 
-def test_a_module_without_forward() -> None:
-    with pytest.raises(NotImplementedError, match=r"Holder.*forward"):
-        Holder()(1.0)
-
-
 def test_forward_gets_all_arguments_and_may_return_anything() -> None:
     class Pair(Module):
         def forward(self, x: Any, *more: Any, scale: float = 1.0) -> Any:
@@ -708,11 +703,6 @@ def test_wrong_rows(
     assert (Value(1.0) * 2).scope is None
 
 
-def test_a_wrong_row_for_one_input() -> None:
-    with pytest.raises(ValueError, match=r"Layer takes 1 input, not 2\b"):
-        Layer(1, 2)([1.0, 2.0])
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -767,11 +757,6 @@ def test_wrong_options(make: Callable[[], object], words: str) -> None:
 def test_wrong_bounds(make: Callable[[Any], object], init: Any) -> None:
     with nothing_drawn(), pytest.raises((ValueError, TypeError)):
         make(init)
-
-
-def test_an_unknown_option_of_a_layer() -> None:
-    with nothing_drawn(), pytest.raises(TypeError, match="biased"):
-        Layer(2, 2, biased=False)
 
 
 @pytest.mark.parametrize("n", [np.int64(2), np.int32(2)])
@@ -833,14 +818,6 @@ def test_a_layer_of_softmax_gives_probabilities() -> None:
         p.data = q.data
     exps = [math.exp(z.data) for z in plain([0.3, -2.0])]
     assert shares == pytest.approx([x / sum(exps) for x in exps], rel=1e-14)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: Neuron(2, "tanh"), lambda: Layer(2, 2, "tanh")]
-)
-def test_an_activation_in_the_place_of_nonlin(make: Callable[[], object]) -> None:
-    with pytest.raises(TypeError, match="activation='tanh'"):
-        make()
 
 
 def test_parameters_in_an_array_of_objects_are_found_and_data_is_left_alone() -> (

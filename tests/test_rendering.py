@@ -449,13 +449,13 @@ def test_dots_per_inch_of_the_users_own_are_kept_where_there_is_room(
 def test_the_layout_is_made_once(
     style: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, run = list[tuple[str, ...]](), rendering.Engine.run
+    asked, run = list[tuple[str, ...]](), rendering.Renderer.run
 
     def noted(self: Any, text: str, *options: str) -> bytes:
         asked.append(options)
         return run(self, text, *options)
 
-    monkeypatch.setattr(rendering.Engine, "run", noted)
+    monkeypatch.setattr(rendering.Renderer, "run", noted)
     draw(neuron(), style=style).pipe("png")
     layouts = [
         options for options in asked if "-n2" not in options and "-Tdot" in options
@@ -505,7 +505,7 @@ def test_arrows_too_long_to_be_laid_out(
     assert draw(same(30)).bends == spanned
     assert draw(same(30), style="textbook").bends == 4 * spanned
     assert draw(same(30), style="textbook", gradients=False).bends == 2 * spanned
-    monkeypatch.setattr("autograd.pictures.drawing.MOST_BENDS", 400)
+    monkeypatch.setattr("autograd.pictures.digraph.MOST_BENDS", 400)
     drawing = draw(same(30))
     for ask in (
         drawing.pipe,
@@ -640,13 +640,13 @@ def test_many_letters_are_counted(no_resvg: None) -> None:
 
 
 def test_a_letter_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried, run = list[str](), rendering.Engine.run
+    tried, run = list[str](), rendering.Renderer.run
 
     def noted(self: Any, text: str, *options: str) -> bytes:
         tried.extend(re.findall('^n .label="(.)"', text, re.MULTILINE))
         return run(self, text, *options)
 
-    monkeypatch.setattr(rendering.Engine, "run", noted)
+    monkeypatch.setattr(rendering.Renderer, "run", noted)
     for _ in range(3):
         draw(Value(2.0, name="λ") * 2, style="textbook").pipe("png")
     assert tried.count("λ") == len(rendering.FONTS)
@@ -898,7 +898,7 @@ def test_marimo_has_one_type_for_each_thing() -> None:
 
 
 def test_marimo_never_sees_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograd.pictures.drawing.find_dot", lambda: None)
+    monkeypatch.setattr("autograd.pictures.programs.find_dot", lambda: None)
     kind, text = neuron()._mime_()
     assert (
         kind == "text/plain"

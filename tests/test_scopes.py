@@ -24,6 +24,7 @@ from autograd import (
 from autograd.pictures.boxes import Box, boxes
 from autograd.scopes import SCOPE
 from tests.interrupts import interrupted_everywhere
+from tests.programs import grown
 from tests.scripts import needs_docstrings
 
 
@@ -535,16 +536,9 @@ def branch(x: Value, y: Value) -> Value:
 
 def random_graph(seed: int) -> Value:
     rng = random.Random(seed)
-    nodes = [Value(rng.uniform(-1, 1)) for _ in range(3)]
-    calls: list[Callable[[Value, Value], Value]] = [
-        bracket,
-        branch,
-        lambda x, y: sigmoid(x) + y,
-        Value.__mul__,
-    ]
-    for _ in range(rng.randint(2, 15)):
-        nodes.append(rng.choice(calls)(rng.choice(nodes[-5:]), rng.choice(nodes)))
-    return nodes[-1]
+    leaves = [Value(rng.uniform(-1, 1)) for _ in range(3)]
+    calls = [bracket, branch, lambda x, y: sigmoid(x) + y, Value.__mul__]
+    return grown(rng, leaves, calls, rng.randint(2, 15), 5)[-1]
 
 
 @pytest.mark.parametrize(

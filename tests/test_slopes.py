@@ -22,6 +22,7 @@ from autograd import (
     Value,
     absolute,
     checking,
+    chords,
     cos,
     exp,
     expm1,
@@ -40,7 +41,7 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.slopes import ROUGH, Chord, Curve, Sample, Slope
+from autograd.chords import ROUGH, Chord, Curve, Sample, Slope
 
 mp = mpmath.mp.clone()
 mp.dps = 500
@@ -101,7 +102,7 @@ def exactly(f: Function, x: float) -> float:
 def steps(f: Callable[[Any], Any], x: float) -> Slope:
     """The slope by steps along f, where a difference of a millionth from the recorded one is none."""
     at = Value(x)
-    recorded = slopes.recorded(f(at), at)
+    recorded = chords.recorded(f(at), at)
     return checking.stepped(
         checking.Problem("f", f, {"x": x}), 0, ROUGH * abs(recorded.slope)
     )
@@ -464,7 +465,7 @@ def test_complex_steps_give_the_partial_at_every_scale(name: str, x: float) -> N
         found = slopes.slope(z, 0)
         assert abs(
             found.value - partial
-        ) <= found.error + slopes.LOST + 1e-14 * abs(partial)
+        ) <= found.error + chords.LOST + 1e-14 * abs(partial)
         assert found.error <= 1e-13 * abs(partial) or abs(partial) < 1e-290
 
 
@@ -485,7 +486,7 @@ def test_slopes_of_several_operands_at_every_scale(name: str) -> None:
         for i, partial in enumerate(z.form.local(z.data, *at)):
             if math.isfinite(partial):
                 slope = slopes.slope(z, i)
-                rounding = slopes.LOST + 1e-12 * abs(partial)
+                rounding = chords.LOST + 1e-12 * abs(partial)
                 assert abs(slope.value - partial) <= slope.error + rounding, (at, i)
                 compared += 1
     assert compared > 30
@@ -557,14 +558,14 @@ def test_complex_steps_are_of_all_sizes() -> None:
     "x", [1.0, -2024.3, 1e-9, 1e-300, 1e300, 0.0, 5e-324, 1e-320, 1.7e308]
 )
 def test_real_steps_grow_from_the_last_digits(x: float) -> None:
-    found = [*slopes.real_steps(x, 0.0)]
+    found = [*chords.real_steps(x, 0.0)]
     assert all(b > 4 * a for a, b in pairwise(found))
     assert 4 * math.ulp(x) < found[0] < 8 * math.ulp(x)
     assert max(abs(x), 1.0) / 40 < found[-1] < max(abs(x), 1.0) / 2
     assert len(found) <= 40 and all(
         x + h != x != x - h for h in found if math.isfinite(x + h)
     )
-    assert [h for h in slopes.real_steps(1e-60, 1e-40) if 1e-45 < h < 1e-39]
+    assert [h for h in chords.real_steps(1e-60, 1e-40) if 1e-45 < h < 1e-39]
 
 
 def test_what_a_chord_misses() -> None:
@@ -577,7 +578,7 @@ def test_what_a_chord_misses() -> None:
     )
     assert (
         Chord(13.5, (3.0, 12.0, 27.0), 0.25, True, 2.0).error
-        == slopes.MARGIN * 2.25
+        == chords.MARGIN * 2.25
     )
     assert not cube.smooth() and Chord(1.0, (1.0, 1.1, 1.2), 0.0, True).smooth()
     assert Chord(1.0, (0.0, 1.0, 2.0), 8.0, True).smooth()  # beside its noise
@@ -586,12 +587,12 @@ def test_what_a_chord_misses() -> None:
 
 def test_rounding_is_counted_for_every_node() -> None:
     x, w = Value(3.0), Value(5.0)
-    found = slopes.recorded(x * w * 2, x)
+    found = chords.recorded(x * w * 2, x)
     assert (found.value, found.slope) == (30.0, 10.0)
-    assert found.noise == pytest.approx(slopes.ROUNDING * (30 + 2 * 15), rel=1e-9)
-    assert slopes.recorded(x, x) == Sample(3.0, 0.0, 1.0)
+    assert found.noise == pytest.approx(chords.ROUNDING * (30 + 2 * 15), rel=1e-9)
+    assert chords.recorded(x, x) == Sample(3.0, 0.0, 1.0)
     with no_grad():
-        assert slopes.recorded(x * 2, x).slope == 0.0
+        assert chords.recorded(x * 2, x).slope == 0.0
 
 
 def test_points_outside_of_a_domain() -> None:

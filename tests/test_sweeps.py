@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import cmath
-import inspect
-import itertools
 import math
-import operator
-import os
 import pickle
-import random
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
+from random import Random
 from types import GeneratorType
 from typing import Any, TypeAlias
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings, strategies as st
@@ -46,269 +39,14 @@ from autograd import (
     zero_grad,
 )  # fmt: skip
 from autograd.value import NO_GRAD
+from tests.oracle import EDGES, ORACLES, mp, room_of_partial, ulp, ulp_error
+from tests.programs import Case, grown, random_case
 
-ROOT = Path(__file__).parent.parent
-EPS = 2.0**-52
-mp = mpmath.mp.clone()
-mp.dps = 60
-
-# Random programs: flat lists of (op, pattern, i, j, constant); i and j count back over all earlier nodes.
-
-Instruction: TypeAlias = tuple[str, str, int, int, float]
-Program: TypeAlias = tuple[list[float], list[Instruction]]
-PATTERNS = ["two", "two", "two", "same", "same", "constant left", "constant right"]
-BINARY = ["add", "sub", "mul", "div", "power", "maximum", "minimum"]
-UNARY = [
-    "neg",
-    "reciprocal",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "sin",
-    "cos",
-    "tanh",
-    "sigmoid",
-    "softplus",
-]
-UNARY += ["sqrt", "relu", "absolute"]
-NUMBERS = st.floats(-3, 3).map(
-    lambda x: x if abs(x) > 1e-20 else 0.0
-) | st.sampled_from([0.0, 1.0, -1.0, 2.0, 0.5])
-EDGES = st.sampled_from(
-    [
-        0.0,
-        -0.0,
-        1e-308,
-        5e-324,
-        -1e200,
-        1e200,
-        710.0,
-        -710.0,
-        math.inf,
-        -math.inf,
-        math.nan,
-    ]
-)
-BACK = st.integers(0, 3) | st.integers(0, 100)
-
-
-EVERY = (*BINARY, *BINARY, *UNARY)
-
-
-def programs(
-    numbers: st.SearchStrategy[float], names: Sequence[str] = EVERY
-) -> st.SearchStrategy[Program]:
-    """Programs of up to 4 leaves and 40 steps, shared and unused nodes among them."""
-    step = st.tuples(
-        st.sampled_from(names), st.sampled_from(PATTERNS), BACK, BACK, numbers
-    )
-    steps = st.integers(1, 40).flatmap(
-        lambda n: st.lists(step, min_size=n, max_size=n)
-    )
-    return st.tuples(st.lists(numbers, min_size=1, max_size=4), steps)
-
-
-def run(
-    program: Program, make: Callable[[float], Any], call: Callable[..., Any]
-) -> list[Any]:
-    """Every node of the program, leaves first, on whatever kind of number."""
-    numbers, steps = program
-    nodes = [make(x) for x in numbers]
-    for name, pattern, i, j, c in steps:
-        x, y = nodes[-1 - i % len(nodes)], nodes[-1 - j % len(nodes)]
-        pairs = {
-            "two": (x, y),
-            "same": (x, x),
-            "constant left": (c, x),
-            "constant right": (x, c),
-        }
-        nodes.append(call(name, *((x,) if name in UNARY else pairs[pattern])))
-    return nodes
-
-
-def build(program: Program) -> list[Value]:
-    return run(program, Value, lambda name, *operands: OPS[name](*operands))
-
-
-# The oracle: values and partials by hand, in mpmath
-
-
-def step(d: Any) -> Any:
-    return mp.mpf(1) if d > 0 else mp.mpf(0) if d < 0 else mp.mpf(0.5)
-
-
-TRUTH: dict[str, tuple[Callable[..., Any], tuple[Callable[..., Any], ...]]] = {
-    "add": (operator.add, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(1))),
-    "sub": (operator.sub, (lambda x, y: mp.mpf(1), lambda x, y: mp.mpf(-1))),
-    "mul": (operator.mul, (lambda x, y: y, lambda x, y: x)),
-    "div": (operator.truediv, (lambda x, y: 1 / y, lambda x, y: -x / y**2)),
-    "power": (
-        operator.pow,
-        (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * mp.log(x)),
-    ),
-    "maximum": (max, (lambda x, y: step(x - y), lambda x, y: step(y - x))),
-    "minimum": (min, (lambda x, y: step(y - x), lambda x, y: step(x - y))),
-    "neg": (operator.neg, (lambda x: mp.mpf(-1),)),
-    "reciprocal": (lambda x: 1 / x, (lambda x: -1 / x**2,)),
-    "exp": (mp.exp, (mp.exp,)),
-    "expm1": (mp.expm1, (mp.exp,)),
-    "log": (mp.log, (lambda x: 1 / x,)),
-    "log1p": (mp.log1p, (lambda x: 1 / (1 + x),)),
-    "sin": (mp.sin, (mp.cos,)),
-    "cos": (mp.cos, (lambda x: -mp.sin(x),)),
-    "tanh": (mp.tanh, (lambda x: 1 / mp.cosh(x) ** 2,)),
-    "sigmoid": (
-        lambda x: 1 / (1 + mp.exp(-x)),
-        (lambda x: mp.exp(-x) / (1 + mp.exp(-x)) ** 2,),
-    ),
-    "softplus": (
-        lambda x: max(x, 0) + mp.log1p(mp.exp(-abs(x))),
-        (lambda x: 1 / (1 + mp.exp(-x)),),
-    ),
-    "sqrt": (mp.sqrt, (lambda x: 0.5 / mp.sqrt(x),)),
-    "relu": (lambda x: max(x, mp.mpf(0)), (lambda x: mp.mpf(1 if x > 0 else 0),)),
-    "absolute": (abs, (lambda x: mp.sign(x),)),
-}
-
-
-def truth(name: str, *operands: Any) -> Any:
-    return TRUTH[name][0](*operands)
-
-
-def is_tame(z: Any) -> bool:
-    return (
-        isinstance(z, mp.mpf)
-        and mp.isfinite(z)
-        and (z == 0 or 1e-30 < abs(z) < 1e30)
-    )
-
-
-def defined(name: str, *operands: Any) -> bool:
-    """Whether the value is of moderate size and every partial finite."""
-    try:
-        numbers = [
-            truth(name, *operands),
-            *(partial(*operands) for partial in TRUTH[name][1]),
-        ]
-    except (ZeroDivisionError, ValueError, OverflowError):
-        return False
-    return is_tame(numbers[0]) and all(
-        isinstance(x, mp.mpf) and mp.isfinite(x) for x in numbers
-    )
-
-
-def tame(program: Program) -> Program:
-    """The program with a subtraction or a tanh in place of every step that is undefined or too large."""
-    steps: list[Instruction] = []
-
-    def call(name: str, *operands: Any) -> Any:
-        exact = [mp.mpf(x) for x in operands]
-        gentle = [
-            name,
-            "sub" if name in BINARY else "tanh",
-            "minimum" if name in BINARY else "tanh",
-        ]
-        found = next(
-            name for name in gentle if name == gentle[-1] or defined(name, *exact)
-        )
-        steps.append((found, *program[1][len(steps)][1:]))
-        return float(truth(found, *exact))
-
-    run(program, float, call)
-    return program[0], steps
-
-
-class Dual:
-    """A node's number, its derivative by every earlier node, and the same with all terms made positive."""
-
-    def __init__(self, value: Any, tangents: dict[int, tuple[Any, Any]]) -> None:
-        self.value, self.tangents = value, tangents
-
-
-def differentiate(program: Program, nodes: Sequence[Value]) -> list[Dual]:
-    """Forward mode over the program, each op at the operands the engine had; checks each op's value."""
-    places = itertools.count()
-
-    def make(x: float) -> Dual:
-        return Dual(mp.mpf(x), {next(places): (mp.mpf(1), mp.mpf(1))})
-
-    def call(name: str, *operands: Any) -> Dual:
-        place = next(places)
-        values = [x.value if isinstance(x, Dual) else mp.mpf(x) for x in operands]
-        exact, found = truth(name, *values), mp.mpf(nodes[place].data)
-        assert abs(found - exact) <= 4 * EPS * abs(exact) + 1e-320, name
-        tangents = {place: (mp.mpf(1), mp.mpf(1))}
-        for x, partial in zip(operands, TRUTH[name][1], strict=True):
-            if isinstance(x, Dual):
-                d = partial(*values)
-                for source, (t, size) in x.tangents.items():
-                    old, old_size = tangents.get(source, (0, 0))
-                    tangents[source] = (
-                        old + d * t,
-                        old_size + (abs(d) + 1e-280) * size,
-                    )
-        return Dual(found, tangents)
-
-    return run(program, make, call)
-
-
-def check_against_oracle(program: Program) -> None:
-    nodes = build(program)
-    assume(all(math.isfinite(v.data) for v in nodes))
-    tangents = differentiate(program, nodes)[-1].tangents
-    assume(all(size < 1e290 for _, size in tangents.values()))
-    nodes[-1].backward()
-    bound = (4 * len(nodes) + 8) * EPS
-    for place, v in enumerate(nodes):
-        exact, size = tangents.get(place, (0, 0))
-        assert abs(v.grad - exact) <= bound * size + 1e-300, place
-        assert (v.grad is NO_GRAD) == (place not in tangents)
-
-
-@settings(deadline=None, derandomize=True, max_examples=300)
-@given(programs(NUMBERS).map(tame))
-def test_random_graphs_against_mpmath(program: Program) -> None:
-    check_against_oracle(program)
-
-
-@settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(st.sampled_from([0.0, 1.0, -1.0, 2.0])).map(tame))
-def test_random_graphs_full_of_ties_and_kinks(program: Program) -> None:
-    check_against_oracle(program)
-
-
-COMPLEX = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "sin": cmath.sin, "tanh": cmath.tanh,
-    "neg": operator.neg, "cos": cmath.cos, "exp": cmath.exp, "sigmoid": lambda x: 1 / (1 + cmath.exp(-x)),
-}  # fmt: skip
-
-
-@settings(deadline=None, derandomize=True, max_examples=100)
-@given(
-    programs(
-        st.floats(-1, 1),
-        ["add", "sub", "mul", "sin", "cos", "tanh", "neg", "sigmoid"],
-    )
-)
-def test_random_smooth_graphs_against_complex_steps(program: Program) -> None:
-    nodes = build(program)
-    assume(all(abs(v.data) < 20 for v in nodes))
-    nodes[-1].backward()
-    leaves = nodes[: len(program[0])]
-    assume(all(abs(v.grad) < 1e6 for v in nodes))
-    for i, leaf in enumerate(leaves):
-        shifted = (
-            [x + (1e-200j if i == k else 0) for k, x in enumerate(program[0])],
-            program[1],
-        )
-        expected = (
-            run(shifted, complex, lambda name, *operands: COMPLEX[name](*operands))[
-                -1
-            ].imag
-            / 1e-200
-        )
-        assert leaf.grad == pytest.approx(expected, rel=1e-9, abs=1e-7)
+SEEDS = st.integers(0, 2**32 - 1)
+GENTLE, ANY = [
+    SEEDS.map(lambda seed, guarded=guarded: random_case(Random(seed), 40, guarded))
+    for guarded in (True, False)
+]  # tests/test_truth.py has the gradients of such programs against mpmath
 
 
 # Sharing
@@ -400,19 +138,24 @@ def test_a_leaf_and_a_constant_graph() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(NUMBERS))
-def test_backward_twice_doubles_leaves_exactly(program: Program) -> None:
-    nodes = build(program)
-    root, leaves = nodes[-1], nodes[: len(program[0])]
+@given(ANY)
+def test_backward_twice_doubles_leaves_exactly(case: Case) -> None:
+    """A where of a constant condition is one of its operands, maybe a leaf."""
+    nodes = case.build()
+    leaves, root = [v for v in nodes if v.op is None], nodes[-1]
+    others = [v for v in nodes if v.op]
     root.backward()
-    once = [v.grad for v in nodes]
+    reached = {*toposort(root)}
+    assert all((v.grad is NO_GRAD) == (v not in reached) for v in nodes)
+    once, inside = [v.grad for v in leaves], [v.grad for v in others]
     root.backward()
-    assert bits(v.grad for v in leaves) == bits(2 * x for x in once[: len(leaves)])
-    assert bits(v.grad for v in nodes[len(leaves) :]) == bits(once[len(leaves) :])
+    assert bits(v.grad for v in leaves) == bits(2 * x for x in once)
+    assert bits(v.grad for v in others) == bits(inside)
     zero_grad(*leaves)
     assert all(v.grad is NO_GRAD for v in leaves)
     root.backward()
-    assert bits(v.grad for v in nodes) == bits(once)
+    assert bits(v.grad for v in leaves) == bits(once)
+    assert bits(v.grad for v in others) == bits(inside)
 
 
 def bits(numbers: Any) -> list[str]:
@@ -433,11 +176,11 @@ def test_backward_twice_on_graphs_of_sums_and_of_products() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(NUMBERS).map(tame), st.integers(-40, 40))
+@given(GENTLE, st.integers(-40, 40))
 def test_a_seed_that_is_a_power_of_two_scales_exactly(
-    program: Program, power: int
+    case: Case, power: int
 ) -> None:
-    nodes = build(program)
+    nodes = case.build()
     nodes[-1].backward()
     once = [v.grad for v in nodes]
     assume(all(x == 0 or 1e-200 < abs(x) < 1e200 for x in once))
@@ -447,9 +190,9 @@ def test_a_seed_that_is_a_power_of_two_scales_exactly(
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(NUMBERS).map(tame))
-def test_seed_zero_and_negative_seed(program: Program) -> None:
-    nodes = build(program)
+@given(GENTLE)
+def test_seed_zero_and_negative_seed(case: Case) -> None:
+    nodes = case.build()
     nodes[-1].backward()
     once = [v.grad for v in nodes]
     assume(
@@ -748,30 +491,18 @@ def test_a_leaf_assigned_before_the_graph_was_built(sweep: Sweep) -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(NUMBERS), st.data())
+@given(ANY, st.data())
 def test_a_write_anywhere_raises_or_changes_nothing(
-    program: Program, data: st.DataObject
+    case: Case, data: st.DataObject
 ) -> None:
     """Whenever a leaf is assigned, backward raises exactly if the root was computed from an older number."""
-    cut = data.draw(st.integers(0, len(program[1])))
-    which = data.draw(st.integers(0, len(program[0]) - 1))
-    nodes: list[Value] = []
-
-    def call(name: str, *operands: Any) -> Value:
-        if len(nodes) == cut:
-            leaves[which].data = 0.75
-        nodes.append(OPS[name](*operands))
-        return nodes[-1]
-
-    leaves: list[Value] = []
-
-    def make(x: float) -> Value:
-        leaves.append(Value(x))
-        return leaves[-1]
-
-    root = run(program, make, call)[-1]
-    if cut == len(nodes):
-        leaves[which].data = 0.75
+    leaves = [*map(Value, case.leaves)]
+    cut = data.draw(st.integers(0, len(case.program)))
+    which = data.draw(st.integers(0, len(leaves) - 1))
+    first = replace(case, program=case.program[:cut]).build(leaves=leaves)
+    leaves[which].data = 0.75
+    rest = replace(case, program=case.program[cut:])
+    root, nodes = rest.build(leaves=first)[-1], first[len(leaves) :]
     early = set(nodes[:cut])
     stale = any(leaves[which] in v.inner for v in toposort(root) if v in early)
     if stale:
@@ -851,27 +582,31 @@ def check_ledger(y: Value, seed: float = 1.0) -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)
-@given(programs(NUMBERS))
-def test_the_ledger_adds_up_to_the_gradients(program: Program) -> None:
-    check_ledger(build(program)[-1])
+@given(GENTLE)
+def test_the_ledger_adds_up_to_the_gradients(case: Case) -> None:
+    check_ledger(case.build()[-1])
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)
-@given(programs(NUMBERS | EDGES), NUMBERS | EDGES)
+@given(ANY, st.floats(-3, 3) | st.sampled_from(EDGES))
 def test_the_ledger_adds_up_to_the_gradients_at_the_edges_too(
-    program: Program, seed: float
+    case: Case, seed: float
 ) -> None:
-    check_ledger(build(program)[-1], seed)
+    check_ledger(case.build()[-1], seed)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(programs(NUMBERS).map(tame))
-def test_a_contribution_is_upstream_times_local(program: Program) -> None:
-    for s in ledger(build(program)[-1]):
+@given(GENTLE)
+def test_a_contribution_is_upstream_times_local(case: Case) -> None:
+    for s in ledger(case.build()[-1]):
         assert s.contribution == s.upstream * s.local
-        values = [x.data if isinstance(x, Value) else x for x in s.node.args]
-        exact = TRUTH[s.node.op.name][1][s[2]](*map(mp.mpf, values))
-        assert abs(s.local - exact) <= 16 * EPS * abs(exact) + 1e-300
+        name = s.node.op.name
+        at = [mp.mpf(x.data if isinstance(x, Value) else x) for x in s.node.args]
+        exact = ORACLES[name].partials[s[2]](*at)
+        allowed = ORACLES[name].partial_ulps + room_of_partial(
+            name, s[2], at
+        ) / ulp(exact)
+        assert ulp_error(s.local, exact) <= allowed
 
 
 def test_both_edges_of_a_square() -> None:
@@ -1014,15 +749,17 @@ def test_a_zero_partial_at_an_overflow(function: Callable[[Value], Value]) -> No
 # One bit pattern, whatever else happens
 
 
+TANGLED = [
+    lambda x, y, op=op: OPS[op](x, y.tanh())
+    for op in ("add", "sub", "mul", "maximum")
+]
+
+
 def tangle(seed: int) -> tuple[list[Value], Value]:
     """Leaves, and a graph in which everything is used many times over."""
-    rng = random.Random(seed)
+    rng = Random(seed)
     leaves = [Value(rng.uniform(-1, 1)) for _ in range(5)]
-    nodes = list(leaves)
-    for _ in range(60):
-        x, y = rng.choice(nodes), rng.choice(nodes)
-        nodes.append(OPS[rng.choice(["add", "sub", "mul", "maximum"])](x, y.tanh()))
-    return leaves, sum(nodes, start=Value(0.0))
+    return leaves, sum(grown(rng, leaves, TANGLED, 60), start=Value(0.0))
 
 
 def gradients(seed: int) -> list[str]:
@@ -1045,23 +782,6 @@ def test_two_hundred_rebuilds_give_one_bit_pattern() -> None:
         )  # moves the addresses about
         seen.add(tuple(gradients(1)))
     assert len(seen) == 1
-
-
-@pytest.mark.parametrize("seed", ["0", "1", "77"])
-def test_the_hash_seed_has_no_influence(seed: str) -> None:
-    head = "import random; from autograd import OPS, Value\n"
-    functions = inspect.getsource(tangle) + inspect.getsource(gradients)
-    script = head + functions + "print([gradients(i) for i in range(20)])"
-    environment = {**os.environ, "PYTHONHASHSEED": seed}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == str([gradients(i) for i in range(20)])
 
 
 # Threads
@@ -1158,28 +878,28 @@ def test_threads_that_share_inner_nodes_lose_no_update(hasty: None) -> None:
 # Size
 
 
-def test_fan_in_of_a_hundred_thousand() -> None:
-    leaves = [Value(1.0) for _ in range(10**5)]
+def test_fan_in_of_twenty_thousand() -> None:
+    leaves = [Value(1.0) for _ in range(20_000)]
     total = sum(leaves)
     assert isinstance(total, Value)
     total.backward(3.0)
-    assert total.data == 1e5
+    assert total.data == 20_000
     assert {v.grad for v in leaves} == {3.0}
 
 
-def test_fan_out_of_a_hundred_thousand() -> None:
+def test_fan_out_of_twenty_thousand() -> None:
     x = Value(2.0)
-    uses = [x * float(i % 3) for i in range(10**5)]
+    uses = [x * float(i % 3) for i in range(20_000)]
     total = sum(uses)
     assert isinstance(total, Value)
     total.backward()
-    assert x.grad == sum(i % 3 for i in range(10**5))
-    assert len(list(ledger(total))) == 10**5 + 2 * (10**5 - 1)
+    assert x.grad == sum(i % 3 for i in range(20_000))
+    assert len(list(ledger(total))) == 20_000 + 2 * (20_000 - 1)
 
 
 def test_a_deep_ladder_of_shared_nodes() -> None:
     x = y = Value(1.0)
-    for _ in range(10**5):
+    for _ in range(20_000):
         y = (y + y) * 0.5
     y.backward()
     assert (y.data, x.grad) == (1.0, 1.0)

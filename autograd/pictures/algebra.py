@@ -173,7 +173,7 @@ def letters_of(base: Base) -> Iterator[str]:
 
 
 ZERO, ONE = Expr(), Expr([(Fraction(1), ())])
-WORDS: dict[str, Callable[..., Any]] = {
+SYMBOLIC: dict[str, Callable[..., Any]] = {
     **{word: partial(call, word) for word, x in PYTHON.items() if callable(x)},
     **ARITHMETIC,
     "pow": pow,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..sweeps import StaleGraphError, Step, check_fresh, entries
-from ..value import NO_GRAD, Value, toposort
+from ..value import NoGrad, Value, toposort
 from .boxes import Box
 from .formulas import Edge
 from .labels import Labels
@@ -118,7 +118,7 @@ def seeds(roots: Sequence[Value], order: Sequence[Value]) -> dict[Value, float]:
 
 def seed_of(y: Value, *, is_inner: bool) -> float:
     """What flows into a root from outside; nothing into one that others read."""
-    if y.grad is NO_GRAD:
+    if isinstance(y.grad, NoGrad):
         return 1.0
     return 0.0 if is_inner else y.grad
 

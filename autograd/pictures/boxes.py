@@ -14,8 +14,9 @@ from operator import index
 from typing import Any, TypeAlias
 
 from ..ieee import BOOL
+from ..orders import postorder
 from ..scopes import Collapse, Scope
-from ..value import Value, postorder, toposort
+from ..value import Value, toposort
 
 Home: TypeAlias = (
     "Value | Scope"  # what a Value is drawn as: itself, or a composite
@@ -187,7 +188,7 @@ def names_in(collapse: Any) -> list[Any]:
 def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     """The siblings beyond the first few, as one box for each family; a single one stays as it is."""
     at: dict[Value, Box] = {}
-    for family in families(view):
+    for family in siblings_together(view):
         rest = family[max(siblings, 1) :]
         if len(rest) > 1:
             box = together(rest)
@@ -195,7 +196,7 @@ def merged(view: Iterable[Box], siblings: int) -> dict[Value, Box]:
     return at
 
 
-def families(view: Iterable[Box]) -> list[list[Box]]:
+def siblings_together(view: Iterable[Box]) -> list[list[Box]]:
     """The composites of one name and one call that read the same."""
     alike: dict[tuple[object, ...], list[Box]] = defaultdict(list)
     for box in view:

@@ -7,7 +7,6 @@ A node with a name is a full stop: others see ``u`` and, backwards, ``∂L/∂u`
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -15,18 +14,18 @@ from itertools import chain
 from typing import Any, TypeAlias, cast
 
 from ..scopes import Collapse, Scope, within
-from ..sweeps import entries
 from ..terms import fold
-from ..value import OPS, Op, Scalar, Value, toposort
-from .algebra import ONE, WORDS, ZERO, Base, Expr, call, expr, letters
+from ..value import Op, Scalar, Value, toposort
+from .algebra import ONE, SYMBOLIC, ZERO, Base, Expr, call, expr, letters
 from .boxes import Box, boxes
+from .likeness import op_like
 from .naming import Calls, check_loss, is_nameless, own_names, unused
-from .writing import TEXT
+from .writing import width
 
 Edge: TypeAlias = (
     "tuple[Box, int]"  # the box that reads, and the operand's place among its args
 )
-MOST = 5000  # nodes that are worth a formula
+MOST_READ = 5000  # nodes that are worth a formula
 LONG_SUM = 200  # characters that a sum may have within a sum
 
 
@@ -141,7 +140,7 @@ class Formulas:
             return False
         joins = self.grows(x, box) and not self.is_called(x)
         most = LONG_SUM if joins else self.long
-        return len(TEXT.sum(self.full[x], tight=True)) > most
+        return width(self.full[x], tight=True) > most
 
     def grows(self, x: Value, box: Box) -> bool:
         """Whether an operand becomes a part of the box's sum or product, which grows with it."""
@@ -258,11 +257,11 @@ class Formulas:
         """Whether it is a sum that several would repeat, or long."""
         if self.uses[v] > 1 and len(total) > 1:
             return True
-        return len(TEXT.sum(total)) > 3 * self.long
+        return width(total) > 3 * self.long
 
     def partial(self, box: Box, v: Value, i: int) -> Expr:
         """∂v/∂operand i: by the table's line, also for a composite that is an op of it; else by name."""
-        op = op_of(box, v)
+        op = op_like(box, v)
         if op is None:
             x = cast("Value", box.args[i])
             return expr(f"∂{self.letter(v)}/∂{self.letter(x)}")
@@ -306,13 +305,6 @@ def symbol_of(v: Value) -> str:
     return v.op.symbol if v.op else ""
 
 
-def op_of(box: Box, v: Value) -> Op | None:
-    """The op that gives v: its own, or the one that its composite is; else None."""
-    if box.scope is None:
-        return v.op
-    return next((op for op in OPS.values() if is_same(op, box)), None)
-
-
 def is_word(op: Op) -> bool:
     """Whether an op is written as a call, by its symbol."""
     return op.symbol.isidentifier()
@@ -342,55 +334,15 @@ def computed(op: Op, operands: Mapping[str, Any]) -> Expr:
     """An op of formulas."""
     if is_word(op):
         return called(op.symbol, operands)
-    return expr(fold(op.printed, WORDS, operands))
-
-
-def is_same(op: Op, box: Box) -> bool:
-    """Whether a composite is this op: by its name, its operands, its value and its gradient here."""
-    return is_shaped(op, box) and are_close(numbers_in(box), numbers_by(op, box))
-
-
-def is_shaped(op: Op, box: Box) -> bool:
-    """Whether a composite has the op's name and its number of operands, and one value."""
-    if not is_named(op, box) or box.inside:
-        return False
-    return len(box.values) == 1 and len(op.operands) == len(box.args)
-
-
-def is_named(op: Op, box: Box) -> bool:
-    """Whether a composite has the op's name or its symbol."""
-    return box.scope is not None and box.scope.name in (op.name, op.symbol)
-
-
-def numbers_in(box: Box) -> list[float]:
-    """The value of a composite, and its derivatives by what it reads, as the sweep inside of it gives them."""
-    z = box.values[0]
-    flows = defaultdict[Any, float](float)
-    for step in entries(box.members, {z: 1.0}):
-        flows[step.operand] += step.contribution
-    return [z.data, *(flows[x] for x in box.args)]
-
-
-def numbers_by(op: Op, box: Box) -> list[float]:
-    """The same as the op's line gives them."""
-    z = box.values[0]
-    numbers = [cast("Value", x).data for x in box.args]
-    form = op.form(*[True] * len(numbers))
-    return [op.evaluate(*numbers), *form.local(z.data, *numbers)]
-
-
-def are_close(numbers: Iterable[float], others: Iterable[float]) -> bool:
-    """Whether numbers are the same but for roundings."""
-    close = partial(math.isclose, rel_tol=1e-9, abs_tol=1e-100)
-    return all(map(close, numbers, others))
+    return expr(fold(op.printed, SYMBOLIC, operands))
 
 
 def readable(roots: Sequence[Value], collapse: Collapse) -> list[Box]:
     """The graph as boxes; a ValueError if there are more than anyone would read."""
     order = toposort(*roots)
-    endless = collapse is None and len(order) > MOST
+    endless = collapse is None and len(order) > MOST_READ
     view = [] if endless else boxes(roots, collapse)
-    if not 0 < len(view) <= MOST:
+    if not 0 < len(view) <= MOST_READ:
         nodes = f"a formula of {len(view or order):,} nodes is of no use"
         raise ValueError(f"{nodes}; write smaller parts of the graph")
     return view

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ..ieee import Real
+from ..orders import postorder
 from ..sweeps import Step, entries, ledger
-from ..value import Value, postorder
+from ..value import Value
 from .algebra import ZERO, Expr, expr
 from .boxes import Box
 from .formulas import Edge, Formulas, readable
@@ -25,11 +25,10 @@ from .labels import Labels
 from .writing import Writer
 
 Operand: TypeAlias = "tuple[int, Value | float]"  # its place, and itself
-PLAIN = Writer(short=True)
-TEXT: dict[str, dict[str, str]] = json.loads(
+SHORT = Writer(short=True)
+LANGUAGES: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("stepper.json").read_text(encoding="utf-8")
 )
-ATOM = re.compile(r"[^-+·/ ]+(\(.*\))?")  # a name that needs no brackets
 NUMBERS = ("upstream", "local", "contribution")  # of a Step
 
 
@@ -57,8 +56,8 @@ class Frame:
         if self.before is not None:
             total = added(self.before, parts["contribution"], parts["total"])
             parts["sum"] = total
-        sentence = TEXT[lang][self.kind]
-        words = sentence.format(formula=PLAIN.sum(self.formula), **parts)
+        sentence = LANGUAGES[lang][self.kind]
+        words = sentence.format(formula=SHORT.sum(self.formula), **parts)
         return parts | {"words": words}
 
     def own_parts(self) -> dict[str, str]:
@@ -66,7 +65,7 @@ class Frame:
         total = f"{self.total:.4g}"
         return {
             "kind": self.kind,
-            "name": PLAIN.sum(self.name, tight=True),
+            "name": SHORT.sum(self.name, tight=True),
             "equation": self.equation(),
             "total": total,
             "sum": total,
@@ -74,10 +73,10 @@ class Frame:
 
     def equation(self) -> str:
         """The target's name and its formula; the name alone where the formula says no more."""
-        name = PLAIN.sum(self.name, tight=True)
+        name = SHORT.sum(self.name, tight=True)
         if self.kind == "leaf" or self.name == self.formula:
             return name
-        return f"{name} = {PLAIN.sum(self.formula)}"
+        return f"{name} = {SHORT.sum(self.formula)}"
 
     def edge_parts(self) -> dict[str, str]:
         """What a step of the backward pass has besides: its factors, and where they are added."""
@@ -85,8 +84,8 @@ class Frame:
             return {}
         numbers = {x: f"{getattr(self.edge, x):.4g}" for x in NUMBERS}
         return numbers | {
-            "derivative": derivative(PLAIN.sum(self.formula), numbers["local"]),
-            "place": in_brackets(PLAIN.sum(self.name, tight=True)),
+            "derivative": derivative(SHORT.sum(self.formula), numbers["local"]),
+            "place": SHORT.in_one(self.name),
         }
 
 
@@ -98,11 +97,6 @@ def added(before: float, contribution: str, total: str) -> str:
 def derivative(formula: str, local: str) -> str:
     """A derivative's formula and its number; one of them where they are the same."""
     return formula if formula == local else f"{formula} = {local}"
-
-
-def in_brackets(name: str) -> str:
-    """A name as it stands after "grad of": in brackets where it is a sum or a product."""
-    return name if ATOM.fullmatch(name) else f"({name})"
 
 
 def steps(y: Value, seed: Real = 1.0) -> list[Frame]:
@@ -121,7 +115,7 @@ class Walk:
     def __init__(
         self, y: Value, seed: Real, view: Sequence[Box], borders: Iterable[Any] = ()
     ) -> None:
-        edges = told(y, seed, view)
+        edges = ledger_of_boxes(y, seed, view)
         shown = [v for box in view for v in box.values]
         self.at: dict[Any, int] = {v: i for i, v in enumerate(shown)}
         self.f = Formulas([y], view, drawn=True)
@@ -175,7 +169,7 @@ class Walk:
         """What a textbook picture writes: every operand, and what flows back to it."""
         flows = self.flows()
         return Labels(
-            roots={y: (self.write(y), PLAIN.sum(flows[y])) for y in roots},
+            roots={y: (self.write(y), SHORT.sum(flows[y])) for y in roots},
             words={v: self.write(v) for v in shared_leaves(view)},
             edges=self.edges(view, flows),
         )
@@ -198,7 +192,7 @@ class Walk:
 
     def write(self, x: Value | float) -> str:
         """An operand as text."""
-        return PLAIN.sum(self.f.of(x))
+        return SHORT.sum(self.f.of(x))
 
     def back_along(
         self, box: Box, operand: Operand, flows: Mapping[Value, Expr]
@@ -207,10 +201,10 @@ class Walk:
         i, x = operand
         givers = box.values if isinstance(x, Value) else ()
         back = [flows[v] * self.f.partial(box, v, i) for v in givers]
-        return PLAIN.sum(ZERO.plus(*back))
+        return SHORT.sum(ZERO.plus(*back))
 
 
-def told(y: Value, seed: Real, view: Sequence[Box]) -> list[Step]:
+def ledger_of_boxes(y: Value, seed: Real, view: Sequence[Box]) -> list[Step]:
     """The ledger; what happens inside of a box that is a composite is one step for each of its operands."""
     edges = edges_by_box(y, seed, view)
     return list(

@@ -54,6 +54,14 @@ def computation(z: Value) -> str:
     return TEXT.equation(f.names[z], f.apart(z))
 
 
+def right_side(z: Value) -> str:
+    """The same without z = ..., unless z gets a number, since an operand has its name."""
+    f = Formulas([z], boxes([z]), drawn=False)
+    if f.names[z] == z.name:
+        return TEXT.sum(f.apart(z))
+    return TEXT.equation(f.names[z], f.apart(z))
+
+
 def partials(z: Value) -> list[str]:
     """∂z/∂operand for every Value among the operands, which are leaves; equal ones are not gathered."""
     f, writer = Formulas([z], boxes([z]), drawn=False), Writer(short=True)

@@ -79,7 +79,7 @@ class LayoutTimeoutError(TimeoutError):
     """A picture was not ready in the time that it was given."""
 
 
-class Engine:
+class Renderer:
     """A program that reads DOT text, until the time is over that all its runs have together."""
 
     def __init__(self, path: Path, timeout: float) -> None:
@@ -163,26 +163,28 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, 9)
 
 
-def render(engine: Engine, source: str, options: Sequence[str], form: str) -> bytes:
+def render(
+    renderer: Renderer, source: str, options: Sequence[str], form: str
+) -> bytes:
     """The picture; ``options`` are those of the program, the second says the format."""
     if form not in RASTER:
-        return engine.run(source, *options)
-    lacking = lacking_letters(engine, source, form)
-    layout = engine.run(source, options[0], "-Tdot", *options[2:]).decode()
-    dpi = resolution(engine, layout)
+        return renderer.run(source, *options)
+    lacking = lacking_letters(renderer, source, form)
+    layout = renderer.run(source, options[0], "-Tdot", *options[2:]).decode()
+    dpi = resolution(renderer, layout)
     if lacking:
-        svg = engine.run(layout, *PLACED, "-Tsvg", "-Gdpi=72").decode()
+        svg = renderer.run(layout, *PLACED, "-Tsvg", "-Gdpi=72").decode()
         return rasterised(svg, dpi or USUAL)
     coarser = [f"-Gdpi={dpi:.6g}"] if dpi else []
-    return engine.run(layout, *PLACED, options[1], *coarser)
+    return renderer.run(layout, *PLACED, options[1], *coarser)
 
 
-def lacking_letters(engine: Engine, source: str, form: str) -> list[str]:
+def lacking_letters(renderer: Renderer, source: str, form: str) -> list[str]:
     """The letters that the program lacks; raises ValueError if the machine's fonts lack them, too."""
     letters = {c for c in source if not c.isascii()}
-    if engine.path.stem != PURE:
+    if renderer.path.stem != PURE:
         check_system_fonts(letters, form)
-    lacking = missing(engine_draws(engine), str(engine.path), letters)
+    lacking = missing(engine_draws(renderer), str(renderer.path), letters)
     if lacking:
         check_fonts(form, letters, lacking)
     return lacking
@@ -195,23 +197,23 @@ def check_system_fonts(letters: Iterable[str], form: str) -> None:
         raise ValueError(f"{what}: {OTHER_FONT}")
 
 
-def resolution(engine: Engine, layout: str) -> float | None:
+def resolution(renderer: Renderer, layout: str) -> float | None:
     """The dots per inch at which the picture is small enough; None if it is so by itself."""
-    longest = math.inf if engine.path.stem == PURE else LONGEST
-    sides = inches(engine, layout)
+    longest = math.inf if renderer.path.stem == PURE else LONGEST
+    sides = inches(renderer, layout)
     pixels = [USUAL * side for side in sides]
     if math.prod(pixels) <= LARGEST and max(pixels) <= longest:
         return None
-    sides = inches(engine, layout, "-Gdpi=72")
+    sides = inches(renderer, layout, "-Gdpi=72")
     dpi = min(math.sqrt(LARGEST / math.prod(sides)), longest / max(sides))
     if dpi < COARSEST:
         raise ValueError(unreadable(*sides))
     return dpi
 
 
-def inches(engine: Engine, layout: str, *options: str) -> list[float]:
+def inches(renderer: Renderer, layout: str, *options: str) -> list[float]:
     """Width and height of a layout."""
-    svg = engine.run(layout, *PLACED, "-Tsvg", *options)
+    svg = renderer.run(layout, *PLACED, "-Tsvg", *options)
     return [side / 72 for side in extent(svg)]
 
 
@@ -293,13 +295,13 @@ def range_of(part: str) -> range:
     return range(ends[0], ends[-1] + 1)
 
 
-def engine_draws(engine: Engine) -> Callable[[Iterable[str], str], list[bytes]]:
+def engine_draws(renderer: Renderer) -> Callable[[Iterable[str], str], list[bytes]]:
     """How the program draws letters: a picture for each, all by one run."""
 
     def draws(letters: Iterable[str], font: str) -> list[bytes]:
         # No letter is ASCII, so none needs to be escaped.
         text = "".join(ONE_LETTER % (c, font) for c in letters)
-        return engine.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
+        return renderer.run(text, "-Kdot", "-Tpng").split(SIGNATURE)[1:]
 
     return draws
 

@@ -20,12 +20,14 @@ from ..scopes import Collapse, Scope
 from ..value import Value, toposort
 from . import drawing
 from .boxes import Box, boxes
-from .frames import TEXT, Frame, Walk, steps
+from .digraph import PATIENCE
+from .frames import LANGUAGES, Frame, Walk, steps
 from .labels import Labels
-from .rendering import SMALLER, Engine
+from .programs import program as find_program
+from .rendering import SMALLER, Renderer
 from .writing import NO_XML, Writer
 
-__all__ = ["TEXT", "Frame", "Page", "Walk", "steps", "to_html"]
+__all__ = ["LANGUAGES", "Frame", "Page", "Walk", "steps", "to_html"]
 
 MANY_STEPS = 5000  # up to which insides are shown
 MOST_STEPS = 20_000  # up to which there is a page
@@ -48,7 +50,7 @@ class Painter:
 
     walk: Walk
     style: str
-    program: Engine
+    program: Renderer
 
     def picture(self, name: str, part: Part) -> dict[str, Any]:
         """A part of the graph as SVG, and the Values that each of its boxes reads, gives and has in it."""
@@ -132,8 +134,8 @@ def to_html(
     lang: Literal["en", "ko"] = "en",
     style: Literal["value", "textbook"] = "value",
     collapse: Collapse = None,
-    max_nodes: int = drawing.MOST,
-    timeout: float = drawing.PATIENCE,
+    max_nodes: int = drawing.MOST_DRAWN,
+    timeout: float = PATIENCE,
 ) -> Page:
     """The steps as one page that needs nothing else, also written to ``path``; options as in ``draw``.
 
@@ -147,7 +149,7 @@ def to_html(
     """
     drawing.check_options([y], style, "formula")
     check_language(lang)
-    program, order = drawing.program(timeout), toposort(y)
+    program, order = find_program(timeout), toposort(y)
     chosen = drawing.outermost(order, collapse)
     view = drawing.visible([y], order, chosen, None, max_nodes)
     check_length(view)
@@ -163,8 +165,10 @@ def to_html(
 
 def check_language(lang: object) -> None:
     """Raises ValueError for a language that the page has not."""
-    if not isinstance(lang, str) or lang not in TEXT:
-        raise ValueError(f"lang={lang!r}: choose {' or '.join(map(repr, TEXT))}")
+    if not isinstance(lang, str) or lang not in LANGUAGES:
+        raise ValueError(
+            f"lang={lang!r}: choose {' or '.join(map(repr, LANGUAGES))}"
+        )
 
 
 def check_length(view: Sequence[Box]) -> None:
@@ -238,7 +242,7 @@ def filled(walk: Walk, pictures: list[dict[str, Any]], lang: str) -> Page:
         "steps": steps,
         "terms": list(terms),
         "pictures": pictures,
-        "words": TEXT[lang],
+        "words": LANGUAGES[lang],
     }
     parts = {"figures": figures, "data": as_json(data), "lang": lang}
     template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from ..value import NO_GRAD, Value
+from ..value import NoGrad, Value
 from .boxes import Box, spans
 from .labels import Labels
 from .lettering import WIDER, escaped, lines, roomy, widened
@@ -228,7 +228,7 @@ def title_of(box: Box) -> list[str]:
 
 def grad_of(y: Value) -> str:
     """A Value's grad with four digits; a dash where it has none."""
-    return "–" if y.grad is NO_GRAD else f"{y.grad:.4g}"
+    return "–" if isinstance(y.grad, NoGrad) else f"{y.grad:.4g}"
 
 
 class Textbook:

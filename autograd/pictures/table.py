@@ -9,9 +9,9 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from ..scopes import within
-from ..value import NO_GRAD, Value, plain
+from ..value import NoGrad, Value, plain
 from .amounts import short
-from .labels import computation, formula, partials
+from .labels import partials, right_side
 from .lettering import columns
 from .writing import TEXT
 
@@ -44,14 +44,12 @@ def fresh_names(taken: Collection[str]) -> Iterator[str]:
 def row(v: Value, names: Mapping[Value, str]) -> Row:
     """Name, formula, value, local derivatives and gradient of a node."""
     z, name = with_names(v, names), TEXT.name(names[v])
-    written = computation(z) if v.op else formula(z)
-    written = written.removeprefix(f"{name} = ")
-    return name, written, short(v), ", ".join(local(v, z, names)), grad_of(v)
+    return name, right_side(z), short(v), ", ".join(local(v, z, names)), grad_of(v)
 
 
 def grad_of(v: Value) -> str:
     """A Value's grad; a dash where it has none."""
-    return "–" if v.grad is NO_GRAD else short(v.grad)
+    return "–" if isinstance(v.grad, NoGrad) else short(v.grad)
 
 
 def with_names(v: Value, names: Mapping[Value, str]) -> Value:

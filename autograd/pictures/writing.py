@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from html import escape
-from itertools import filterfalse
+from itertools import filterfalse, pairwise
 from typing import Any
 
 from .algebra import EXACT, ONE, Base, Expr, Factor, Number, Product, expr
@@ -15,7 +15,6 @@ HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 WHOLE = re.compile("-?[0-9]+")  # exponents that stand raised
 PLAIN = re.compile(r"[^\W_⁰¹²³⁴-⁹]+|[\d.]+")  # exponents that need no brackets
-SIGNS = re.compile(r"[-+*/^·,=\s⁰¹²³⁴-⁹]")  # with one of them a name needs brackets
 INDEXED = re.compile(r"([^\d.]+?)_?(\d+|(?<=_)\w+)")  # x1w1 stays as it is
 MORE = "…"
 # In any notation, but not 10⁷ or 2/3.
@@ -59,6 +58,22 @@ PIECES = {  #   text        LaTeX                               MathML
     "abs":      ("abs(%s)",  r"\left|%s\right|",                "{<mo>|</mo>%s<mo>|</mo>}"),
 }
 # fmt: on
+# The signs of text that stand between parts; with one of them a name needs brackets.
+BETWEEN = "".join(PIECES[piece][0] for piece in ("times", "plus", "minus", "comma"))
+BREAKING = re.compile(rf"[{re.escape(BETWEEN)}*/^=\s⁰¹²³⁴-⁹]")
+
+
+class Quotient:
+    """A product as a fraction: the number p and factors above a bar, q and others below."""
+
+    def __init__(self, c: Number, factors: Sequence[Factor]) -> None:
+        self.above = list(filter(is_above, factors))
+        self.below = list(map(opposite, filter(is_below, factors)))
+        self.p, self.q = as_fraction(c, over_a_bar=bool(self.below))
+
+    def has_bar(self) -> bool:
+        """Whether anything stands below."""
+        return bool(self.below) or self.q != 1
 
 
 class Writer:
@@ -89,7 +104,7 @@ class Writer:
         """A name: its last digits, or in LaTeX and MathML what follows its last _, as an index."""
         if s.startswith("∂") and "/∂" in s:
             return self.put("gradient", *map(self.name, s[1:].split("/∂", 1)))
-        if SIGNS.search(s):
+        if BREAKING.search(s):
             return self.brackets(self.put("word", self.escaped(s)))
         if indexed := INDEXED.fullmatch(s):
             return self.indexed(s, indexed[1], indexed[2])
@@ -164,34 +179,45 @@ class Writer:
         return self.text and following[0] == "(" and is_plain(factor)
 
     def product(self, c: Number, factors: Sequence[Factor]) -> str:
+        """All parts of a product side by side."""
+        return self.side_by_side(self.parts(c, factors))
+
+    def parts(self, c: Number, factors: Sequence[Factor]) -> list[str]:
         """First what flows in from above (∂…/∂…), then one fraction of numbers and factors."""
         flow = [self.factor(*factor) for factor in filter(is_flow, factors)]
         others = list(filterfalse(is_flow, factors))
-        return self.side_by_side(flow + self.numbers_and_factors(c, others))
+        return flow + self.numbers_and_factors(Quotient(c, others))
 
-    def numbers_and_factors(
-        self, c: Number, factors: Sequence[Factor]
-    ) -> list[str]:
+    def numbers_and_factors(self, x: Quotient) -> list[str]:
         """A coefficient and its factors side by side, or as one fraction."""
-        above = list(filter(is_above, factors))
-        below = list(map(opposite, filter(is_below, factors)))
-        p, q = as_fraction(c, over_a_bar=bool(below))
-        if below or q != 1:
-            return [self.quotient(p, above, q, below)]
-        written = [self.factor(*factor) for factor in above]
-        return written if p == 1 else [self.number(p), *written]
+        if x.has_bar():
+            return [self.quotient(x)]
+        written = [self.factor(*factor) for factor in x.above]
+        return written if x.p == 1 else [self.number(x.p), *written]
 
-    def quotient(
-        self, p: Number, above: Sequence[Factor], q: Number, below: Sequence[Factor]
-    ) -> str:
+    def in_one(self, e: Expr) -> str:
+        """A formula as one thing among words: in brackets where a sign stands between its parts."""
+        written = self.sum(e, tight=True)
+        return self.brackets(written) if self.is_joined(e) else written
+
+    def is_joined(self, e: Expr) -> bool:
+        """Whether a sign stands between or before its parts: +, -, · or a fraction's bar."""
+        if len(e) != 1:
+            return len(e) > 1
+        [(c, factors)] = e
+        pairs = pairwise(self.parts(abs(c), factors))
+        dots = not all(self.is_dotless(x, y) for x, y in pairs)
+        return c < 0 or dots or Quotient(abs(c), factors).has_bar()
+
+    def quotient(self, x: Quotient) -> str:
         """A fraction: with a bar, which is bracket enough, or in a line."""
         if not self.text:
-            over, under = sum_of_one(p, above), sum_of_one(q, below)
+            over, under = sum_of_one(x.p, x.above), sum_of_one(x.q, x.below)
             return self.put("fraction", self.sum(over), self.sum(under))
-        bottom = self.product(q, below)
-        if len(below) + (q != 1) > 1:
+        bottom = self.product(x.q, x.below)
+        if len(x.below) + (x.q != 1) > 1:
             bottom = self.brackets(bottom)
-        return self.put("fraction", self.product(p, above), bottom)
+        return self.put("fraction", self.product(x.p, x.above), bottom)
 
     def sum(self, e: Expr, *, tight: bool = False) -> str:
         """All terms, a positive one first if there is one; + and - stand tight inside brackets."""
@@ -301,6 +327,11 @@ def near_fraction(c: Number) -> Fraction:
 def is_rounded(c: Number) -> bool:
     """Whether six digits are not all of it."""
     return float(f"{float(c):.6g}") != c
+
+
+def width(e: Expr, *, tight: bool = False) -> int:
+    """How many characters a formula takes as text."""
+    return len(TEXT.sum(e, tight=tight))
 
 
 TEXT = Writer()  # names that look alike in it are told apart
