@@ -224,7 +224,17 @@ class Program:
             else f"by NumPy in {counted(len(self.groups), 'group')}"
         )
         nodes = counted(len(self.rowwise.order), "node")
-        return f"<Program: {counted(len(self.roots), 'output')} of {leaves}; {nodes}, {way}>"
+        book = vars(self).get("book")
+        reason = f"; no array text: {book}" if isinstance(book, NotWovenError) else ""
+        return f"<Program: {counted(len(self.roots), 'output')} of {leaves}; {nodes}, {way}{reason}>"
+
+    def __str__(self) -> str:
+        """Its text, which ``print`` shows."""
+        return self.source
+
+    def _repr_markdown_(self) -> str:
+        """Its text for a notebook, which colours it."""
+        return f"```python\n{self.source}\n```"
 
     def __reduce__(self) -> tuple[Callable[..., Program], tuple[Any, ...]]:
         copy = self.rowwise.copy()

@@ -1,0 +1,172 @@
+"""The book's text in the words of array libraries: those that are installed, and one that lacks words."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd import Op, Value, compile, exp, sin
+from autograd.compiler.program import Program
+from nn import MLP, cross_entropy_with_logits, softmax
+from tests.programs import register  # noqa: F401
+
+LACKING = ("einsum", "concat", "permute_dims", "absolute")
+
+
+def lean() -> Any:
+    """A namespace that has NumPy's functions but no einsum, and takes no numbers where it wants arrays."""
+    words = {name: value for name, value in vars(np).items() if name not in LACKING}
+
+    def strictly(function: Any) -> Any:
+        def call(x: Any, y: Any) -> Any:
+            assert isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+            return function(x, y)
+
+        return call
+
+    words |= {"maximum": strictly(np.maximum), "minimum": strictly(np.minimum)}
+    return SimpleNamespace(**words, permute=np.transpose, __name__="lean")
+
+
+def attention() -> tuple[list[Value], list[Value], list[Value]]:
+    """Three positions that look at each other, with two heads."""
+    random.seed(3)
+    xs = [[Value(random.gauss(0, 1), f"x{i}_{j}") for j in range(4)] for i in range(3)]
+    weights = MLP(4, [4], "linear", "linear", "pytorch")
+    keys = [weights(x) for x in xs]
+    outputs: list[Value] = []
+    for q in keys:
+        for head in (slice(0, 2), slice(2, 4)):
+            scores = [
+                sum(a * b for a, b in zip(q[head], k[head], strict=True)) for k in keys
+            ]
+            shares = softmax(scores)
+            outputs += [
+                sum(p * k[head][i] for p, k in zip(shares, keys, strict=True))
+                for i in range(2)
+            ]
+    return outputs, [x for row in xs for x in row], weights.parameters()
+
+
+def classifier() -> tuple[list[Value], list[Value], list[Value]]:
+    random.seed(1)
+    model = MLP(3, [5, 4], "tanh", "linear", "pytorch")
+    xs, ts = [[Value(0.1 * i, f"{s}{i}") for i in range(n)] for s, n in (("x", 3), ("t", 4))]
+    return [cross_entropy_with_logits(model(xs), ts)], [*xs, *ts], model.parameters()
+
+
+def library(name: str) -> Any:
+    """The library, or a skip."""
+    if name == "lean":
+        return lean()
+    if name == "jax.numpy":
+        pytest.importorskip("jax").config.update("jax_enable_x64", True)
+    return pytest.importorskip(name)
+
+
+def as_numpy(x: Any) -> Any:
+    return np.asarray(x.detach() if hasattr(x, "detach") else x)
+
+
+@pytest.mark.parametrize("make", [attention, classifier])
+@pytest.mark.parametrize(
+    "name", ["numpy", "lean", "array_api_strict", "jax.numpy", "torch", "dask.array"]
+)
+def test_every_library_gives_the_programs_numbers(
+    name: str, make: Callable[[], Any]
+) -> None:
+    xp, (outputs, inputs, parameters) = library(name), make()
+    program = compile(outputs, inputs, parameters)
+    X = np.random.default_rng(0).normal(size=(5, len(inputs)))
+    seeds = np.random.default_rng(1).normal(size=(5, len(outputs)))
+    f = program.function(xp)
+    theta, rows, dy = (xp.asarray(a) for a in (program.theta, X, seeds))
+    if len(outputs) == 1:
+        dy = dy[:, 0]
+    values = as_numpy(f(theta, rows)).reshape(5, -1)
+    assert np.allclose(values, program(X).reshape(5, -1), rtol=1e-12, atol=1e-13)
+    for got, wanted in zip(f.vjp(theta, rows, dy), program.vjp(X, seeds), strict=True):
+        assert np.allclose(as_numpy(got), wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_jax_goes_through() -> None:
+    """grad through the printed forward pass is the printed backward pass; jit and vmap take it."""
+    jax: Any = pytest.importorskip("jax")
+    jnp = library("jax.numpy")
+    program = compile(*single(classifier))
+    X = np.random.default_rng(0).normal(size=(5, 7))
+    f, theta, rows = program.function(jnp), jnp.asarray(program.theta), jnp.asarray(X)
+    slope = jax.jit(jax.grad(lambda w: jnp.mean(f(w, rows))))(theta)
+    assert np.allclose(slope, program.value_and_grad(X)[1], rtol=1e-12, atol=1e-13)
+    both = jax.vmap(f.forward, (0, None))(jnp.stack([theta, 2 * theta]), rows)
+    assert np.allclose(both[1], program(X, 2 * program.theta))
+
+
+def test_torch_goes_through() -> None:
+    torch: Any = pytest.importorskip("torch")
+    program = compile(*single(classifier))
+    X = np.random.default_rng(0).normal(size=(5, 7))
+    theta = torch.tensor(program.theta, requires_grad=True)
+    program.function(torch)(theta, torch.tensor(X)).mean().backward()
+    assert np.allclose(theta.grad, program.value_and_grad(X)[1], rtol=1e-12, atol=1e-13)
+
+
+def single(make: Callable[[], Any]) -> Any:
+    (y,), inputs, parameters = make()
+    return y, inputs, parameters
+
+
+def test_a_word_that_a_library_lacks_is_named() -> None:
+    x = Value(1.0, "x")
+    without = SimpleNamespace(__name__="poor", asarray=np.asarray)
+    with pytest.raises(LookupError, match="^poor has no sin, which this program's text needs"):
+        compile(sin(x), [x]).function(without)
+
+
+def test_an_op_of_pythons_math_runs_under_numpy_alone(
+    register: Callable[..., Op],  # noqa: F811
+) -> None:
+    gamma = register("gamma_", "Γ", "gamma(x)", (lambda z, x: z,))
+    x = Value(1.0, "x")
+    program = compile(exp(gamma(x)), [x])
+    assert program.function(np)(np.zeros(0), np.array([[4.0]])).tolist() == [math.exp(6)]
+    with pytest.raises(LookupError, match="only Python's math has gamma"):
+        program.function(lean())
+
+
+def test_several_outputs_have_no_value_and_grad() -> None:
+    x = Value(1.0, "x")
+    assert compile([x * x, sin(x)], [x]).function().value_and_grad is None
+
+
+def test_a_graph_without_arrays_says_why() -> None:
+    program = compile(*irregular())
+    with pytest.raises(ValueError, match="there is no array text of this program: "):
+        program.function(np)
+    assert program.source.startswith("# no arrays: ")
+    assert "no array text: " in repr(program)
+
+
+def irregular() -> Any:
+    """A graph whose numbers have no formula in common."""
+    x = Value(0.5, "x")
+    y: Value = x
+    for i in range(400):
+        y = (sin(y) if i % 3 else exp(-y * y)) * (x + i) if i % 7 else y / (1 + y * y)
+    return y, [x], []
+
+
+def test_printing_shows_the_text() -> None:
+    x = Value(1.0, "x")
+    program: Program = compile(sin(x), [x])
+    assert str(program) == program.source
+    assert program._repr_markdown_() == f"```python\n{program.source}\n```"
+    space: dict[str, Any] = {}
+    exec(program.source, space)
+    assert space["forward"](None, np.array([[2.0]])).tolist() == [math.sin(2.0)]
