@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from autograd import Op, Value, compile, exp, sin
+from autograd import OPS, Op, Value, compile, exp, sin
 from autograd.compiler.program import Program
 from nn import MLP, cross_entropy_with_logits, softmax
-from tests.programs import register  # noqa: F401
 
-LACKING = ("einsum", "concat", "permute_dims", "absolute")
+LACKING = ("__name__", "einsum", "concat", "permute_dims", "absolute")
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[..., Op]]:
+    """Ops that a test adds are gone after it."""
+    before = {*OPS}
+    yield Op
+    for name in {*OPS} - before:
+        del OPS[name]
 
 
 def lean() -> Any:
@@ -37,14 +45,17 @@ def lean() -> Any:
 def attention() -> tuple[list[Value], list[Value], list[Value]]:
     """Three positions that look at each other, with two heads."""
     random.seed(3)
-    xs = [[Value(random.gauss(0, 1), f"x{i}_{j}") for j in range(4)] for i in range(3)]
+    xs = [
+        [Value(random.gauss(0, 1), f"x{i}_{j}") for j in range(4)] for i in range(3)
+    ]
     weights = MLP(4, [4], "linear", "linear", "pytorch")
     keys = [weights(x) for x in xs]
     outputs: list[Value] = []
     for q in keys:
         for head in (slice(0, 2), slice(2, 4)):
             scores = [
-                sum(a * b for a, b in zip(q[head], k[head], strict=True)) for k in keys
+                sum(a * b for a, b in zip(q[head], k[head], strict=True))
+                for k in keys
             ]
             shares = softmax(scores)
             outputs += [
@@ -57,8 +68,15 @@ def attention() -> tuple[list[Value], list[Value], list[Value]]:
 def classifier() -> tuple[list[Value], list[Value], list[Value]]:
     random.seed(1)
     model = MLP(3, [5, 4], "tanh", "linear", "pytorch")
-    xs, ts = [[Value(0.1 * i, f"{s}{i}") for i in range(n)] for s, n in (("x", 3), ("t", 4))]
-    return [cross_entropy_with_logits(model(xs), ts)], [*xs, *ts], model.parameters()
+    xs, ts = [
+        [Value(0.1 * i, f"{s}{i}") for i in range(n)]
+        for s, n in (("x", 3), ("t", 4))
+    ]
+    return (
+        [cross_entropy_with_logits(model(xs), ts)],
+        [*xs, *ts],
+        model.parameters(),
+    )
 
 
 def library(name: str) -> Any:
@@ -76,7 +94,8 @@ def as_numpy(x: Any) -> Any:
 
 @pytest.mark.parametrize("make", [attention, classifier])
 @pytest.mark.parametrize(
-    "name", ["numpy", "lean", "array_api_strict", "jax.numpy", "torch", "dask.array"]
+    "name",
+    ["numpy", "lean", "array_api_strict", "jax.numpy", "torch", "dask.array"],
 )
 def test_every_library_gives_the_programs_numbers(
     name: str, make: Callable[[], Any]
@@ -91,7 +110,9 @@ def test_every_library_gives_the_programs_numbers(
         dy = dy[:, 0]
     values = as_numpy(f(theta, rows)).reshape(5, -1)
     assert np.allclose(values, program(X).reshape(5, -1), rtol=1e-12, atol=1e-13)
-    for got, wanted in zip(f.vjp(theta, rows, dy), program.vjp(X, seeds), strict=True):
+    for got, wanted in zip(
+        f.vjp(theta, rows, dy), program.vjp(X, seeds), strict=True
+    ):
         assert np.allclose(as_numpy(got), wanted, rtol=1e-12, atol=1e-12)
 
 
@@ -101,7 +122,11 @@ def test_jax_goes_through() -> None:
     jnp = library("jax.numpy")
     program = compile(*single(classifier))
     X = np.random.default_rng(0).normal(size=(5, 7))
-    f, theta, rows = program.function(jnp), jnp.asarray(program.theta), jnp.asarray(X)
+    f, theta, rows = (
+        program.function(jnp),
+        jnp.asarray(program.theta),
+        jnp.asarray(X),
+    )
     slope = jax.jit(jax.grad(lambda w: jnp.mean(f(w, rows))))(theta)
     assert np.allclose(slope, program.value_and_grad(X)[1], rtol=1e-12, atol=1e-13)
     both = jax.vmap(f.forward, (0, None))(jnp.stack([theta, 2 * theta]), rows)
@@ -114,7 +139,9 @@ def test_torch_goes_through() -> None:
     X = np.random.default_rng(0).normal(size=(5, 7))
     theta = torch.tensor(program.theta, requires_grad=True)
     program.function(torch)(theta, torch.tensor(X)).mean().backward()
-    assert np.allclose(theta.grad, program.value_and_grad(X)[1], rtol=1e-12, atol=1e-13)
+    assert np.allclose(
+        theta.grad, program.value_and_grad(X)[1], rtol=1e-12, atol=1e-13
+    )
 
 
 def single(make: Callable[[], Any]) -> Any:
@@ -125,17 +152,21 @@ def single(make: Callable[[], Any]) -> Any:
 def test_a_word_that_a_library_lacks_is_named() -> None:
     x = Value(1.0, "x")
     without = SimpleNamespace(__name__="poor", asarray=np.asarray)
-    with pytest.raises(LookupError, match="^poor has no sin, which this program's text needs"):
+    with pytest.raises(
+        LookupError, match="^poor has no (sin|cos), which this program's text needs"
+    ):
         compile(sin(x), [x]).function(without)
 
 
 def test_an_op_of_pythons_math_runs_under_numpy_alone(
-    register: Callable[..., Op],  # noqa: F811
+    register: Callable[..., Op],
 ) -> None:
     gamma = register("gamma_", "Γ", "gamma(x)", (lambda z, x: z,))
     x = Value(1.0, "x")
     program = compile(exp(gamma(x)), [x])
-    assert program.function(np)(np.zeros(0), np.array([[4.0]])).tolist() == [math.exp(6)]
+    assert program.function(np)(np.zeros(0), np.array([[4.0]])).tolist() == [
+        math.exp(6)
+    ]
     with pytest.raises(LookupError, match="only Python's math has gamma"):
         program.function(lean())
 
@@ -147,7 +178,9 @@ def test_several_outputs_have_no_value_and_grad() -> None:
 
 def test_a_graph_without_arrays_says_why() -> None:
     program = compile(*irregular())
-    with pytest.raises(ValueError, match="there is no array text of this program: "):
+    with pytest.raises(
+        ValueError, match="there is no array text of this program: "
+    ):
         program.function(np)
     assert program.source.startswith("# no arrays: ")
     assert "no array text: " in repr(program)
@@ -158,7 +191,11 @@ def irregular() -> Any:
     x = Value(0.5, "x")
     y: Value = x
     for i in range(400):
-        y = (sin(y) if i % 3 else exp(-y * y)) * (x + i) if i % 7 else y / (1 + y * y)
+        y = (
+            (sin(y) if i % 3 else exp(-y * y)) * (x + i)
+            if i % 7
+            else y / (1 + y * y)
+        )
     return y, [x], []
 
 
