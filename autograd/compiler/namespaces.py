@@ -71,7 +71,9 @@ def summed_products(xp: Any) -> Callable[..., Any]:
         over = tuple(i for i, letter in enumerate(letters) if letter not in out)
         total = xp.sum(wide[0] * wide[1], axis=over)
         rest = [letter for letter in letters if letter in out]
-        return xp.permute_dims(total, tuple(rest.index(letter) for letter in out))
+        return word_of(xp, "permute_dims")(
+            total, tuple(rest.index(letter) for letter in out)
+        )
 
     return call
 
@@ -79,7 +81,9 @@ def summed_products(xp: Any) -> Callable[..., Any]:
 def widened(xp: Any, x: Any, side: str, letters: list[str]) -> Any:
     """An operand with its axes in the order of all letters, and axes of one for those that it lacks."""
     order = [letter for letter in letters if letter in side]
-    turned = xp.permute_dims(x, tuple(side.index(letter) for letter in order))
+    turned = word_of(xp, "permute_dims")(
+        x, tuple(side.index(letter) for letter in order)
+    )
     index = tuple(slice(None) if letter in side else None for letter in letters)
     return turned[index]
 
