@@ -35,8 +35,9 @@ from .packing import (
     read_inputs,
     taken_apart,
 )
-from .reverse import Adjoints, reverse
-from .rewriting import MEAN, SHARES, SIGMOID, Args, Rule, again
+from .gradients import Sealing, gradients
+from .reverse import Adjoints
+from .rewriting import MEAN, SIGMOID, Args, Rule, again
 from .tensors import Tensor, Tensors
 from .wording import ROWS, Wording, axes_of, real
 
@@ -75,6 +76,7 @@ def wrapped(line: str) -> str:
     head, sign, text = line.partition(" = ")
     if not sign:
         head, sign, text = line.partition("return ")
+    sign = sign.replace(" ", GLUE)
     if len(head) > WIDTH // 2:
         start = len(head) - len(head.lstrip())
         head = f"{head[:start]}({head[start:]})"
@@ -168,9 +170,13 @@ class Story:
 
     def again(self, rules: Mapping[str, Rule]) -> Story:
         """The same Tensors by rules."""
-        target = Tensors()
+        target, made = Sealing(), dict[Tensor, Tensor]()
         old = self.adjoints
-        made = again(self.tensors.order, rules, target)
+        sealed = self.tensors.sealed if isinstance(self.tensors, Sealing) else ()
+        for x in self.tensors.order:
+            again(x, rules, target, made)
+            if x in sealed:
+                target.sealed.add(made[x])
         ends = [made[x].at for x in self.tensors.order[: old.turn]]
         adjoints = Adjoints(
             max(ends, default=-1) + 1,
@@ -199,8 +205,8 @@ class Book:
         values: Mapping[Tensor, NDArray[np.object_]],
     ) -> None:
         self.inputs, self.parameters = [*inputs], [*parameters]
-        plain = Story(tensors, [*outputs], {**values}, Adjoints(len(tensors.order), []))
-        self.plain = plain.again(PREPARED)
+        first = Story(tensors, [*outputs], {**values}, Adjoints(len(tensors.order), []))
+        self.plain = first.again(PREPARED)
         self.many = len(outputs) > 1
         self.constants = Constants(bool(inputs))
         self.locals = Names(TAKEN, self.constants.arrays, self.constants.names.taken)
@@ -299,6 +305,7 @@ class Book:
         told = self.constants.names.taken
         names = Names(self.locals.taken, self.constants.arrays, told)
         wording = Wording(self.constants.of, mean=mean)
+        wording.seeds = len(self.plain.outputs) if self.many else 0
         places = {(x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()}
         order = story.tensors.order
         for x in order:
@@ -306,7 +313,8 @@ class Book:
                 wording.names[x] = places.get((x.word, x.data.tobytes(), x.shape), "")
         for seed in story.adjoints.seeds:
             if seed.word == "seed":
-                wording.names[seed] = f"dy[..., {seed.data}]" if self.many else "dy"
+                place = f"[:, {seed.data}]" if self.inputs else f"[{seed.data}]"
+                wording.names[seed] = f"dy{place}" if self.many else "dy"
         of = {real(d): x for d, x in reversed(story.adjoints.of.items())}
         late = {d: x for d, x in of.items() if d.at >= story.adjoints.turn}
         values = {real(x): v for x, v in story.values.items()}
@@ -318,9 +326,22 @@ class Book:
         chapter = Chapter(plot, wording, namer)
         return chapter
 
+    def bundle(self, story: Story) -> Tensor | None:
+        """The vector whose numbers, in order, are all outputs; None if there is none."""
+        parts = [*map(real, story.outputs)]
+        if not self.many or any(x.word != "part" for x in parts):
+            return None
+        whole = parts[0].args[0]
+        order = [(x.args[0], *x.data) for x in parts]
+        alike = order == [(whole, 0, i, 1) for i in range(len(parts))]
+        return whole if alike and whole.shape == (len(parts),) else None
+
     def titles(self, story: Story) -> dict[Tensor, str]:
         """The outputs' names, of those that are no leaves."""
         titles: dict[Tensor, str] = {}
+        whole = self.bundle(story)
+        if whole is not None and (whole.rows or not self.inputs):
+            return {real(whole): "y"}
         for i, y in enumerate(story.outputs):
             if real(y).word in ("theta", "X", "const", "seed"):
                 continue
@@ -331,12 +352,17 @@ class Book:
 
     def forward(self) -> str:
         story = self.plain
-        chapter = self.chapter(story, story.outputs, self.titles(story), mean=False)
+        whole = self.bundle(story)
+        roots = story.outputs if whole is None else [whole]
+        chapter = self.chapter(story, roots, self.titles(story), mean=False)
         lines = [*self.opening("forward"), *map(str, chapter.forward)]
         return joined([*lines, f"return {self.result(story, chapter)}"])
 
     def result(self, story: Story, chapter: Chapter) -> str:
         """The outputs: one for every row, or several beside each other."""
+        whole = self.bundle(story)
+        if whole is not None and (whole.rows or not self.inputs):
+            return chapter.wording.array(whole)
         texts = [self.output(y, chapter.wording) for y in story.outputs]
         if not self.many:
             return texts[0]
@@ -354,12 +380,13 @@ class Book:
         """The Tensors with the reverse sweep."""
         story = self.plain.again({})
         rows = bool(self.inputs)
-        story.adjoints = reverse(story.tensors, story.outputs, rows=rows, by=by)
+        assert isinstance(story.tensors, Sealing)
+        story.adjoints = gradients(story.tensors, story.outputs, rows=rows, by=by)
         return story
 
     def value_and_grad(self) -> str:
         """The mean over the rows, and its gradient by theta."""
-        story = self.backward(["theta"]).again({**SHARES, **MEAN})
+        story = self.backward(["theta"]).again(MEAN)
         roots = [*story.outputs, *story.adjoints.theta.values()]
         chapter = self.gradient(story, roots, self.titles(story), mean=True)
         y = chapter.wording.array(story.outputs[0])
@@ -372,7 +399,7 @@ class Book:
     def vjp(self) -> str:
         """The gradients by theta and X, for the adjoints dy of the outputs."""
         by = ["theta", *["X"] * bool(self.inputs)]
-        story = self.backward(by).again(SHARES)
+        story = self.backward(by)
         roots = [*story.adjoints.theta.values(), *story.adjoints.X.values()]
         chapter = self.gradient(story, roots, {}, mean=False)
         lines = [*self.opening("vjp", "dy"), *self.both(chapter)]
@@ -467,7 +494,8 @@ class Book:
     def text(self) -> str:
         """The helpers and the functions, in words that every array library has."""
         _, functions, _ = self.helpers
-        return "\n\n".join([*[f"{x.strip()}\n" for x in functions], self.body])
+        lines = [[wrapped(line) for line in x.strip().split("\n")] for x in functions]
+        return "\n\n".join([*["\n".join([*x, ""]) for x in lines], self.body])
 
     @cached_property
     def source(self) -> str:

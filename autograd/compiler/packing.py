@@ -313,7 +313,7 @@ def side_by_side(layer: Sequence[Piece], size: int, cut: str, axis: int) -> str:
     at, texts = 0, list[str]()
     for piece in (*layer, Piece(size, size, "")):
         if piece.start > at:
-            texts.append(f"zeros_like({cut.format(f'{at}:{piece.start}')})")
+            texts.append(f"zeros_like({cut.format(f'{at or str()}:{piece.start}')})")
         if piece.text:
             texts.append(piece.text)
         at = piece.stop

@@ -63,6 +63,13 @@ def along(axes: Sequence[int], over: Sequence[int]) -> str:
     return f", axis={places[0] if len(places) == 1 else tupled(places)}"
 
 
+def inverted(factor: float) -> int:
+    """7 of 1/7, if that is shorter to read; else 0."""
+    inverse = round(1 / abs(factor)) if 1e-6 < abs(factor) < 1 else 0
+    exact = inverse and 1 / inverse == abs(factor) and len(number(factor)) > FEW
+    return inverse if exact else 0
+
+
 class Wording:
     """Phrases of Tensors, made once their operands' are there.
 
@@ -74,6 +81,7 @@ class Wording:
         self.names: dict[Tensor, str] = {}
         self.phrases: dict[Tensor, Phrase] = {}
         self.constant, self.mean = constant, mean
+        self.seeds = 0  # outputs, where there are several
 
     # --------------------------------------------------------------------------------------------- operands
     def phrase(self, x: Tensor) -> Phrase:
@@ -130,6 +138,9 @@ class Wording:
         axes = axes_of(x)
         left = self.aligned(first, axes, level)
         value = second.number
+        inverse = inverted(first.number or 0.0)
+        if x.word == "div" and inverse and (first.number or 0.0) > 0:
+            return f"1 / ({inverse} * {self.text(second, PRODUCT + 1)})", level
         if x.word == "add" and value is not None and value < 0:
             return f"{left} - {number(-value)}", level
         right = self.aligned(second, axes, level + (x.word != "add"))
@@ -154,7 +165,16 @@ class Wording:
             like = self.array(asked)
             texts = [f"full_like({like}, {text})" for text in texts]
         condition = f"{self.aligned(asked, axes, SUM)} != 0"
+        if real(asked).word == "const":
+            condition = self.mask(asked, axes)
         return f"where({', '.join([condition, *texts])})", ATOM
+
+    def mask(self, x: Tensor, axes: Sequence[int]) -> str:
+        """The name of truth values, where numbers are not 0."""
+        self.names[x] = self.constant(Tensor("const", (), x.shape, False, x.data != 0))
+        text = self.aligned(x, axes)
+        del self.names[x]
+        return text
 
     def defined(self, x: Tensor) -> Phrase:
         asked, y = (self.aligned(y, axes_of(x), SUM) for y in x.args)
@@ -175,12 +195,15 @@ class Wording:
 
     def scaled(self, factor: float, y: Tensor, x: Tensor) -> Phrase:
         """A number times an array; a third of it is y / 3."""
-        inverse = round(1 / factor) if 1e-6 < abs(factor) < 1 else 0
-        if inverse and 1 / inverse == factor and len(number(factor)) > FEW:
-            return f"{self.text(y, PRODUCT)} / {inverse}", PRODUCT
+        text = self.text(y, PRODUCT)
+        if " @ " in text and self.phrase(y)[1] == PRODUCT:
+            text = f"({text})"
+        inverse = inverted(factor)
+        if inverse:
+            return f"{'-' * (factor < 0)}{text} / {inverse}", PRODUCT
         if factor == -1.0:
-            return f"-{self.text(y, PRODUCT)}", PRODUCT
-        return f"{number(factor)} * {self.text(y, PRODUCT)}", PRODUCT
+            return f"-{text}", PRODUCT
+        return f"{number(factor)} * {text}", PRODUCT
 
     def sum(self, x: Tensor) -> Phrase:
         return self.summed(x.args[0], [*x.data])
@@ -257,7 +280,7 @@ class Wording:
         stack = len(left) > 2
         if len(right) > 2 or rest != sorted(rest) or (stack and left[-1] != over):
             return None
-        front = self.turned(pair[0], left[-1] != over, PRODUCT)
+        front = self.turned(pair[0], left[-1] != over, PRODUCT + 1)
         return f"{front} @ {self.turned(pair[1], right[0] != over, PRODUCT + 1)}"
 
     def turned(self, x: Tensor, transposed: bool, level: int) -> str:
@@ -311,21 +334,31 @@ class Wording:
 
     def join(self, x: Tensor) -> Phrase:
         """Side by side: arrays by concat, numbers by stack."""
+        if self.is_all_seeds(x):
+            return "dy", ATOM
         axis = axes_of(x).index(x.data)
         word = "stack" if stacked(x) else "concat"
         parts = [self.beside(y, x) for y in x.args]
         end = f", axis={axis}" if axis else ""
         return f"{word}([{', '.join(parts)}]{end})", ATOM
 
+    def is_all_seeds(self, x: Tensor) -> bool:
+        """Whether the adjoints of all outputs stand side by side."""
+        parts = [*map(real, x.args)]
+        order = [part.data for part in parts if part.word == "seed"]
+        return order == [*range(self.seeds)] and len(parts) == self.seeds
+
     def beside(self, y: Tensor, x: Tensor) -> str:
         """A part of a join, with all of its axes."""
+        count = y.shape[x.data]
+        y = y.args[0] if y.word == "spread" else y
         lengths = dict(zip(axes_of(x), sizes(x), strict=True))
-        lengths[x.data] = str(y.shape[x.data])
+        lengths[x.data] = str(count)
         if stacked(x):
             del lengths[x.data]
         if axes_of(y) == [*lengths]:
             return self.array(y)
-        if axes_of(y) == [i for i in lengths if i != x.data] and y.shape[x.data] == 1:
+        if axes_of(y) == [i for i in lengths if i != x.data] and count == 1:
             return self.column(y, [*lengths])
         text = self.aligned(y, [*lengths]) if axes_of(y) else self.array(y)
         return f"broadcast_to({text}, {tupled([*lengths.values()])})"
