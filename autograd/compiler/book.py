@@ -9,14 +9,16 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..defining import define
 from ..value import Value
 from .chapter import WIDTH, Chapter, Line, Plot
 from .helpers import free, imports, needed
+from .libraries import mathematical, word
 from .naming import (
     Namer,
     Names,
@@ -82,13 +84,13 @@ def wrapped(line: str) -> str:
         head = f"{head[:start]}({head[start:]})"
     text = text if closed(text) else f"({text})"
     start = " " * (len(line) - len(line.lstrip()))
-    filled = ""
-    for depth in range(2, 8):
+    for depth in range(2, 9):
         whole = head + sign + glued(text, depth)
         filled = filled_in(whole, start + INDENT).replace(GLUE, " ")
-        if max(map(len, filled.split("\n"))) <= WIDTH:
-            break
-    return filled
+        fits = max(map(len, filled.split("\n"))) <= WIDTH
+        if fits and filled.startswith(start + head.strip()[:1]):
+            return filled
+    return line
 
 
 def glued(text: str, most: int) -> str:
@@ -100,7 +102,7 @@ def glued(text: str, most: int) -> str:
             stack.append(index)
         elif letter in ")]":
             stack.pop()
-        inside = len(stack) > most or any(stack)
+        inside = not 0 < len(stack) <= most or any(stack)
         letters.append(GLUE if letter == " " and inside else letter)
     return "".join(letters)
 
@@ -154,8 +156,31 @@ class Constants:
 
 def declaration(name: str, numbers: NDArray[Any]) -> str:
     """name = array([...]), in lines."""
+    return wrapped(f"{name} = {literal(numbers)}")
+
+
+def literal(numbers: NDArray[Any]) -> str:
+    """An array as NumPy is told it."""
+    if numbers.ndim == 2 and len(numbers) > 2 and is_chosen(numbers):
+        return f"eye({numbers.shape[1]})[{numbers.argmax(1).tolist()}]"
+    if numbers.ndim == 2 and len(numbers) > 2 and is_triangle(numbers):
+        kind = ", dtype=bool" if numbers.dtype.kind == "b" else ""
+        return f"tri{numbers.shape}"[:-1] + f"{kind})"
     kind = ", dtype=int" if numbers.dtype.kind == "i" else ""
-    return wrapped(f"{name} = array({numbers.tolist()}{kind})")
+    return f"array({numbers.tolist()}{kind})"
+
+
+def is_chosen(numbers: NDArray[Any]) -> bool:
+    """Whether every row is one of the unit matrix."""
+    unit = np.eye(numbers.shape[1])
+    return numbers.dtype.kind == "f" and np.array_equal(
+        unit[numbers.argmax(1)], numbers
+    )
+
+
+def is_triangle(numbers: NDArray[Any]) -> bool:
+    """Whether it is 1 on and below the diagonal, and 0 above."""
+    return numbers.dtype.kind in "fb" and np.array_equal(np.tri(*numbers.shape), numbers)
 
 
 # ---------------------------------------------------------------------------------------------------- functions
@@ -478,11 +503,10 @@ class Book:
     def head(self) -> str:
         """What the body needs, from NumPy: its words, and the recorded constants."""
         words, _, mathematical = self.helpers
-        extra = ["array"] * bool(self.constants.arrays)
-        extra += ["vectorize"] * bool(mathematical)
-        extra += [w for w in ("inf", "nan") if w in self.constants.text]
+        extra = free(self.constants.text) - {"bool"}
+        extra |= {"vectorize"} if mathematical else set()
         lines = ["import math\n"] * bool(mathematical)
-        lines += [imports({*words, *extra})] if words or extra else []
+        lines += [imports({*words, *extra})]
         lines += [
             f"{word} = vectorize(math.{word}, otypes=[float])" for word in mathematical
         ]
@@ -496,6 +520,19 @@ class Book:
         _, functions, _ = self.helpers
         lines = [[wrapped(line) for line in x.strip().split("\n")] for x in functions]
         return "\n\n".join([*["\n".join([*x, ""]) for x in lines], self.body])
+
+    def functions(self, xp: Any) -> Functions:
+        """The text as functions of arrays of a library, given as its namespace.
+
+        Raises NotImplementedError, when it is called, for a word that the library does not have.
+        """
+        words, _, others = self.helpers
+        known = {name: word(xp, name) for name in words}
+        known |= {name: mathematical(xp, name) for name in others}
+        known |= {name: xp.asarray(x) for name, x in self.constants.arrays.items()}
+        middle = "None" if self.many else "value_and_grad"
+        body = f"{self.text}\nreturn forward, {middle}, vjp"
+        return Functions(*define("functions", [], body, known, {})())
 
     @cached_property
     def source(self) -> str:
@@ -517,3 +554,11 @@ def joined(lines: Sequence[str]) -> str:
     return joined([head, "n = X.shape[0]", *body])
 
 
+
+
+class Functions(NamedTuple):
+    """A book's functions in one array library; there is no value_and_grad of several outputs."""
+
+    forward: Callable[..., Any]
+    value_and_grad: Callable[..., Any] | None
+    vjp: Callable[..., Any]

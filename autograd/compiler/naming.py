@@ -142,7 +142,7 @@ def constant_stem(numbers: NDArray[np.generic], rows: bool) -> str:
         return "hot"
     if flags:
         return "mask"
-    return "c" if numbers.ndim < 2 else "C" if rows else "X"
+    return "c" if numbers.ndim < 2 else "C" if rows else "data"
 
 
 # ------------------------------------------------------------------------------------------------- what is made
@@ -230,7 +230,7 @@ def is_softmax(x: Tensor) -> bool:
     if x.word != "div":
         return False
     power, total = map(real, x.args)
-    return total.word == "sum" and power.word == "exp" and total.args[0] is power
+    return total.word == "sum" and power.word == "exp" and real(total.args[0]) is power
 
 
 def output_stem(value: Value | None, many: bool, place: int) -> str:
