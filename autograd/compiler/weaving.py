@@ -42,6 +42,7 @@ from .views import back, full, leaf, refolded, take, view
 Weaving: TypeAlias = Generator[Ids, Tensor, Tensor]
 LEAVES = ("theta", "X")
 MOST_PIECES = 64
+FEW_ARRAYS = 400  # so many are never too many
 LINEAR = ("mul", "sub", "neg")  # what garbage in a hole may pass through
 
 
@@ -90,7 +91,7 @@ class Weaver:
         # in which array a number is, and at which place
         self.homes = list[Tensor]()
         self.home, self.at = np.full(n, -1), np.zeros(n, np.int64)
-        self.most = max(200, n / 3)
+        self.most = max(FEW_ARRAYS, n / 3)
 
     # ------------------------------------------------------------------------------------------- the work list
     def array(self, ids: Ids) -> Tensor:
@@ -134,10 +135,9 @@ class Weaver:
         if x.shape != ids.shape:
             return
         self.ids.setdefault(x, ids)
-        new = ids[ids >= 0]
-        if x.word in MADE_OF_OTHERS or not (self.home[new] < 0).any():
-            return
         free = (ids >= 0) & (self.home[np.maximum(ids, 0)] < 0)
+        if not free.any():
+            return
         self.home[ids[free]] = len(self.homes)
         self.at[ids[free]] = np.flatnonzero(free)
         self.homes.append(x)
@@ -434,15 +434,10 @@ class Weaver:
         return self.b.expand(total, total.shape[:-1])
 
 
-MADE_OF_OTHERS = (
-    *LEAVES, "const", "expand", "refold", "permute", "join", "part", "pick", "spread",
-)  # fmt: skip
-
-
 def squeezed(core: Ids) -> Ids:
     """Without axes of one."""
-    return np.ascontiguousarray(core.reshape([n for n in core.shape if n > 1]))
+    return core.reshape([n for n in core.shape if n > 1])
 
 
 def key_of(ids: Ids) -> tuple[Shape, bytes]:
-    return ids.shape, np.ascontiguousarray(ids).tobytes()
+    return ids.shape, ids.tobytes()
