@@ -6,7 +6,7 @@ The head imports the words and declares the recorded constants; the body is the 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -46,7 +46,18 @@ from .wording import ROWS, Wording, axes_of, real
 INDENT = " " * 4
 GLUE = "\0"  # a space at which no line is broken
 # What local names must not be.
-TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", "unpack", "forward", "value_and_grad", "vjp")
+TAKEN = (
+    "theta",
+    "X",
+    "n",
+    "dy",
+    "dtheta",
+    "dX",
+    "unpack",
+    "forward",
+    "value_and_grad",
+    "vjp",
+)
 
 
 def alone(target: Tensors, x: Tensor, args: Args) -> Tensor:
@@ -98,7 +109,11 @@ def glued(text: str, most: int) -> str:
     letters, stack = list[str](), list[bool]()
     for at, letter in enumerate(text):
         if letter in "([":
-            index = letter == "[" and at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_)]")
+            index = (
+                letter == "["
+                and at > 0
+                and (text[at - 1].isalnum() or text[at - 1] in "_)]")
+            )
             stack.append(index)
         elif letter in ")]":
             stack.pop()
@@ -148,6 +163,10 @@ class Constants:
             data = data.reshape([n for n in data.shape if n > 1])
         return self.declare(data)
 
+    def keep(self, names: Container[str]) -> None:
+        """Only those that a text reads."""
+        self.arrays = {name: x for name, x in self.arrays.items() if name in names}
+
     @property
     def text(self) -> str:
         """Their declarations."""
@@ -180,7 +199,9 @@ def is_chosen(numbers: NDArray[Any]) -> bool:
 
 def is_triangle(numbers: NDArray[Any]) -> bool:
     """Whether it is 1 on and below the diagonal, and 0 above."""
-    return numbers.dtype.kind in "fb" and np.array_equal(np.tri(*numbers.shape), numbers)
+    return numbers.dtype.kind in "fb" and np.array_equal(
+        np.tri(*numbers.shape), numbers
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- functions
@@ -230,13 +251,18 @@ class Book:
         values: Mapping[Tensor, NDArray[np.object_]],
     ) -> None:
         self.inputs, self.parameters = [*inputs], [*parameters]
-        first = Story(tensors, [*outputs], {**values}, Adjoints(len(tensors.order), []))
+        first = Story(
+            tensors, [*outputs], {**values}, Adjoints(len(tensors.order), [])
+        )
         self.plain = first.again(PREPARED)
         self.many = len(outputs) > 1
         self.constants = Constants(bool(inputs))
-        self.locals = Names(TAKEN, self.constants.arrays, self.constants.names.taken)
+        self.locals = Names(
+            TAKEN, self.constants.arrays, self.constants.names.taken
+        )
         self.name_leaves()
         self.body = self.written()
+        self.constants.keep(free(self.body))
 
     # ------------------------------------------------------------------------------------------------ leaves
     def name_leaves(self) -> None:
@@ -251,7 +277,9 @@ class Book:
         self.name_inputs()
         self.name_parameters()
         declare = self.constants.declare
-        self.unpacking = taken_apart(self.theta, self.known, self.locals.fresh, declare)
+        self.unpacking = taken_apart(
+            self.theta, self.known, self.locals.fresh, declare
+        )
         size = len(self.inputs)
         self.reading = read_inputs(self.leaves["X"], self.known, size, declare)
 
@@ -307,7 +335,9 @@ class Book:
 
     @property
     def weights(self) -> list[str]:
-        names = [self.known[x] for x in self.leaves["theta"] if self.known[x] != "theta"]
+        names = [
+            self.known[x] for x in self.leaves["theta"] if self.known[x] != "theta"
+        ]
         order = " ".join(self.unpacking)
         return sorted(names, key=lambda name: f" {order}".find(f" {name}"))
 
@@ -324,18 +354,27 @@ class Book:
         return [head, *apart, *self.reading]
 
     def chapter(
-        self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
+        self,
+        story: Story,
+        roots: Sequence[Tensor],
+        titles: dict[Tensor, str],
+        *,
+        mean: bool,
     ) -> Chapter:
         """The lines for some Tensors."""
         told = self.constants.names.taken
         names = Names(self.locals.taken, self.constants.arrays, told)
         wording = Wording(self.constants.of, mean=mean)
         wording.seeds = len(self.plain.outputs) if self.many else 0
-        places = {(x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()}
+        places = {
+            (x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()
+        }
         order = story.tensors.order
         for x in order:
             if x.word in ("theta", "X"):
-                wording.names[x] = places.get((x.word, x.data.tobytes(), x.shape), "")
+                wording.names[x] = places.get(
+                    (x.word, x.data.tobytes(), x.shape), ""
+                )
         for seed in story.adjoints.seeds:
             if seed.word == "seed":
                 place = f"[:, {seed.data}]" if self.inputs else f"[{seed.data}]"
@@ -371,7 +410,9 @@ class Book:
             if real(y).word in ("theta", "X", "const", "seed"):
                 continue
             values = story.values.get(y)
-            value = values.flat[0] if values is not None and values.size == 1 else None
+            value = (
+                values.flat[0] if values is not None and values.size == 1 else None
+            )
             titles.setdefault(real(y), output_stem(value, self.many, i))
         return titles
 
@@ -434,7 +475,12 @@ class Book:
         return joined([*lines, f"return dtheta, {'dX' if self.inputs else 'None'}"])
 
     def gradient(
-        self, story: Story, roots: Sequence[Tensor], titles: dict[Tensor, str], *, mean: bool
+        self,
+        story: Story,
+        roots: Sequence[Tensor],
+        titles: dict[Tensor, str],
+        *,
+        mean: bool,
     ) -> Chapter:
         """The lines of both passes; an adjoint of a leaf has a line, if it is made by the backward pass."""
         adjoints = story.adjoints
@@ -449,7 +495,10 @@ class Book:
     def both(self, chapter: Chapter) -> list[str]:
         """The lines of both passes, with their titles."""
         lines: list[str] = []
-        for title, part in (("forward", chapter.forward), ("backward", chapter.backward)):
+        for title, part in (
+            ("forward", chapter.forward),
+            ("backward", chapter.backward),
+        ):
             if part:
                 lines += ["", f"# {title}", *map(str, part)]
         return lines
@@ -508,7 +557,8 @@ class Book:
         lines = ["import math\n"] * bool(mathematical)
         lines += [imports({*words, *extra})]
         lines += [
-            f"{word} = vectorize(math.{word}, otypes=[float])" for word in mathematical
+            f"{word} = vectorize(math.{word}, otypes=[float])"
+            for word in mathematical
         ]
         if self.constants.arrays:
             lines += ["", self.constants.text]
@@ -518,7 +568,9 @@ class Book:
     def text(self) -> str:
         """The helpers and the functions, in words that every array library has."""
         _, functions, _ = self.helpers
-        lines = [[wrapped(line) for line in x.strip().split("\n")] for x in functions]
+        lines = [
+            [wrapped(line) for line in x.strip().split("\n")] for x in functions
+        ]
         return "\n\n".join([*["\n".join([*x, ""]) for x in lines], self.body])
 
     def functions(self, xp: Any) -> Functions:
@@ -552,8 +604,6 @@ def joined(lines: Sequence[str]) -> str:
     if "n" not in free(text):
         return text
     return joined([head, "n = X.shape[0]", *body])
-
-
 
 
 class Functions(NamedTuple):

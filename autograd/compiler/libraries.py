@@ -57,9 +57,7 @@ def of_tensors(xp: Library, name: str) -> Word:
 
     def apply(x: Any, y: Any) -> Any:
         like = x if hasattr(x, "dtype") else y
-        pair = [
-            z if hasattr(z, "dtype") else xp.full_like(like, z) for z in (x, y)
-        ]
+        pair = [z if hasattr(z, "dtype") else xp.full_like(like, z) for z in (x, y)]
         return getattr(xp, name)(*pair)
 
     return apply
@@ -72,7 +70,9 @@ def torch_sign(xp: Library) -> Word:
 
 def torch_max(xp: Library) -> Word:
     """PyTorch's max gives places too; of equal numbers its amax shares."""
-    return lambda x, axis=None: xp.amax(x, dim=axis) if axis is not None else xp.amax(x)
+    return lambda x, axis=None: (
+        xp.amax(x, dim=axis) if axis is not None else xp.amax(x)
+    )
 
 
 TORCH: dict[str, Callable[[Library], Word]] = {

@@ -230,7 +230,9 @@ def is_softmax(x: Tensor) -> bool:
     if x.word != "div":
         return False
     power, total = map(real, x.args)
-    return total.word == "sum" and power.word == "exp" and real(total.args[0]) is power
+    return (
+        total.word == "sum" and power.word == "exp" and real(total.args[0]) is power
+    )
 
 
 def output_stem(value: Value | None, many: bool, place: int) -> str:
@@ -241,5 +243,3 @@ def output_stem(value: Value | None, many: bool, place: int) -> str:
     if own and usable(own[:LONGEST]) and not many:
         return own[:LONGEST]
     return "loss" if loss and not many else f"y{place + 1}" if many else "y"
-
-

@@ -205,7 +205,9 @@ def paired(lines: Sequence[str], width: int = 70) -> list[str]:
         if short and simple(last) and simple(line):
             names, values = (
                 ", ".join(pair)
-                for pair in zip(*(x.split(" = ", 1) for x in (last, line)), strict=True)
+                for pair in zip(
+                    *(x.split(" = ", 1) for x in (last, line)), strict=True
+                )
             )
             found[-1] = f"{names} = {values}"
         else:
@@ -313,7 +315,9 @@ def side_by_side(layer: Sequence[Piece], size: int, cut: str, axis: int) -> str:
     at, texts = 0, list[str]()
     for piece in (*layer, Piece(size, size, "")):
         if piece.start > at:
-            texts.append(f"zeros_like({cut.format(f'{at or str()}:{piece.start}')})")
+            texts.append(
+                f"zeros_like({cut.format(f'{at or str()}:{piece.start}')})"
+            )
         if piece.text:
             texts.append(piece.text)
         at = piece.stop
@@ -362,7 +366,9 @@ def put_inputs_together(
         places = places_of(leaf)
         if dense(places):
             first = int(places.flat[0])
-            pieces.append(Piece(first, first + places.size, rowwise(text(leaf), places)))
+            pieces.append(
+                Piece(first, first + places.size, rowwise(text(leaf), places))
+            )
         else:
             index = declare(inverse(places, size))
             terms.append(f"gathered_rows({text(leaf)}, {index})")
@@ -375,5 +381,3 @@ def rowwise(text: str, places: Places) -> str:
     if places.ndim == 0:
         return f"{text}[:, None]"
     return text if places.ndim == 1 else f"reshape({text}, (-1, {places.size}))"
-
-

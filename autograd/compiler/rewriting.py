@@ -13,7 +13,10 @@ Rule: TypeAlias = Callable[[Tensors, Tensor, Args], "Tensor | None"]
 
 
 def again(
-    x: Tensor, rules: Mapping[str, Rule], target: Tensors, made: dict[Tensor, Tensor]
+    x: Tensor,
+    rules: Mapping[str, Rule],
+    target: Tensors,
+    made: dict[Tensor, Tensor],
 ) -> None:
     """A Tensor as ``target`` makes it, into ``made``, which has its operands.
 
@@ -70,8 +73,6 @@ def one_for_seed(target: Tensors, x: Tensor, args: Args) -> Tensor:
 def mean_of_equals(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
     """The mean over the rows of what is the same in all of them."""
     return None if args[0].rows else args[0]
-
-
 
 
 def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:

@@ -164,14 +164,17 @@ class Wording:
         if all(y.number is not None for y in branches):
             like = self.array(asked)
             texts = [f"full_like({like}, {text})" for text in texts]
-        condition = f"{self.aligned(asked, axes, SUM)} != 0"
         if real(asked).word == "const":
             condition = self.mask(asked, axes)
+        else:
+            condition = f"{self.aligned(asked, axes, SUM)} != 0"
         return f"where({', '.join([condition, *texts])})", ATOM
 
     def mask(self, x: Tensor, axes: Sequence[int]) -> str:
         """The name of truth values, where numbers are not 0."""
-        self.names[x] = self.constant(Tensor("const", (), x.shape, False, x.data != 0))
+        self.names[x] = self.constant(
+            Tensor("const", (), x.shape, False, x.data != 0)
+        )
         text = self.aligned(x, axes)
         del self.names[x]
         return text
