@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from .naming import ACTIVATIONS, Namer
 from .tensors import LEAVES, Tensor
-from .wording import Wording, axes_of, real
+from .phrases import axes_of, real
+from .typesetting import WIDTH
+from .wording import Wording
 
-WIDTH = 100
 LIMIT = 82  # letters of an expression, beside a name and its indentation
 LONG = 14  # an operand of fewer letters stays where it is
 CHEAP = re.compile(r"1 - \w+|-\w+|\w+\.T|\w+\[[^\]]*\]")

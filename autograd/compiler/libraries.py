@@ -1,4 +1,4 @@
-"""The words of a book's text in one array library: its own, or substitutes where it lacks or spells them otherwise."""
+"""The words of a book's text in one array library: its own, or substitutes."""
 
 from __future__ import annotations
 

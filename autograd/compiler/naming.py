@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..value import Value
 from .helpers import reserved
 from .tensors import Tensor
-from .wording import real
+from .phrases import real
 
 LONGEST = 24  # letters of a name
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu")
