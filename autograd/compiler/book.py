@@ -5,8 +5,7 @@ The head imports the words and declares the recorded constants; the body is the 
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,190 +13,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..defining import define
 from ..value import Value
-from .chapter import WIDTH, Chapter, Plot
+from .chapter import Chapter, Plot
+from .constants import Constants
+from .gradients import Sealing, gradients
 from .helpers import free, imports, needed
-from .naming import (
-    Namer,
-    Names,
-    constant_stem,
-    output_stem,
-    stem_of,
-    usable,
-    weights_name,
-)
-from .packing import (
-    Theta,
-    is_whole,
-    places_of,
-    put_inputs_together,
-    put_together,
-    read_inputs,
-    taken_apart,
-)
-from .reverse import Adjoints, reverse
-from .rewriting import MEAN, SHARES, SIGMOID, Args, Rule, again
-from .tensors import Tensor, Tensors
+from .leaves import Leaves, key_of
+from .libraries import mathematical, word
+from .naming import Namer, Names, output_stem
+from .phrases import real
+from .reverse import Adjoints
+from .rewriting import MEAN
+from .stories import PREPARED, Story
+from .tensors import LEAVES, Tensor, Tensors
+from .typesetting import gradient_line, joined, wrapped
 from .weaving import weave
-from .wording import Wording, axes_of, real
+from .wording import Wording
 
-INDENT = " " * 4
-GLUE = "\0"  # a space at which no line is broken
-# What local names must not be.
-TAKEN = (
-    "theta",
-    "X",
-    "n",
-    "dy",
-    "dtheta",
-    "dX",
-    "unpack",
-    "forward",
-    "value_and_grad",
-    "vjp",
-)
+# What no name of an array may be.
+TAKEN = "theta X n dy dtheta dX unpack forward value_and_grad vjp".split(" ")
 
 
-def alone(target: Tensors, x: Tensor, args: Args) -> Tensor:
-    """A leaf without axes of one, so that the same numbers are the same leaf."""
-    places = x.data.reshape([n for n in x.shape if n > 1])
-    return target.expand(target.leaf(x.word, places), x.shape)
+@dataclass(frozen=True)
+class Functions:
+    """A book's functions in one array library; a call is short for ``forward``.
 
+    ``forward(theta, X)`` gives the outputs.  ``value_and_grad(theta, X)`` gives the mean over the rows and
+    its gradient by theta; it is None if there are several outputs.  ``vjp(theta, X, dy)`` gives the gradients
+    by theta, summed over the rows, and by X.  They are pure: ``jax.jit``, ``jax.grad``, ``jax.vmap`` and
+    torch's autograd go through them.
+    """
 
-PREPARED: dict[str, Rule] = {**SIGMOID, "theta": alone, "X": alone}
+    forward: Callable[..., Any]
+    value_and_grad: Callable[..., Any] | None
+    vjp: Callable[..., Any]
 
-
-# ------------------------------------------------------------------------------------------------------- layout
-def closed(text: str) -> bool:
-    """Whether one pair of brackets holds all of a text but its beginning."""
-    depth = 0
-    for at, letter in enumerate(text):
-        depth += (letter in "([") - (letter in ")]")
-        if letter in ")]" and depth == 0:
-            return at == len(text) - 1
-        if letter == " " and depth == 0:
-            return False
-    return False
-
-
-def wrapped(line: str) -> str:
-    """A line of at most WIDTH letters, or several, within brackets."""
-    if len(line) <= WIDTH:
-        return line
-    head, sign, text = line.partition(" = ")
-    if not sign:
-        head, sign, text = line.partition("return ")
-    if len(head) > WIDTH // 2:
-        start = len(head) - len(head.lstrip())
-        head = f"{head[:start]}({head[start:]})"
-    text = text if closed(text) else f"({text})"
-    start = " " * (len(line) - len(line.lstrip()))
-    filled = ""
-    for depth in range(2, 8):
-        whole = head + sign + glued(text, depth)
-        filled = filled_in(whole, start + INDENT).replace(GLUE, " ")
-        if max(map(len, filled.split("\n"))) <= WIDTH:
-            break
-    return filled
-
-
-def glued(text: str, most: int) -> str:
-    """Without a place to break a line within so many brackets, or within an index."""
-    letters, stack = list[str](), list[bool]()
-    for at, letter in enumerate(text):
-        if letter in "([":
-            index = (
-                letter == "["
-                and at > 0
-                and (text[at - 1].isalnum() or text[at - 1] in "_)]")
-            )
-            stack.append(index)
-        elif letter in ")]":
-            stack.pop()
-        inside = len(stack) > most or any(stack)
-        letters.append(GLUE if letter == " " and inside else letter)
-    return "".join(letters)
-
-
-def filled_in(text: str, indent: str) -> str:
-    """In lines of at most WIDTH letters, if it has places to break."""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def block(lines: Sequence[str]) -> str:
-    """Lines of a function's body."""
-    return "\n".join(wrapped(INDENT + line) if line else "" for line in lines)
-
-
-class Constants:
-    """Recorded numbers, by the names that the text's head gives them."""
-
-    def __init__(self, rows: bool) -> None:
-        self.rows = rows
-        self.arrays: dict[str, NDArray[Any]] = {}
-        self.known: dict[object, str] = {}
-        self.names = Names(TAKEN)
-
-    def declare(self, numbers: NDArray[Any]) -> str:
-        """The name of an array; the same for the same numbers."""
-        key = numbers.dtype.kind, numbers.shape, numbers.tobytes()
-        if key not in self.known:
-            name = self.names.fresh(constant_stem(numbers, self.rows))
-            self.known[key] = name
-            self.arrays[name] = numbers
-        return self.known[key]
-
-    def of(self, x: Tensor) -> str:
-        """The name of a Tensor's numbers."""
-        data = np.asarray(x.data)
-        if x.word == "const":
-            data = data.reshape([n for n in data.shape if n > 1])
-        return self.declare(data)
-
-    @property
-    def text(self) -> str:
-        """Their declarations."""
-        return "\n".join(declaration(name, x) for name, x in self.arrays.items())
-
-
-def declaration(name: str, numbers: NDArray[Any]) -> str:
-    """name = array([...]), in lines."""
-    kind = ", dtype=int" if numbers.dtype.kind == "i" else ""
-    return wrapped(f"{name} = array({numbers.tolist()}{kind})")
-
-
-# ---------------------------------------------------------------------------------------------------- functions
-@dataclass
-class Story:
-    """Tensors of one function: the outputs, the adjoints, and what is known of them."""
-
-    tensors: Tensors
-    outputs: list[Tensor]
-    values: dict[Tensor, NDArray[np.object_]]
-    adjoints: Adjoints
-
-    def again(self, rules: Mapping[str, Rule]) -> Story:
-        """The same Tensors by rules."""
-        target = Tensors()
-        old = self.adjoints
-        made = again(self.tensors.order, rules, target)
-        ends = [made[x].at for x in self.tensors.order[: old.turn]]
-        adjoints = Adjoints(
-            max(ends, default=-1) + 1,
-            [made[x] for x in old.seeds],
-            {made[x]: made[d] for x, d in old.theta.items()},
-            {made[x]: made[d] for x, d in old.X.items()},
-            {made[d]: made[x] for d, x in old.of.items()},
-        )
-        outputs = [made[x] for x in self.outputs]
-        values = {made[x]: v for x, v in self.values.items() if x in made}
-        return Story(target, outputs, values, adjoints)
+    def __call__(self, theta: Any, X: Any = None) -> Any:
+        return self.forward(theta, X)
 
 
 class Book:
@@ -214,108 +67,20 @@ class Book:
         parameters: Sequence[Value],
         values: Mapping[Tensor, NDArray[np.object_]],
     ) -> None:
-        self.inputs, self.parameters = [*inputs], [*parameters]
-        plain = Story(
-            tensors, [*outputs], {**values}, Adjoints(len(tensors.order), [])
-        )
-        self.plain = plain.again(PREPARED)
-        self.many = len(outputs) > 1
-        self.constants = Constants(bool(inputs))
-        self.locals = Names(
-            TAKEN, self.constants.arrays, self.constants.names.taken
-        )
-        self.name_leaves()
+        self.inputs, self.many = [*inputs], len(outputs) > 1
+        known = {x: np.asarray(v, object).ravel() for x, v in values.items()}
+        forward = Adjoints(len(tensors.order), [])
+        first = Story(tensors, [*outputs], known, forward)
+        self.plain = first.again(PREPARED)
+        self.constants = Constants(bool(inputs), TAKEN)
+        told = self.constants.names.taken
+        self.names = Names(TAKEN, self.constants.arrays, told)
+        live = Plot(self.plain.outputs, {}, len(self.plain.tensors.order)).live
+        self.leaves = Leaves(live, inputs, parameters, self.names, self.constants)
         self.body = self.written()
+        self.constants.keep(free(self.body))
 
-    # ------------------------------------------------------------------------------------------------ leaves
-    def name_leaves(self) -> None:
-        """What is read of theta and X, and its names."""
-        outputs = self.plain.outputs
-        live = Plot(outputs, {}, len(self.plain.tensors.order)).live
-        self.leaves: dict[str, list[Tensor]] = {
-            word: [x for x in live if x.word == word] for word in ("theta", "X")
-        }
-        self.theta = Theta(self.leaves["theta"], len(self.parameters))
-        self.known: dict[Tensor, str] = {}
-        self.name_inputs()
-        self.name_parameters()
-        declare = self.constants.declare
-        self.unpacking = taken_apart(
-            self.theta, self.known, self.locals.fresh, declare
-        )
-        size = len(self.inputs)
-        self.reading = read_inputs(self.leaves["X"], self.known, size, declare)
-
-    def name_inputs(self) -> None:
-        for leaf in self.leaves["X"]:
-            if is_whole(leaf, len(self.inputs)):
-                self.known[leaf] = "X"
-                continue
-            stem = stem_of([self.inputs[i] for i in leaf.data.ravel().tolist()])
-            self.known[leaf] = self.locals.fresh(stem if usable(stem) else "x")
-
-    def name_parameters(self) -> None:
-        """By their Values' names, else by the number of their block."""
-        layer = 0
-        beside = {
-            part.leaf: parts[0].leaf
-            for parts in self.theta.blocks.values()
-            for part in parts[1:]
-        }
-        for leaf in sorted(self.leaves["theta"], key=lambda x: int(x.data.flat[0])):
-            if is_whole(leaf, len(self.parameters)):
-                self.known[leaf] = "theta"
-                continue
-            layer += leaf not in beside and leaf.size > 1
-            self.known[leaf] = self.parameter_name(leaf, layer, leaf in beside)
-
-    def parameter_name(self, leaf: Tensor, layer: int, bias: bool) -> str:
-        values = [self.parameters[i] for i in np.unique(leaf.data).tolist()]
-        rank = places_of(leaf).ndim
-        if not stem_of(values) and rank < 2 and (bias or leaf.size == 1):
-            return self.locals.fresh(f"b{layer}" if layer else "p")
-        return weights_name(values, rank, layer, self.locals)
-
-    # --------------------------------------------------------------------------------------------- functions
-    def written(self) -> str:
-        """All functions."""
-        texts = [self.unpack()] if self.shared else []
-        texts.append(self.forward())
-        if not self.many:
-            texts.append(self.value_and_grad())
-        texts.append(self.vjp())
-        return "\n\n\n".join(texts) + "\n"
-
-    @property
-    def shared(self) -> bool:
-        """Whether theta is taken apart by a function of its own."""
-        return len(self.unpacking) > 2
-
-    def unpack(self) -> str:
-        """The function that takes theta apart."""
-        lines = [*self.unpacking, f"return {', '.join(self.weights)}"]
-        return f"def unpack(theta):\n{block(lines)}"
-
-    @property
-    def weights(self) -> list[str]:
-        names = [
-            self.known[x] for x in self.leaves["theta"] if self.known[x] != "theta"
-        ]
-        order = " ".join(self.unpacking)
-        return sorted(names, key=lambda name: f" {order}".find(f" {name}"))
-
-    def opening(self, name: str, *others: str) -> list[str]:
-        """The head of a function, and the lines that give leaves their names."""
-        inputs = "X" if self.inputs else "X=None"
-        if others and not self.inputs:
-            inputs = "X"
-        head = f"def {name}({', '.join(['theta', inputs, *others])}):"
-        apart = self.unpacking
-        if self.shared:
-            names = ", ".join(self.weights) + "," * (len(self.weights) == 1)
-            apart = [f"{names} = unpack(theta)"]
-        return [head, *apart, *self.reading]
-
+    # ------------------------------------------------------------------------------------------------- chapters
     def chapter(
         self,
         story: Story,
@@ -326,20 +91,10 @@ class Book:
     ) -> Chapter:
         """The lines for some Tensors."""
         told = self.constants.names.taken
-        names = Names(self.locals.taken, self.constants.arrays, told)
+        names = Names(self.names.taken, self.constants.arrays, told)
         wording = Wording(self.constants.of, mean=mean)
-        places = {
-            (x.word, x.data.tobytes(), x.shape): n for x, n in self.known.items()
-        }
-        order = story.tensors.order
-        for x in order:
-            if x.word in ("theta", "X"):
-                wording.names[x] = places.get(
-                    (x.word, x.data.tobytes(), x.shape), ""
-                )
-        for seed in story.adjoints.seeds:
-            if seed.word == "seed":
-                wording.names[seed] = f"dy[..., {seed.data}]" if self.many else "dy"
+        wording.names |= self.leaves_of(story)
+        wording.seeds = len(self.plain.outputs) if self.many else 0
         of = {real(d): x for d, x in reversed(story.adjoints.of.items())}
         late = {d: x for d, x in of.items() if d.at >= story.adjoints.turn}
         values = {real(x): v for x, v in story.values.items()}
@@ -347,176 +102,162 @@ class Book:
             given = title in ("", "dtheta", "dX")
             titles[x] = title if given else names.fresh(title)
         plot = Plot(roots, titles, story.adjoints.turn)
+        order = story.tensors.order
         namer = Namer(names, wording.names, values, late, order)
-        chapter = Chapter(plot, wording, namer)
-        return chapter
+        return Chapter(plot, wording, namer)
+
+    def leaves_of(self, story: Story) -> dict[Tensor, str]:
+        """The names of a function's leaves, and of its outputs' adjoints."""
+        order = [x for x in story.tensors.order if x.word in ("theta", "X")]
+        known = self.leaves.known
+        names = {x: known[key_of(x)] for x in order if key_of(x) in known}
+        rows = ":, " if self.inputs else ""
+        for seed in [x for x in story.adjoints.seeds if x.word == "seed"]:
+            names[seed] = f"dy[{rows}{seed.data}]" if self.many else "dy"
+        return names
 
     def titles(self, story: Story) -> dict[Tensor, str]:
         """The outputs' names, of those that are no leaves."""
+        whole = self.bundle(story)
+        if whole is not None:
+            return {real(whole): "y"}
         titles: dict[Tensor, str] = {}
         for i, y in enumerate(story.outputs):
-            if real(y).word in ("theta", "X", "const", "seed"):
-                continue
-            values = story.values.get(y)
-            value = (
-                values.flat[0] if values is not None and values.size == 1 else None
-            )
-            titles.setdefault(real(y), output_stem(value, self.many, i))
+            if real(y).word not in LEAVES:
+                [value] = story.values[y] if y in story.values else [None]
+                titles.setdefault(real(y), output_stem(value, self.many, i))
         return titles
 
-    def forward(self) -> str:
-        story = self.plain
-        chapter = self.chapter(story, story.outputs, self.titles(story), mean=False)
-        lines = [*self.opening("forward"), *map(str, chapter.forward)]
-        return joined([*lines, f"return {self.result(story, chapter)}"])
+    def bundle(self, story: Story) -> Tensor | None:
+        """The vector that all outputs are, for every row."""
+        whole = story.bundle()
+        return whole if whole is None or whole.rows or not self.inputs else None
 
-    def result(self, story: Story, chapter: Chapter) -> str:
+    # ------------------------------------------------------------------------------------------------ functions
+    def written(self) -> str:
+        """All functions."""
+        texts = [self.leaves.shared, self.forward()]
+        texts += [] if self.many else [self.value_and_grad()]
+        return "\n\n\n".join([x for x in [*texts, self.vjp()] if x]) + "\n"
+
+    def opening(self, name: str, *others: str) -> list[str]:
+        """The head of a function, and the lines that give leaves their names."""
+        inputs = "X" if self.inputs or others else "X=None"
+        head = f"def {name}({', '.join(['theta', inputs, *others])}):"
+        return [head, *self.leaves.lines]
+
+    def forward(self) -> str:
         """The outputs: one for every row, or several beside each other."""
-        texts = [self.output(y, chapter.wording) for y in story.outputs]
-        if not self.many:
-            return texts[0]
-        axis = ", axis=1" if self.inputs else ""
-        return f"stack([{', '.join(texts)}]{axis})"
+        story = self.plain
+        whole = self.bundle(story)
+        roots = story.outputs if whole is None else [whole]
+        chapter = self.chapter(story, roots, self.titles(story), mean=False)
+        lines = [*self.opening("forward"), *map(str, chapter.forward)]
+        texts = [self.output(y, chapter.wording) for y in roots]
+        if self.many and whole is None:
+            axis = ", axis=1" if self.inputs else ""
+            texts = [f"stack([{', '.join(texts)}]{axis})"]
+        return joined([*lines, f"return {texts[0]}"])
 
     def output(self, y: Tensor, wording: Wording) -> str:
         """One output; where no input reaches it, the same for all rows."""
         text = wording.array(y)
-        if not self.inputs or y.rows:
+        if y.rows or not self.inputs:
             return text
         return f"broadcast_to({text}, (n,))"
 
     def backward(self, by: Sequence[str]) -> Story:
         """The Tensors with the reverse sweep."""
         story = self.plain.again({})
-        rows = bool(self.inputs)
-        story.adjoints = reverse(story.tensors, story.outputs, rows=rows, by=by)
+        rows, tensors = bool(self.inputs), story.tensors
+        assert isinstance(tensors, Sealing)
+        story.adjoints = gradients(tensors, story.outputs, rows=rows, by=by)
         return story
 
     def value_and_grad(self) -> str:
         """The mean over the rows, and its gradient by theta."""
-        story = self.backward(["theta"]).again({**SHARES, **MEAN})
+        story = self.backward(["theta"]).again(MEAN)
         roots = [*story.outputs, *story.adjoints.theta.values()]
-        chapter = self.gradient(story, roots, self.titles(story), mean=True)
+        titles = self.titles(story) | self.adjoints_of(story)
+        chapter = self.chapter(story, roots, titles, mean=True)
         y = chapter.wording.array(story.outputs[0])
         if story.outputs[0].rows:
             y = f"mean({y})"
-        lines = [*self.opening("value_and_grad"), *self.both(chapter)]
-        lines += gradient_line("dtheta", self.by_theta(story, chapter.wording))
+        by_theta = self.leaves.by_theta(story.adjoints.theta, chapter.wording)
+        lines = [*self.opening("value_and_grad"), *both(chapter)]
+        lines += gradient_line("dtheta", by_theta)
         return joined([*lines, f"return {y}, dtheta"])
 
     def vjp(self) -> str:
         """The gradients by theta and X, for the adjoints dy of the outputs."""
-        by = ["theta", *["X"] * bool(self.inputs)]
-        story = self.backward(by).again(SHARES)
-        roots = [*story.adjoints.theta.values(), *story.adjoints.X.values()]
-        chapter = self.gradient(story, roots, {}, mean=False)
-        lines = [*self.opening("vjp", "dy"), *self.both(chapter)]
-        lines += gradient_line("dtheta", self.by_theta(story, chapter.wording))
+        story = self.backward(["theta", *["X"] * bool(self.inputs)])
+        adjoints = story.adjoints
+        roots = [*adjoints.theta.values(), *adjoints.X.values()]
+        chapter = self.chapter(story, roots, self.adjoints_of(story), mean=False)
+        lines = [*self.opening("vjp", "dy"), *both(chapter)]
+        by_theta = self.leaves.by_theta(adjoints.theta, chapter.wording)
+        lines += gradient_line("dtheta", by_theta)
         if self.inputs:
-            lines += gradient_line("dX", self.by_inputs(story, chapter.wording))
+            by_inputs = self.leaves.by_inputs(adjoints.X, chapter.wording)
+            lines += gradient_line("dX", by_inputs)
         return joined([*lines, f"return dtheta, {'dX' if self.inputs else 'None'}"])
 
-    def gradient(
-        self,
-        story: Story,
-        roots: Sequence[Tensor],
-        titles: dict[Tensor, str],
-        *,
-        mean: bool,
-    ) -> Chapter:
-        """The lines of both passes; an adjoint of a leaf has a line, if it is made by the backward pass."""
-        adjoints = story.adjoints
-        whole = [x for x, name in self.known.items() if name in ("theta", "X")]
-        names = {(x.word, x.shape): f"d{self.known[x]}" for x in whole}
-        for x, d in {**adjoints.theta, **adjoints.X}.items():
-            d = real(d)
-            if d.at >= adjoints.turn and d.word not in ("seed", "const"):
-                titles.setdefault(d, names.get((x.word, x.shape), ""))
-        return self.chapter(story, roots, titles, mean=mean)
+    def adjoints_of(self, story: Story) -> dict[Tensor, str]:
+        """The leaves' adjoints that the backward pass makes: each has a line."""
+        adjoints, titles = story.adjoints, dict[Tensor, str]()
+        for leaf, d in {**adjoints.theta, **adjoints.X}.items():
+            name = self.leaves.known[key_of(leaf)]
+            whole = f"d{name}" if name in ("theta", "X") else ""
+            made = real(d).at >= adjoints.turn and real(d).word not in LEAVES
+            if made and not titles.get(real(d)):
+                titles[real(d)] = whole
+        return titles
 
-    def both(self, chapter: Chapter) -> list[str]:
-        """The lines of both passes, with their titles."""
-        lines: list[str] = []
-        for title, part in (
-            ("forward", chapter.forward),
-            ("backward", chapter.backward),
-        ):
-            if part:
-                lines += ["", f"# {title}", *map(str, part)]
-        return lines
-
-    def by_theta(self, story: Story, wording: Wording) -> str:
-        leaves = self.given(story.adjoints.theta)
-        return put_together(
-            self.theta,
-            lambda leaf: self.adjoint(leaf, leaves[leaf], wording),
-            {*leaves},
-            self.constants.declare,
-        )
-
-    def by_inputs(self, story: Story, wording: Wording) -> str:
-        leaves = self.given(story.adjoints.X)
-        return put_inputs_together(
-            [*leaves],
-            lambda leaf: self.adjoint(leaf, leaves[leaf], wording),
-            len(self.inputs),
-            self.constants.declare,
-        )
-
-    def given(self, adjoints: Mapping[Tensor, Tensor]) -> dict[Tensor, Tensor]:
-        """The leaves of the book, with their adjoints."""
-        found = {(x.shape, x.data.tobytes()): d for x, d in adjoints.items()}
-        mine = [x for word in ("theta", "X") for x in self.leaves[word]]
-        pairs = [(x, found.get((x.shape, x.data.tobytes()))) for x in mine]
-        word = next((x.word for x in adjoints), "")
-        return {x: d for x, d in pairs if d is not None and x.word == word}
-
-    def adjoint(self, leaf: Tensor, d: Tensor, wording: Wording) -> str:
-        """The text of an adjoint in the shape of its leaf."""
-        inner = real(d)
-        if inner.number is not None:
-            return f"full_like({self.known[leaf]}, {wording.text(d)})"
-        if axes_of(d) == axes_of(leaf):
-            return wording.text(d)
-        shape = [*["n"] * leaf.rows, *[str(n) for n in leaf.shape if n > 1]]
-        text = wording.aligned(d, axes_of(leaf)) if axes_of(d) else wording.text(d)
-        return f"broadcast_to({text}, ({', '.join(shape)},))"
-
-    # -------------------------------------------------------------------------------------------------- text
+    # ----------------------------------------------------------------------------------------------------- text
     @cached_property
     def helpers(self) -> tuple[list[str], list[str], list[str]]:
         """Words of a library, functions for it, and words of Python's math."""
-        words, functions, mathematical = needed(self.body)
-        rest = [x for x in mathematical if x not in self.constants.arrays]
-        return words, functions, rest
+        words, functions, others = needed(self.body)
+        return words, functions, [x for x in others if x not in self.constants.arrays]
 
     @cached_property
     def head(self) -> str:
         """What the body needs, from NumPy: its words, and the recorded constants."""
-        words, _, mathematical = self.helpers
-        extra = ["array"] * bool(self.constants.arrays)
-        extra += ["vectorize"] * bool(mathematical)
-        extra += [w for w in ("inf", "nan") if w in self.constants.text]
-        lines = ["import math\n"] * bool(mathematical)
-        lines += [imports({*words, *extra})] if words or extra else []
-        lines += [
-            f"{word} = vectorize(math.{word}, otypes=[float])"
-            for word in mathematical
-        ]
-        if self.constants.arrays:
-            lines += ["", self.constants.text]
+        words, _, others = self.helpers
+        extra = free(self.constants.text) - {"bool"}
+        extra |= {"vectorize"} if others else set()
+        lines = ["import math\n"] * bool(others)
+        lines.append(imports({*words, *extra}))
+        lines += [f"{name} = vectorize(math.{name}, otypes=[float])" for name in others]
+        lines += ["", self.constants.text] if self.constants.arrays else []
         return "\n".join(lines)
 
     @cached_property
     def text(self) -> str:
         """The helpers and the functions, in words that every array library has."""
         _, functions, _ = self.helpers
-        return "\n\n".join([*[f"{x.strip()}\n" for x in functions], self.body])
+        helpers = [
+            "\n".join([*map(wrapped, x.strip().split("\n")), ""]) for x in functions
+        ]
+        return "\n\n".join([*helpers, self.body])
 
     @cached_property
     def source(self) -> str:
         """The module, for NumPy."""
         return f"{self.head}\n\n\n{self.text}"
+
+    def functions(self, xp: Any) -> Functions:
+        """The text as functions of arrays of a library, given as its namespace.
+
+        They raise NotImplementedError for a word that the library does not have.
+        """
+        words, _, others = self.helpers
+        known = {name: word(xp, name) for name in words}
+        known |= {name: mathematical(xp, name) for name in others}
+        known |= {name: xp.asarray(x) for name, x in self.constants.arrays.items()}
+        middle = "None" if self.many else "value_and_grad"
+        body = f"{self.text}\nreturn forward, {middle}, vjp"
+        return Functions(*define("functions", [], body, known, {})())
 
 
 def book_of(
@@ -527,15 +268,10 @@ def book_of(
     return Book(woven.tensors, woven.outputs, inputs, parameters, woven.values)
 
 
-def gradient_line(name: str, text: str) -> list[str]:
-    """The line of a gradient, unless it has its name already."""
-    return [] if text == name else [f"{name} = {text}"]
-
-
-def joined(lines: Sequence[str]) -> str:
-    """A function's head and body; n is the number of rows, where that is asked for."""
-    head, *body = lines
-    text = f"{head}\n{block(body)}"
-    if "n" not in free(text):
-        return text
-    return joined([head, "n = X.shape[0]", *body])
+def both(chapter: Chapter) -> list[str]:
+    """The lines of both passes, with their titles."""
+    lines: list[str] = []
+    parts = {"forward": chapter.forward, "backward": chapter.backward}
+    for title, part in parts.items():
+        lines += ["", f"# {title}", *map(str, part)] if part else []
+    return lines

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from .naming import ACTIVATIONS, Namer
 from .tensors import LEAVES, Tensor
-from .wording import Wording, axes_of, real
+from .phrases import axes_of, real
+from .typesetting import WIDTH
+from .wording import Wording
 
-WIDTH = 100
 LIMIT = 82  # letters of an expression, beside a name and its indentation
 LONG = 14  # an operand of fewer letters stays where it is
 CHEAP = re.compile(r"1 - \w+|-\w+|\w+\.T|\w+\[[^\]]*\]")
@@ -32,7 +33,9 @@ class Line:
     def __str__(self) -> str:
         """With the lengths of its axes as a comment, if there is room."""
         line = f"{self.name} = {self.text}"
-        shape = ["n"] * self.tensor.rows + [str(n) for n in self.tensor.shape if n > 1]
+        shape = ["n"] * self.tensor.rows + [
+            str(n) for n in self.tensor.shape if n > 1
+        ]
         comment = f"  # {' × '.join(shape)}" if shape else ""
         return line + comment if len(line + comment) <= WIDTH - 4 else line
 
@@ -42,7 +45,9 @@ class Plot:
     """What a chapter is about: roots, and those whose names are given."""
 
     roots: Sequence[Tensor]
-    titles: dict[Tensor, str]  # what must have a line, and its name; "" for one to be invented
+    titles: dict[
+        Tensor, str
+    ]  # what must have a line, and its name; "" for one to be invented
     turn: int  # where the backward pass begins
     live: list[Tensor] = field(default_factory=list[Tensor])
     uses: Counter[Tensor] = field(default_factory=Counter[Tensor])
@@ -92,7 +97,9 @@ class Chapter:
             return True
         if CHEAP.fullmatch(text):
             return False
-        active = x.word in ACTIVATIONS and bool(axes_of(x)) and x.at < self.plot.turn
+        active = (
+            x.word in ACTIVATIONS and bool(axes_of(x)) and x.at < self.plot.turn
+        )
         return active or self.plot.uses[x] > 1 or x in self.plot.kept
 
     def line(self, x: Tensor, text: str) -> None:

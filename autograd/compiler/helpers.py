@@ -84,7 +84,8 @@ def spelled(word: str) -> str:
 def reserved() -> frozenset[str]:
     """What a name of an array must not be: a word, or a name that Python has."""
     words = {*LIBRARY, *BY_HAND, *SPELLED, *SPELLED.values(), *OPS, *OWN}
-    return frozenset(words | {*vars(math), *dir(builtins)})
+    functions = {name for name, x in vars(math).items() if callable(x)}
+    return frozenset(words | functions | {*dir(builtins), "inf", "nan"})
 
 
 # ---------------------------------------------------------------------------------------- formulas as functions

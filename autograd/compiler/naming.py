@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..value import Value
 from .helpers import reserved
 from .tensors import Tensor
-from .wording import real
+from .phrases import real
 
 LONGEST = 24  # letters of a name
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu")
@@ -25,6 +25,8 @@ STEMS = {
     "log": "l",
     "sub": "u",
     "div": "q",
+    "dot": "p",
+    "rows": "s",
     "power": "r",
     "reciprocal": "r",
     "join": "v",
@@ -119,7 +121,8 @@ def weights_name(values: list[Value], rank: int, layer: int, names: Names) -> st
         return names.fresh(f"W{layer}" if rank > 1 else f"w{layer}")
     if rank > 1:
         text = text[0].upper() + text[1:]
-    for name in shorter(text):
+    second = ["U" + x[1:] for x in shorter(text)] if text[0] == "W" else []
+    for name in [*shorter(text), *second]:
         if names.free(name):
             return names.fresh(name)
     return names.fresh(text)
@@ -130,12 +133,16 @@ def constant_stem(numbers: NDArray[np.generic], rows: bool) -> str:
     """A name for numbers: hot has one 1 along an axis, a mask has zeros and ones."""
     if numbers.dtype.kind == "i":
         return "places"
+    if numbers.dtype.kind == "b":
+        return "mask"
+    if numbers.ndim == 0:
+        return {0.0: "zero", 1.0: "one"}.get(float(numbers), "c")
     flags = {*np.unique(numbers).tolist()} == {0.0, 1.0}
     if flags and any((numbers.sum(i) == 1).all() for i in range(numbers.ndim)):
         return "hot"
     if flags:
         return "mask"
-    return "c" if numbers.ndim < 2 else "C" if rows else "X"
+    return "c" if numbers.ndim < 2 else "C" if rows else "data"
 
 
 # ------------------------------------------------------------------------------------------------- what is made
@@ -174,8 +181,8 @@ class Namer:
         if layer and x.word in ("add", "dot"):
             return f"z{layer}"
         if layer:
-            return f"h{layer}"
-        return STEMS.get(x.word, x.word[0])
+            return f"h{layer}" if layer[0].isdigit() else layer
+        return "p" if is_softmax(x) else STEMS.get(x.word, x.word[0])
 
     def adjoint(self, x: Tensor) -> str:
         """dW1 of W1, dz1 of z1; of what has no name, by the name that it would have."""
@@ -183,7 +190,9 @@ class Namer:
             return f"d{self.known[x]}"
         layer = self.layer(x)
         if layer:
-            return f"dz{layer}" if x.word in ("add", "dot") else f"dh{layer}"
+            number = layer[0].isdigit()
+            sign = "z" if x.word in ("add", "dot") else "h" if number else ""
+            return f"d{sign}{layer}"
         return f"d{STEMS.get(x.word, '')}"
 
     def layer(self, x: Tensor) -> str:
@@ -206,8 +215,24 @@ class Namer:
             while y.word in ("permute", "refold", "part"):
                 y = real(y.args[0])
             if y.word == "theta" and y in self.known:
-                return re.sub(r"^[^0-9_]*_?", "", self.known[y]) or ""
+                return layer_of(self.known[y])
         return ""
+
+
+def layer_of(name: str) -> str:
+    """What tells the weights of one layer from those of others: 1 of W1, f of Wf."""
+    known = re.fullmatch(r"[WUVwuv]_?([0-9]\w*|[a-zA-Z])", name)
+    return known[1] if known else ""
+
+
+def is_softmax(x: Tensor) -> bool:
+    """Whether it is exp(...) divided by its sum."""
+    if x.word != "div":
+        return False
+    power, total = map(real, x.args)
+    return (
+        total.word == "sum" and power.word == "exp" and real(total.args[0]) is power
+    )
 
 
 def output_stem(value: Value | None, many: bool, place: int) -> str:
@@ -218,5 +243,3 @@ def output_stem(value: Value | None, many: bool, place: int) -> str:
     if own and usable(own[:LONGEST]) and not many:
         return own[:LONGEST]
     return "loss" if loss and not many else f"y{place + 1}" if many else "y"
-
-

@@ -26,12 +26,11 @@ from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
 from .arrays import Array
-from .book import Book, book_of
+from .book import Book, Functions, book_of
 from .bound import Bound, Mask, Pool
 from .emitting import Emitter
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
-from .namespaces import Functions, functions_of
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
 from .tensors import NotWovenError
@@ -294,13 +293,14 @@ class Program:
         for 0 times an infinite slope matters, use the program itself.  Numbers are of the library's own
         precision: in JAX, enable float64.
 
-        Raises ValueError where arrays do not serve the graph, LookupError for a word that the library lacks.
+        Raises ValueError where arrays do not serve the graph.  They raise NotImplementedError for a word that
+        the library lacks.
         """
         if isinstance(self.book, NotWovenError):
             raise ValueError(
                 f"there is no array text of this program: {self.book}; call the program itself"
             )
-        return functions_of(self.book, xp)
+        return self.book.functions(xp)
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""

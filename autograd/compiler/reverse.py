@@ -207,7 +207,7 @@ class Sweep:
     def dot(self, z: Tensor, adjoint: Tensor) -> None:
         x, y = z.args
         shape = joint([x.shape, y.shape])
-        if x is y and not z.data:
+        if x is y:
             twice = self.tensors.number(2.0, adjoint)
             flow = self.tensors.dot(self.tensors.dot(twice, adjoint), x)
             self.give(x, flow, shape, z.rows)

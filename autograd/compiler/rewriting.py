@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ..value import OPS
@@ -13,20 +13,20 @@ Rule: TypeAlias = Callable[[Tensors, Tensor, Args], "Tensor | None"]
 
 
 def again(
-    order: Iterable[Tensor], rules: Mapping[str, Rule], target: Tensors
-) -> dict[Tensor, Tensor]:
-    """Every Tensor of an order, as ``target`` makes it.
+    x: Tensor,
+    rules: Mapping[str, Rule],
+    target: Tensors,
+    made: dict[Tensor, Tensor],
+) -> None:
+    """A Tensor as ``target`` makes it, into ``made``, which has its operands.
 
     ``rules`` has, for some words, a function of the target, a Tensor and its new operands.  It gives what
     stands in the Tensor's place, or None where there is nothing better than the same word.
     """
-    made: dict[Tensor, Tensor] = {}
-    for x in order:
-        args = tuple(made[y] for y in x.args)
-        rule = rules.get(x.word)
-        other = rule(target, x, args) if rule else None
-        made[x] = same(target, x, args) if other is None else other
-    return made
+    args = tuple(made[y] for y in x.args)
+    rule = rules.get(x.word)
+    other = rule(target, x, args) if rule else None
+    made[x] = same(target, x, args) if other is None else other
 
 
 def same(target: Tensors, x: Tensor, args: Args) -> Tensor:
@@ -75,8 +75,6 @@ def mean_of_equals(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
     return None if args[0].rows else args[0]
 
 
-
-
 def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
     """1 / (1 + exp(-z)) is sigmoid(z), whose slope is right where exp overflows."""
     z = minus_logit(args[0])
@@ -103,22 +101,4 @@ def minus_logit(x: Tensor) -> Tensor | None:
 SIGMOID: dict[str, Rule] = {"reciprocal": sigmoid_of, "div": quotient_sigmoid}
 
 
-def comparison(x: Tensor) -> Tensor | None:
-    """x - y of sign(x - y)."""
-    inner = x.args[0] if x.word == "sign" else None
-    return inner if inner is not None and inner.word == "sub" else None
-
-
-def share(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
-    """1 ± sign(x - y) is twice what a larger operand gets, and half of that at a tie."""
-    one, sign = args
-    difference = comparison(sign)
-    if one.number != 1.0 or difference is None or sign.shape != x.shape:
-        return None
-    pair = difference.args if x.word == "add" else difference.args[::-1]
-    larger = target.make("is_larger", pair, x.shape)
-    return target.product(target.number(2.0, x), larger)
-
-
-SHARES: dict[str, Rule] = {"add": share, "sub": share}
 MEAN: dict[str, Rule] = {"seed": one_for_seed, "rows": mean_of_equals}

@@ -70,13 +70,14 @@ def part(columns: Columns, term: int, ids: Ids) -> Part:
 
 def is_long(columns: Columns, part: Part) -> bool:
     """Whether its addends are added along their axis."""
-    return part.count > FEW or (part.count > 1 and side_by_side(columns, part))
+    ragged = part.count > 1 and ZERO in part.ids
+    return ragged or part.count > FEW or side_by_side(columns, part)
 
 
 def side_by_side(columns: Columns, part: Part) -> bool:
     """Whether few addends read leaves that lie at regular places, or none."""
     ids = part.ids
-    if ids.min() < 0:
+    if part.count == 1 or ids.min() < 0:
         return False
     for x in [columns.args[ids, i] for i in (0, 1)] if part.product else [ids]:
         places = columns.places[x]

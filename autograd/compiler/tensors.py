@@ -173,6 +173,9 @@ class Tensors:
         axes = long_axes(shape, over)
         if not axes:
             return self.product(x, y)
+        for factor, other in ((x, y), (y, x)):
+            if factor.number is not None and other.shape == shape:
+                return self.product(factor, self.sum(other, axes))
         if y.word in ("theta", "const") and x.word not in ("theta", "const"):
             x, y = y, x
         return self.make("dot", (x, y), without(shape, axes), axes)
@@ -342,6 +345,9 @@ def difference(
         return x
     if numbers[0] == 0 and same_shape(y, x):
         return b.neg(y)
+    factor, inner = b.split(y)
+    if factor is not None and factor < 0:
+        return b.op("add", x, b.product(b.number(-factor, inner), inner))
     return None
 
 
@@ -351,7 +357,13 @@ def quotient(
     x, y = args
     if numbers[1] == 1 and same_shape(x, y):
         return x
-    return b.op("reciprocal", y) if numbers[0] == 1 and same_shape(y, x) else None
+    if numbers[0] == 1 and same_shape(y, x):
+        return b.op("reciprocal", y)
+    factor, inner = b.split(x)
+    if factor is None:
+        return None
+    ratio = b.op("div", inner, y)
+    return b.product(b.number(factor, ratio), ratio)
 
 
 def raised(b: Tensors, args: tuple[Tensor, ...], numbers: Numbers) -> Tensor | None:

@@ -77,7 +77,7 @@ def separate(coordinates: Coordinates) -> bool:
 def grid(b: Tensors, x: Tensor, coordinates: Coordinates) -> Tensor:
     """All combinations of some indices along each axis."""
     for axis, c in enumerate(coordinates):
-        x = take(b, x, np.maximum(c, 0).ravel(), axis)
+        x = take(b, x, completed(c.ravel(), x.shape[axis]), axis)
     order = [axis for c in coordinates for axis in long(c)]
     if not coordinates:
         return x
@@ -86,6 +86,17 @@ def grid(b: Tensors, x: Tensor, coordinates: Coordinates) -> Tensor:
     unfolded = b.refold(x, (*lengths, *[1] * (rank - len(lengths))))
     missing = [axis for axis in range(rank) if axis not in order]
     return b.permute(unfolded, back((*order, *missing)))
+
+
+def completed(index: Ids, n: int) -> Ids:
+    """Indices without holes: neighbours, if that is what the others are."""
+    real = np.flatnonzero(index >= 0)
+    start = int(index[real[0]] - real[0])
+    straight = np.arange(start, start + len(index))
+    fits = start >= 0 and start + len(index) <= n
+    if fits and np.array_equal(straight[real], index[real]):
+        return straight
+    return np.maximum(index, 0)
 
 
 def chosen(b: Tensors, x: Tensor, coordinates: Coordinates, axis: int) -> Tensor:

@@ -35,13 +35,15 @@ from .holes import (
 )
 from .numbering import Columns, Ids, number_graph
 from .patterns import classify
-from .sums import Part, RaggedError, is_long, parts_of, weights_of
+from .ragged import as_in_array, by_operand, is_regular
+from .sums import Part, Parts, RaggedError, is_long, parts_of, weights_of
 from .tensors import NotWovenError, Shape, Tensor, Tensors
 from .views import back, full, leaf, refolded, take, view
 
 Weaving: TypeAlias = Generator[Ids, Tensor, Tensor]
 LEAVES = ("theta", "X")
 MOST_PIECES = 64
+FEW_ARRAYS = 400  # so many are never too many
 LINEAR = ("mul", "sub", "neg")  # what garbage in a hole may pass through
 
 
@@ -86,7 +88,7 @@ class Weaver:
         # in which array a number is, and at which place
         self.homes = list[Tensor]()
         self.home, self.at = np.full(n, -1), np.zeros(n, np.int64)
-        self.most = max(200, n / 3)
+        self.most = max(FEW_ARRAYS, n / 3)
 
     # ------------------------------------------------------------------------------------------- the work list
     def array(self, ids: Ids) -> Tensor:
@@ -130,10 +132,9 @@ class Weaver:
         if x.shape != ids.shape:
             return
         self.ids.setdefault(x, ids)
-        new = ids[ids >= 0]
-        if x.word in MADE_OF_OTHERS or not (self.home[new] < 0).any():
-            return
         free = (ids >= 0) & (self.home[np.maximum(ids, 0)] < 0)
+        if not free.any():
+            return
         self.home[ids[free]] = len(self.homes)
         self.at[ids[free]] = np.flatnonzero(free)
         self.homes.append(x)
@@ -150,9 +151,7 @@ class Weaver:
     def outputs(self) -> list[Tensor]:
         """Each output; outputs of one formula and length are one array, of which they are parts."""
         roots = np.array(self.columns.roots, np.int64)
-        kinds = np.stack(
-            [self.classes.formulas[roots], self.classes.profiles[roots]]
-        )
+        kinds = np.stack([self.classes.formulas[roots], self.classes.profiles[roots]])
         _, group = np.unique(kinds, axis=1, return_inverse=True)
         found = dict[int, Tensor]()
         for first in dict.fromkeys(group.ravel().tolist()):
@@ -174,9 +173,7 @@ class Weaver:
             return self.constants(ids)
         formulas = self.classes.formulas[real]
         if (formulas != formulas[0]).any():
-            labels = np.where(
-                ids >= 0, self.classes.formulas[np.maximum(ids, 0)], ANY
-            )
+            labels = np.where(ids >= 0, self.classes.formulas[np.maximum(ids, 0)], ANY)
             return self.side_by_side(ids, labels)
         if (ids <= FIRST).any():
             return self.with_fillers(ids, names)
@@ -315,13 +312,22 @@ class Weaver:
         maxima, number = self.classes.maxima, int(ids.max())
         if number not in maxima:
             return self.b.op("stop_gradient", (yield operands[0]))
-        longest = max(
-            len(maxima[v]) for v in resolved(ids).ravel().tolist() if v >= 0
-        )
+        longest = max(len(maxima[v]) for v in resolved(ids).ravel().tolist() if v >= 0)
         rows = [self.members(v, longest) for v in ids.ravel().tolist()]
-        x = yield np.array(rows, np.int64).reshape(*ids.shape, longest)
+        rows = np.array(rows, np.int64).reshape(*ids.shape, longest)
+        x = yield self.filled_columns(rows)
         top = self.b.max(x, (ids.ndim,))
         return self.b.op("stop_gradient", self.b.expand(top, top.shape[:-1]))
+
+    def filled_columns(self, rows: Ids) -> Ids:
+        """Rows of a maximum in columns, with the row's first number in holes."""
+        first = rows[..., :1]
+        ragged = (rows <= FIRST).any() and not (first <= FIRST).any()
+        wide = self.as_at_home(rows) if ragged else None
+        if wide is None:
+            return rows
+        holes = np.where(first >= 0, filled(first), first)
+        return np.where(wide >= 0, wide, holes)
 
     def members(self, v: int, longest: int) -> list[int]:
         """The members of one chain of maxima, filled up."""
@@ -393,9 +399,11 @@ class Weaver:
     # ---------------------------------------------------------------------------------------------------- sums
     def sum(self, ids: Ids) -> Weaving:
         """Sums: a part for each term among their addends."""
-        parts = parts_of(self.columns, self.classes, ids)
-        if len(parts) > 1 and (ids == ZERO).any():
+        if (ids == ZERO).any():
             return (yield from self.zeroed(ids))
+        parts = parts_of(self.columns, self.classes, ids)
+        for part in parts:
+            part.ids = self.in_columns(part.ids, part.product)
         weights = weights_of(self.columns, parts)
         operands = [x for part in parts for x in self.factors(part)]
         arranged = yield from self.arranged(ids, operands, weights)
@@ -412,6 +420,29 @@ class Weaver:
         for x in found[1:]:
             total = self.b.op("add", total, x)
         return total
+
+    def in_columns(self, rows: Ids, product: bool) -> Ids:
+        """Rows of addends, those of different lengths in columns; ZERO or the row's own hole elsewhere."""
+        if not (rows == ZERO).any():
+            return rows
+        wide = self.as_at_home(rows)
+        if wide is None and product:
+            pair = [operand(self.columns.args[:, i], opened(rows)) for i in (1, 0)]
+            if not any(is_regular(rows, x) for x in pair):
+                found = (by_operand(rows, x) for x in pair)
+                wide = next((x for x in found if x is not None), None)
+        if wide is None:
+            return rows
+        holes = np.broadcast_to(np.where(rows[..., :1] < 0, rows[..., :1], ZERO), wide.shape)
+        return np.where(wide >= 0, wide, holes)
+
+    def as_at_home(self, rows: Ids) -> Ids | None:
+        """Rows in the columns of the array in which all of their numbers are."""
+        homes = np.unique(self.home[rows[rows >= 0]])
+        if len(homes) > 1 or homes[0] < 0:
+            return None
+        shape = self.homes[int(homes[0])].shape
+        return as_in_array(rows, self.at[np.maximum(rows, 0)], shape)
 
     def factors(self, part: Part) -> list[Ids]:
         """The operands of products, or the addends."""
@@ -436,15 +467,10 @@ class Weaver:
         return self.b.expand(total, total.shape[:-1])
 
 
-MADE_OF_OTHERS = (
-    *LEAVES, "const", "expand", "refold", "permute", "join", "part", "pick", "spread",
-)  # fmt: skip
-
-
 def squeezed(core: Ids) -> Ids:
     """Without axes of one."""
-    return np.ascontiguousarray(core.reshape([n for n in core.shape if n > 1]))
+    return core.reshape([n for n in core.shape if n > 1])
 
 
 def key_of(ids: Ids) -> tuple[Shape, bytes]:
-    return ids.shape, np.ascontiguousarray(ids).tobytes()
+    return ids.shape, ids.tobytes()

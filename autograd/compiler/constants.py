@@ -1,0 +1,79 @@
+"""Recorded numbers, as the head of a text declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .naming import Names, constant_stem
+from .tensors import Tensor
+from .typesetting import wrapped
+
+
+class Constants:
+    """Recorded numbers, by the names that the text's head gives them."""
+
+    def __init__(self, rows: bool, taken: Iterable[str]) -> None:
+        self.rows = rows
+        self.arrays: dict[str, NDArray[Any]] = {}
+        self.known: dict[object, str] = {}
+        self.names = Names(taken)
+
+    def declare(self, numbers: NDArray[Any]) -> str:
+        """The name of an array; the same for the same numbers."""
+        key = numbers.dtype.kind, numbers.shape, numbers.tobytes()
+        if key not in self.known:
+            name = self.names.fresh(constant_stem(numbers, self.rows))
+            self.known[key] = name
+            self.arrays[name] = numbers
+        return self.known[key]
+
+    def of(self, x: Tensor) -> str:
+        """The name of a Tensor's numbers."""
+        data = np.asarray(x.data)
+        if x.word == "const":
+            data = data.reshape([n for n in data.shape if n > 1])
+        return self.declare(data)
+
+    def keep(self, names: Container[str]) -> None:
+        """Only those that a text reads."""
+        self.arrays = {name: x for name, x in self.arrays.items() if name in names}
+
+    @property
+    def text(self) -> str:
+        """Their declarations."""
+        return "\n".join(declaration(name, x) for name, x in self.arrays.items())
+
+
+def declaration(name: str, numbers: NDArray[Any]) -> str:
+    """name = array([...]), in lines."""
+    return wrapped(f"{name} = {literal(numbers)}")
+
+
+def literal(numbers: NDArray[Any]) -> str:
+    """An array as NumPy is told it."""
+    if numbers.ndim == 2 and len(numbers) > 2 and is_chosen(numbers):
+        return f"eye({numbers.shape[1]})[{numbers.argmax(1).tolist()}]"
+    if numbers.ndim == 2 and len(numbers) > 2 and is_triangle(numbers):
+        kind = ", dtype=bool" if numbers.dtype.kind == "b" else ""
+        return f"tri{numbers.shape}"[:-1] + f"{kind})"
+    kind = ", dtype=int" if numbers.dtype.kind == "i" else ""
+    return f"array({numbers.tolist()}{kind})"
+
+
+def is_chosen(numbers: NDArray[Any]) -> bool:
+    """Whether every row is one of the unit matrix."""
+    unit = np.eye(numbers.shape[1])
+    return numbers.dtype.kind == "f" and np.array_equal(
+        unit[numbers.argmax(1)], numbers
+    )
+
+
+def is_triangle(numbers: NDArray[Any]) -> bool:
+    """Whether it is 1 on and below the diagonal, and 0 above."""
+    return numbers.dtype.kind in "fb" and np.array_equal(
+        np.tri(*numbers.shape), numbers
+    )
