@@ -144,7 +144,6 @@ ROOT_3_HALVES    = 1.224744871391589, 1.084308259051623e-16
 ROOT_2           = 1.4142135623730951, -9.667293313452913e-17
 DENSITY          = "gauss(0.5 * x) * gauss(0.5 * x) / sqrt(2 * pi)"
 XPHI             = f"maximum(minimum(x, 40.0), -40.0) * {DENSITY}"
-PHI              = "exp(-0.5 * x * x) / sqrt(2 * pi)"
 
 #                name          symbol    formula                       partial
 sigmoid_1  = Op("sigmoid_1",  "sigmoid'", "bell(x)",                   (lambda z, x: sigmoid_2(x),),
@@ -172,12 +171,11 @@ gauss_2    = Op("gauss_2",    "gauss''",
                 f"4 * {NEAR.format(0.5, *ROOT_HALF)} * gauss(x) if fabs(x) < 40 else gauss(x)",
                 (lambda z, x: given(gauss(x), -8 * near(x, gauss(0.5*x)**2, *ROOT_3_HALVES) * x, 0.0),),
                 printed="(4 * x * x - 2) * gauss(x)")
-gelu_1     = Op("gelu_1",     "gelu'",   f"{XPHI} if x < -38.5 else 0.5 * erfc(-sqrt(0.5) * x) + {XPHI}",
-                (lambda z, x: gelu_2(x),), printed=f"0.5 * erfc(-sqrt(0.5) * x) + x * {PHI}")
-gelu_2     = Op("gelu_2",     "gelu''",
+gelu_1     = Op("gelu_1",     "gelu_1",  f"{XPHI} if x < -38.5 else 0.5 * erfc(-sqrt(0.5) * x) + {XPHI}",
+                (lambda z, x: gelu_2(x),))
+gelu_2     = Op("gelu_2",     "gelu_2",
                 f"-{NEAR.format(2.0, *ROOT_2)} * {DENSITY} if fabs(x) < 40 else -gauss(x)",
-                (lambda z, x: given(gauss(0.5*x), near(x, gauss(0.5*x), 2.0, 0.0) * x / SQRT_TAU, 0.0),),
-                printed=f"(2 - x * x) * {PHI}")
+                (lambda z, x: given(gauss(0.5*x), near(x, gauss(0.5*x), 2.0, 0.0) * x / SQRT_TAU, 0.0),))
 # fmt: on
 
 TABLE = {name: op for name, op in globals().items() if isinstance(op, Op)}

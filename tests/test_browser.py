@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,7 @@ def test_every_step_lights_up_its_own_arrow(
     )
     check_ahead(order, ahead, style)
     end, seen = "-back" if style == "textbook" else "", set[str]()
+    totals = Counter[int]()
     assert seed["edges"] == [f"p0n{len(order) - 1}-end0-0-back"] * bool(end)
     for step, frame in zip(ledger(y), back, strict=True):
         tail, head = order.index(step.operand), order.index(step.node)
@@ -236,7 +238,8 @@ def test_every_step_lights_up_its_own_arrow(
         assert re.fullmatch(rf"p0n{tail}-p0n{head}-{step.position}{end}", arrow)
         assert arrow not in seen
         seen.add(arrow)
-        assert frame["lit"] == frame["grads"][tail]
+        totals[tail] += step.contribution
+        assert frame["lit"] == frame["grads"][tail] == f"{totals[tail]:.4g}"
     assert count(page) == f"{len(shown)} / {len(shown)}"
 
 

@@ -47,6 +47,7 @@ for op in (
     OPS.values()
 ):  # of the others, NumPy's function of that name, or else the op's own number
     WORDS.setdefault(op.symbol, getattr(np, op.name, op.evaluate))
+    WORDS.setdefault(op.name, op.evaluate)
 LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 HIGH = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e200, math.inf, -math.inf, math.nan]

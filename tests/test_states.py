@@ -40,6 +40,7 @@ from autograd import (
     sweeps,
     toposort,
 )
+from autograd.ieee import number
 from autograd.value import NO_GRAD
 from tests.jets import EPS, Truth, follow
 from tests.oracle import ORACLES, Exact, mp, same_bits
@@ -639,7 +640,7 @@ def reduce_that_copies_leaves(v: Value) -> tuple[Any, ...]:
 
 
 def assign_without_clock(self: Value, x: float) -> None:
-    self._data = float(x)
+    self._data = number(x, "a leaf")
 
 
 ENGINE_REDUCE = copying.reduce

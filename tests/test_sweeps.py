@@ -774,16 +774,6 @@ def test_the_ledger_of_a_tangle(seed: int) -> None:
     check_ledger(tangle(seed)[1])
 
 
-def test_two_hundred_rebuilds_give_one_bit_pattern() -> None:
-    seen, kept = set(), []
-    for i in range(200):
-        kept.append(
-            [Value(float(i)) for _ in range(i % 7)]
-        )  # moves the addresses about
-        seen.add(tuple(gradients(1)))
-    assert len(seen) == 1
-
-
 # Threads
 
 

@@ -18,7 +18,7 @@ from ..terms import fold
 from ..value import Op, Scalar, Value, toposort
 from .algebra import ONE, SYMBOLIC, ZERO, Base, Expr, call, expr, letters
 from .boxes import Box, boxes
-from .likeness import op_like
+from .likeness import is_told, op_like
 from .naming import Calls, check_loss, is_nameless, own_names, unused
 from .writing import width
 
@@ -185,7 +185,7 @@ class Formulas:
             return self.full[v]
         given = map(self.given, v.args)
         operands = Operands(zip(v.op.operands, given, strict=True))
-        if is_choice(v.op):
+        if is_choice(v.op) or not is_told(v):
             return called(v.op.name, operands)
         return computed(v.op, operands)
 
