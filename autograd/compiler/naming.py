@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..value import Value
 from .helpers import reserved
-from .tensors import Tensor
 from .phrases import real
+from .tensors import Tensor
 
 LONGEST = 24  # letters of a name
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu")

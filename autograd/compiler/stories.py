@@ -54,7 +54,6 @@ class Story:
         values = {made[x]: v for x, v in self.values.items() if x in made}
         return Story(target, outputs, values, adjoints)
 
-
     def bundle(self) -> Tensor | None:
         """The vector whose numbers, in order, are all outputs; None if there is none."""
         parts = [*map(real, self.outputs)]
