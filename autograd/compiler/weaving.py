@@ -92,7 +92,8 @@ class Weaver:
         # in which array a number is, and at which place
         self.homes = list[Tensor]()
         self.home, self.at = np.full(n, -1), np.zeros(n, np.int64)
-        self.most = max(FEW_ARRAYS, n / 3)
+        self.most = max(FEW_ARRAYS, n // 3)
+        self.check_count(len(np.unique(self.classes.terms)))
 
     # ------------------------------------------------------------------------------------------- the work list
     def array(self, ids: Ids) -> Tensor:
@@ -128,9 +129,7 @@ class Weaver:
 
     def remember(self, ids: Ids, x: Tensor) -> None:
         """Notes where numbers are."""
-        if len(self.b.order) > self.most:
-            why = f"{len(self.columns.ops):,} numbers would be more than {int(self.most):,} arrays"
-            raise NotWovenError(f"{why}: they have few formulas in common")
+        self.check_count(len(self.b.order))
         self.memo[key_of(ids)] = x
         self.busy.discard(key_of(ids))
         if x.shape != ids.shape:
@@ -142,6 +141,13 @@ class Weaver:
         self.home[ids[free]] = len(self.homes)
         self.at[ids[free]] = np.flatnonzero(free)
         self.homes.append(x)
+
+    def check_count(self, arrays: int) -> None:
+        """Raises NotWovenError for so many arrays, one for each formula at least."""
+        if arrays > self.most:
+            n = len(self.columns.ops)
+            why = f"{n:,} numbers would be more than {self.most:,} arrays"
+            raise NotWovenError(f"{why}: they have few formulas in common")
 
     def values_of_tensors(self) -> dict[Tensor, NDArray[Any]]:
         """The Values whose numbers each Tensor has."""
