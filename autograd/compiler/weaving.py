@@ -41,7 +41,7 @@ from .tensors import Shape, Tensor, Tensors
 from .views import back, full, leaf, refolded, take, view
 
 Weaving: TypeAlias = Generator[Ids, Tensor, Tensor]
-LEAVES = ("theta", "X")
+LEAVES = (["theta"], ["X"])
 MOST_PIECES = 64
 FEW_ARRAYS = 400  # so many are never too many
 LINEAR = ("mul", "sub", "neg")  # what garbage in a hole may pass through
@@ -187,7 +187,7 @@ class Weaver:
             return self.side_by_side(ids, labels)
         if (ids <= FIRST).any():
             return self.with_fillers(ids, names)
-        if names[0] in LEAVES:
+        if names in LEAVES:
             return self.leaves(ids, names[0])
         homes = np.unique(self.home[real])
         if homes[0] >= 0:
@@ -252,7 +252,7 @@ class Weaver:
         Where the array is smaller with anything in the holes, or where it is a sum, it is woven so, and the
         fillers are chosen after; otherwise the operands have fillers.
         """
-        if names[0] in LEAVES:
+        if names in LEAVES:
             return (yield resolved(ids))
         smaller = dense(unfilled(ids)).size < ids.size
         if smaller or "add" in names or (self.home[ids[ids >= 0]] >= 0).all():
@@ -276,7 +276,7 @@ class Weaver:
     def is_leaf(self, ids: Ids) -> bool:
         real = ids[ids >= 0]
         return bool(real.size) and all(
-            self.names[i] in ("const", *LEAVES) for i in np.unique(self.codes[real])
+            self.names[i] in ("const", "theta", "X") for i in np.unique(self.codes[real])
         )
 
     # ----------------------------------------------------------------------------------------------------- ops
@@ -452,7 +452,8 @@ class Weaver:
         if len(homes) > 1 or homes[0] < 0:
             return None
         shape = self.homes[int(homes[0])].shape
-        return as_in_array(rows, self.at[np.maximum(rows, 0)], shape)
+        at = np.where(rows >= 0, self.at[np.maximum(rows, 0)], 0)
+        return as_in_array(rows, at, shape)
 
     def factors(self, part: Part) -> list[Ids]:
         """The operands of products, or the addends."""
