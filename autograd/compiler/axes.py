@@ -62,7 +62,7 @@ def repeated(ids: Ids, axis: int) -> int | None:
     if not len(breaks):
         return None
     length = int(breaks[0])
-    regular = 1 < length and n % length == 0
+    regular = length > 1 and n % length == 0
     if regular and np.array_equal(breaks, np.arange(length, n, length)):
         return length
     return period(lines)

@@ -121,7 +121,11 @@ def number_graph(
             at[v] = new.constant(v.data, v)
             continue
         x, y, w = (
-            NONE if x is None else new.constant(x) if x.__class__ is float else at[x]
+            NONE
+            if x is None
+            else new.constant(x)
+            if x.__class__ is float
+            else at[x]
             for x in (v._x, v._y, v._w)
         )
         at[v] = new.result(v.form.op, x, y, w, v)

@@ -38,7 +38,9 @@ def parts_of(columns: Columns, classes: Classes, ids: Ids) -> Parts:
     flat = ids.ravel()
     profiles = classes.profiles[np.maximum(flat, 0)]
     kinds = {i: classes.kinds[i] for i in np.unique(profiles[flat >= 0]).tolist()}
-    terms = list(dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind))
+    terms = list(
+        dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind)
+    )
     found = list[Part]()
     for term in terms:
         where, count = np.zeros(len(flat), np.int64), np.zeros(len(flat), np.int64)
