@@ -72,9 +72,9 @@ def period(lines: Ids) -> int | None:
     """After how many lines they come again, all of them equally often."""
     n = len(lines)
     for length in range(2, n // 2 + 1):
-        if n % length == 0 and np.array_equal(lines[0], lines[length]):
-            if np.array_equal(lines[length:], lines[:-length]):
-                return length
+        begins_again = n % length == 0 and np.array_equal(lines[0], lines[length])
+        if begins_again and np.array_equal(lines[length:], lines[:-length]):
+            return length
     return None
 
 

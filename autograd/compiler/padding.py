@@ -41,11 +41,7 @@ class Padding(WorkList):
         return self.chosen(~holes, x, y)
 
     def is_leaf(self, ids: Ids) -> bool:
-        real = ids[ids >= 0]
-        return bool(real.size) and all(
-            self.names[i] in ("const", "theta", "X")
-            for i in np.unique(self.codes[real])
-        )
+        return {*self.names_of(ids[ids >= 0])} <= {"const", "theta", "X"}
 
     def operands(self, ids: Ids, name: str) -> list[Ids]:
         """The operands of numbers that one op makes."""
@@ -112,5 +108,4 @@ class Padding(WorkList):
         return row + [first] * (longest - len(row))
 
     def is_constant(self, ids: Ids) -> bool:
-        real = ids[ids >= 0]
-        return all(self.names[i] == "const" for i in np.unique(self.codes[real]))
+        return self.names_of(ids[ids >= 0]) == ["const"]

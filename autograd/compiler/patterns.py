@@ -112,7 +112,9 @@ class Classifier:
         starts = np.arange(n)
         starts[sums] = n + np.cumsum(sizes) - sizes
         singles, profiles = np.unique(terms, return_inverse=True)
-        kinds = {((term, 0, 1),): i for i, term in enumerate(singles.tolist())}
+        kinds = dict[Profile, int]()
+        for i, term in enumerate(singles.tolist()):
+            kinds[((term, 0, 1),)] = i
         for i, profile in enumerate(runs(owner, terms[flat][order], len(sums))):
             profiles[sums[i]] = kinds.setdefault(profile, len(kinds))
         return (
@@ -166,7 +168,7 @@ def chain(columns: Columns, top: int) -> list[int]:
 
 def runs(owner: Ids, terms: Ids, count: int) -> list[Profile]:
     """For every owner its terms, each with where it begins and how many there are."""
-    found = [list[tuple[int, int, int]]() for _ in range(count)]
+    found: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
     if not len(owner):
         return []
     change = (np.diff(owner) != 0) | (np.diff(terms) != 0)

@@ -205,13 +205,9 @@ class Tensors:
 
     def split(self, x: Tensor) -> tuple[float | None, Tensor]:
         """A number in front of a product, and the rest; None if there is none of moderate size."""
-        if (
-            x.word == "dot"
-            and not x.data
-            and (factor := x.args[0].number) is not None
-        ):
-            if 1 / MODERATE < abs(factor) < MODERATE:
-                return factor, x.args[1]
+        factor = x.args[0].number if x.word == "dot" and not x.data else None
+        if factor is not None and 1 / MODERATE < abs(factor) < MODERATE:
+            return factor, x.args[1]
         return None, x
 
     # ------------------------------------------------------------------------------------------------- sums

@@ -95,7 +95,7 @@ class Weaver(Padding):
         real = ids[ids >= 0]
         if not real.size:
             return self.only_holes(ids)
-        names = [self.names[i] for i in np.unique(self.codes[real]).tolist()]
+        names = self.names_of(real)
         if names == ["const"]:
             return self.constants(ids)
         formulas = self.classes.formulas[real]

@@ -104,6 +104,11 @@ class WorkList:
             why = f"{n:,} numbers would be more than {self.most:,} arrays"
             raise NotWovenError(f"{why}: they have few formulas in common")
 
+    def names_of(self, real: Ids) -> list[str]:
+        """The ops that make numbers, and the words of leaves."""
+        codes: list[int] = np.unique(self.codes[real]).tolist()
+        return [self.names[code] for code in codes]
+
     def is_new(self, ids: Ids) -> bool:
         """Whether nobody waits for these numbers in these axes."""
         return key_of(ids) not in self.busy
