@@ -165,24 +165,7 @@ CASES: dict[Callable[[], Graph], int] = {
     hessian_of_net: 68,
     hills: 303,
 }
-COUNTS = [
-    31,
-    31,
-    26,
-    15,
-    17,
-    30,
-    29,
-    48,
-    93,
-    38,
-    43,
-    76,
-    36,
-    39,
-    17,
-    27,
-]  # of GRAPHS
+COUNTS = [31, 31, 26, 15, 17, 30, 29, 48, 66, 38, 43, 76, 36, 39, 17, 27]  # of GRAPHS
 
 
 # ------------------------------------------------------------------------------------------------- comparing
@@ -329,34 +312,20 @@ def causal(
 
 @pytest.mark.parametrize("kind", ["plain", "softmax", "log", "reciprocal"])
 def test_a_hole_never_evaluates_what_the_graph_does_not_have(kind: str) -> None:
-    """A score of 800 and one of 0 stand where the mask is: exp of it overflows, log and 1/x of it are inf."""
-    q, k = (
-        [Value(0.5, "q"), Value(20.0, "q"), Value(1.0, "q")],
-        [Value(1.0, "k"), Value(0.2, "k")],
-    )
-    q[0].data, k[1].data = (
-        (1e3, 1e3) if kind in ("plain", "softmax") else (0.0, 0.2)
-    )
+    """Where the mask is stand scores of which exp overflows, or of which log and 1/x have a pole."""
+    numbers_of = {"plain": ([-40, 1], [1, 40]), "softmax": ([40, 1], [1, 40])}
+    first, second = numbers_of.get(kind, ([2.5, 1], [1, -0.2]))
+    q, k = [Value(x, "q") for x in first], [Value(x, "k") for x in second]
     shares: dict[str, Callable[[list[Any]], list[Any]]] = {
         "plain": lambda row: [exp(-s) / sum(exp(-s) for s in row) for s in row],
         "softmax": softmax,
-        "log": lambda row: [sum((s + 1e-3).log() for s in row)],
-        "reciprocal": lambda row: [sum(1 / (s + 1e-300) for s in row)],
+        "log": lambda row: [sum((s + 0.5).log() for s in row)],
+        "reciprocal": lambda row: [sum(1 / (s + 0.5) for s in row)],
     }
-    scores = [
-        [
-            q[i] * k[j]
-            for j in range(1 if i == 0 and kind in ("plain", "softmax") else 2)
-        ]
-        for i in range(3)
-    ]
-    if kind in ("log", "reciprocal"):
-        scores = [[q[i] * k[j] for j in range(min(i, 2))] for i in range(1, 3)]
+    scores = [[q[i] * k[j] for j in range(i + 1)] for i in range(2)]
     graph = [sum(p * p for p in causal(scores, shares[kind]))], [], [*q, *k]
-    woven = agrees(graph, np.zeros((1, 0)))
-    assert all(
-        np.isfinite(z).all() for z in numbers(woven, np.zeros((1, 0))).values()
-    )
+    found = numbers(agrees(graph, np.zeros((1, 0))), np.zeros((1, 0)))
+    assert all(np.isfinite(z).all() for z in found.values())
 
 
 def words(
@@ -369,9 +338,8 @@ def test_a_maximum_is_one_word_only_where_nothing_flows_through_it() -> None:
     xs = leaves("x", 4)
     chain = maximum(maximum(xs[0], xs[1]), maximum(xs[2], xs[3]))
     assert words(chain, parameters=xs)["maximum"] == 3
-    assert (
-        words(stop_gradient(chain), parameters=xs)["maximum"] == 3
-    )  # it is an output too
+    assert words(chain, stop_gradient(chain), parameters=xs)["maximum"] == 3
+    assert words(stop_gradient(chain), parameters=xs)["maximum"] == 0
     row = softmax(xs)
     counts = words(*row, parameters=xs)
     assert (counts["max"], counts["maximum"]) == (1, 0)
@@ -381,16 +349,6 @@ def test_no_product_with_zero_is_left_out() -> None:
     w, x = Value(math.inf, "w"), Value(1.0, "x")
     found = outputs_of(weave([w * 0.0 + x], [x], [w]), np.array([[1.0]]))
     assert math.isnan(found[0, 0])
-
-
-@pytest.mark.parametrize("n", [65, 200])
-def test_too_many_pieces_are_refused(n: int) -> None:
-    x = Value(0.5, "x")
-    powers = [x**i for i in range(2, n + 2)]
-    w = leaves("w", n)
-    total = sum(tanh(a * b) for a, b in zip(w, powers, strict=True))
-    woven = Counter(weave([total], [x], w).tensors.order)
-    assert woven
 
 
 def test_a_chain_of_ops_is_refused() -> None:

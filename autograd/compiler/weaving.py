@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..value import Value
-from .axes import cuts, data_first, folded, merged, pieces, varies
+from .axes import cuts, data_first, folded, merged, varies
 from .holes import (
     ANY,
     FIRST,
@@ -98,19 +98,15 @@ class Weaver(Padding):
         names = self.names_of(real)
         if names == ["const"]:
             return self.constants(ids)
-        formulas = self.classes.formulas[real]
-        if (formulas != formulas[0]).any():
-            labels = np.where(
-                ids >= 0, self.classes.formulas[np.maximum(ids, 0)], ANY
-            )
-            return self.side_by_side(ids, labels)
         if (ids <= FIRST).any():
             return self.with_fillers(ids, names)
         if names in LEAVES:
             return self.leaves(ids, names[0])
-        homes = np.unique(self.home[real])
-        if homes[0] >= 0:
-            return self.at_home(ids, homes)
+        if (self.home[real] >= 0).all():
+            return self.at_home(ids, names)
+        return self.made(ids, names)
+
+    def made(self, ids: Ids, names: Sequence[str]) -> Weaving:
         if "add" in names:
             return self.sum(ids)
         return self.op(ids, names[0])
@@ -131,23 +127,22 @@ class Weaver(Padding):
             return (yield from self.zeroed(ids))
         return leaf(self.b, word, self.columns.places[neighbours(ids)])
 
-    def at_home(self, ids: Ids, homes: Ids) -> Weaving:
-        """Numbers that are in other arrays."""
+    def at_home(self, ids: Ids, names: Sequence[str]) -> Weaving:
+        """Numbers that are in other arrays; of too many pieces they are made again."""
         if (ids == ZERO).any():
             return (yield from self.zeroed(ids))
-        if len(homes) == 1:
+        homes = np.where(ids >= 0, self.home[np.maximum(ids, 0)], ANY)
+        first = int(homes.max())
+        if ((homes == first) | (ids < 0)).all():
             at = np.where(ids >= 0, self.at[np.maximum(ids, 0)], ANY)
-            return view(self.b, self.homes[int(homes[0])], at)
-        labels = np.where(ids >= 0, self.home[np.maximum(ids, 0)], ANY)
-        return (yield from self.side_by_side(ids, labels))
+            return view(self.b, self.homes[first], at)
+        cut = cuts(homes)
+        if cut is None or len(cut[1]) > MOST_PIECES:
+            return (yield from self.made(ids, names))
+        return (yield from self.side_by_side(ids, *cut))
 
-    def side_by_side(self, ids: Ids, labels: Ids) -> Weaving:
-        """An array for each label, joined."""
-        axis, along = cuts(labels)
-        indices = pieces(along)
-        if len(indices) > MOST_PIECES:
-            why = f"{len(indices):,} different formulas stand side by side"
-            raise NotWovenError(f"{why}, more than {MOST_PIECES}")
+    def side_by_side(self, ids: Ids, axis: int, indices: Sequence[Ids]) -> Weaving:
+        """Pieces of other arrays, joined."""
         parts = list[Tensor]()
         for index in indices:
             x = yield ids.take(index, axis)
@@ -267,8 +262,6 @@ class Weaver(Padding):
         if (ids == ZERO).any():
             return (yield from self.zeroed(ids))
         parts = parts_of(self.columns, self.classes, ids)
-        for part in parts:
-            part.ids = self.in_columns(part.ids, part.product)
         weights = weights_of(self.columns, parts)
         operands = [x for part in parts for x in self.factors(part)]
         arranged = yield from self.arranged(ids, operands, weights)
@@ -276,6 +269,7 @@ class Weaver(Padding):
             return arranged
         found = list[Tensor]()
         for part in parts:
+            part.ids = self.in_columns(part.ids, part.product)
             if is_long(self.columns, part):
                 found.append((yield from self.along(part)))
                 continue

@@ -117,9 +117,11 @@ class WorkList:
         """The Values whose numbers each Tensor has."""
         values = np.empty(len(self.columns.values) + 1, object)
         values[:-1] = self.columns.values
-        return {
-            x: values[np.maximum(resolved(ids), ANY)] for x, ids in self.ids.items()
-        }
+        found = dict[Tensor, NDArray[Any]]()
+        for x, ids in self.ids.items():
+            found[x] = np.empty(ids.shape, object)
+            found[x][...] = values[np.maximum(resolved(ids), ANY)]
+        return found
 
     def woven(self, ids: Ids) -> Weaving:
         """The array of these numbers, which change along each axis."""
