@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,9 @@ class Numbering:
             self.numbers[new] = x
         return self.constants[key]
 
-    def result(self, op: Op, x: int, y: int, w: int, v: Value) -> int:
+    def result(self, op: Op, operands: tuple[int, ...], v: Value) -> int:
         """What an op makes of numbers."""
+        x, y, w = operands[:3]
         rank = self.ranks[x]
         last = self.ranks[y] if y >= 0 else rank
         highest = max(rank, last, self.ranks[w] if w >= 0 else 0)
@@ -120,9 +121,9 @@ def number_graph(
         if v.form is None:
             at[v] = new.constant(v.data, v)
             continue
-        x, y, w = (
-            NONE if x is None else new.constant(x) if x.__class__ is float else at[x]
-            for x in (v._x, v._y, v._w)
-        )
-        at[v] = new.result(v.form.op, x, y, w, v)
+        xs = [
+            new.constant(cast("float", x)) if x.__class__ is float else at[x]
+            for x in v.args
+        ]
+        at[v] = new.result(v.form.op, (*xs, NONE, NONE), v)
     return new.columns([at[y] for y in outputs])

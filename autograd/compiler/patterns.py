@@ -112,20 +112,32 @@ class Classifier:
         starts = np.arange(n)
         starts[sums] = n + np.cumsum(sizes) - sizes
         singles, profiles = np.unique(terms, return_inverse=True)
-        kinds = {((term, 0, 1),): i for i, term in enumerate(singles.tolist())}
+        kinds = dict[Profile, int]()
+        for i, term in enumerate(singles.tolist()):
+            kinds[((term, 0, 1),)] = i
         for i, profile in enumerate(runs(owner, terms[flat][order], len(sums))):
             profiles[sums[i]] = kinds.setdefault(profile, len(kinds))
-        return np.concatenate([np.arange(n), flat[order]]), starts, profiles, [*kinds]
+        return (
+            np.concatenate([np.arange(n), flat[order]]),
+            starts,
+            profiles,
+            [*kinds],
+        )
 
     def keys(self, flat: Ids) -> Ids:
         """The place of the leaf in an addend, of its weight if it is a product."""
-        places, product = self.columns.places, [o == "mul" for o in self.columns.ops]
+        places, product = (
+            self.columns.places,
+            [o == "mul" for o in self.columns.ops],
+        )
         x, y = self.columns.args[flat, 0], self.columns.args[flat, 1]
         of_factors = np.where(places[x] >= 0, places[x], places[y])
         return np.where(np.array(product, bool)[flat], of_factors, places[flat])
 
 
-def read_once_by_sums(columns: Columns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def read_once_by_sums(
+    columns: Columns,
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which sums are an addend of one other sum, and nothing else."""
     sums = np.array([name == "add" for name in columns.ops], bool)
     read = np.zeros(len(sums), bool)
@@ -156,7 +168,7 @@ def chain(columns: Columns, top: int) -> list[int]:
 
 def runs(owner: Ids, terms: Ids, count: int) -> list[Profile]:
     """For every owner its terms, each with where it begins and how many there are."""
-    found = [list[tuple[int, int, int]]() for _ in range(count)]
+    found: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
     if not len(owner):
         return []
     change = (np.diff(owner) != 0) | (np.diff(terms) != 0)

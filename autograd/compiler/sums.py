@@ -37,8 +37,11 @@ def parts_of(columns: Columns, classes: Classes, ids: Ids) -> Parts:
     """The addends of sums of one formula, long parts first; each part is ZERO where its sum is."""
     flat = ids.ravel()
     profiles = classes.profiles[np.maximum(flat, 0)]
-    kinds = {i: classes.kinds[i] for i in np.unique(profiles[flat >= 0]).tolist()}
-    terms = list(dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind))
+    present: list[int] = np.unique(profiles[flat >= 0]).tolist()
+    kinds = {i: classes.kinds[i] for i in present}
+    terms = list(
+        dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind)
+    )
     found = list[Part]()
     for term in terms:
         where, count = np.zeros(len(flat), np.int64), np.zeros(len(flat), np.int64)

@@ -128,7 +128,7 @@ def leaf(b: Tensors, word: str, places: Ids) -> Tensor:
     if steps is None:
         return table_rows(b, word, places) or b.leaf(word, places)
     order = tuple(sorted(range(places.ndim), key=lambda axis: -steps[axis]))
-    straight = b.leaf(word, np.ascontiguousarray(places.transpose(order)))
+    straight = b.leaf(word, np.array(places.transpose(order), order="C"))
     return b.permute(straight, back(order))
 
 
@@ -138,7 +138,8 @@ def table_rows(b: Tensors, word: str, places: Ids) -> Tensor | None:
         return None
     firsts, n = places[:, 0], places.shape[1]
     index = (firsts - firsts.min()) // n
-    whole = firsts.min() + np.arange((int(index.max()) + 1) * n).reshape(-1, n)
+    count = int(index.max()) + 1
+    whole: Ids = int(firsts.min()) + np.arange(count * n).reshape(count, n)
     if not np.array_equal(whole[index], places):
         return None
     return b.pick(b.leaf(word, whole), index)
