@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from ..ieee import WORDS as OWN
-from ..terms import CALL, Printed, Tree, fold
+from ..terms import CALL, Printed, Term, Tree, careful, fold
 from ..value import OPS, Op
 
 # What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
@@ -176,7 +176,17 @@ class Words(dict[str, Callable[..., Phrase]]):
 def formula(tree: Tree, names: dict[str, str]) -> str:
     """A tree of the op table in the words of array libraries."""
     operands = {x: (text, CALL) for x, text in names.items()}
-    return fold(tree, Words(), operands, numeral)[0]
+    return fold(settled(tree), Words(), operands, numeral)[0]
+
+
+def settled(tree: Tree) -> Tree:
+    """With the value of what has no operands, as √2."""
+    if not isinstance(tree, Term) or not tree.args:
+        return tree
+    args = tuple(map(settled, tree.args))
+    if any(isinstance(x, Term) for x in args):
+        return Term(tree.word, args)
+    return float(careful(Term(tree.word, args), {}))
 
 
 def of_op(op: Op, name: str) -> str:

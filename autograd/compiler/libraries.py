@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -128,10 +129,17 @@ def word(xp: Library, name: str) -> Any:
     return SUBSTITUTES[name](xp)
 
 
+def special(xp: Library) -> ModuleType | None:
+    """A library's functions of mathematics, if they are in a module of their own."""
+    try:
+        return import_module(f"{xp.__name__.split('.')[0]}.scipy.special")
+    except ImportError:
+        return None
+
+
 def mathematical(xp: Library, name: str) -> Any:
     """A word of Python's math: the library's, or for NumPy Python's own."""
-    places = [xp, getattr(getattr(xp, "scipy", None), "special", None)]
-    for place in [x for x in places if hasattr(x, name)]:
+    for place in [x for x in (xp, special(xp)) if hasattr(x, name)]:
         return getattr(place, name)
     if xp is np:
         return np.vectorize(PYTHON[name], otypes=[float])
