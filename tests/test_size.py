@@ -159,6 +159,7 @@ autograd.pictures: __init__ boxes algebra writing naming formulas labels
 autograd: nonfinite slopes checking
 autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
+autograd.compiler: tensors numbering patterns holes axes ragged views sums worklist padding weaving
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording training __init__ __main__

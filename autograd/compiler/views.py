@@ -139,7 +139,7 @@ def table_rows(b: Tensors, word: str, places: Ids) -> Tensor | None:
     firsts, n = places[:, 0], places.shape[1]
     index = (firsts - firsts.min()) // n
     count = int(index.max()) + 1
-    whole: Ids = int(firsts.min()) + np.arange(count * n).reshape(count, n)
+    whole: Ids = int(firsts.min()) + np.arange(count)[:, None] * n + np.arange(n)
     if not np.array_equal(whole[index], places):
         return None
     return b.pick(b.leaf(word, whole), index)
