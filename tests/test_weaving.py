@@ -82,8 +82,8 @@ def digits_probabilities() -> Graph:
 def recurrent(steps: int = 5, hidden: int = 8) -> Graph:
     random.seed(4)
     cell, head = (
-        Layer(11, 8, activation="tanh", init="pytorch"),
-        Layer(8, 1, nonlin=False),
+        Layer(3 + hidden, hidden, activation="tanh", init="pytorch"),
+        Layer(hidden, 1, nonlin=False),
     )
     xs, target = [leaves(f"x{step}_", 3) for step in range(steps)], Value(0.5, "t")
     h: Any = [0.0] * hidden

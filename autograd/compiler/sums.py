@@ -82,21 +82,27 @@ def side_by_side(columns: Columns, part: Part) -> bool:
     ids = part.ids
     if part.count == 1 or ids.min() < 0:
         return False
-    for x in [columns.args[ids, i] for i in (0, 1)] if part.product else [ids]:
-        places = columns.places[x]
-        if places.max() >= 0 and (places.min() < 0 or strides(places) is None):
-            return False
-    return True
+    operands = [columns.args[ids, i] for i in (0, 1)] if part.product else [ids]
+    return all(regular(columns.places[x]) for x in operands)
+
+
+def regular(places: Ids) -> bool:
+    """Whether places of leaves are equally far apart; of no leaves they are negative."""
+    if places.max() < 0:
+        return True
+    return places.min() >= 0 and strides(places) is not None
 
 
 def weights_of(columns: Columns, parts: Parts) -> Ids | None:
     """The weights in the longest products, if all long parts are products with weights."""
-    longs = [part.ids for part in parts if part.count > 1]
-    products = [part.product for part in parts if part.count > 1]
-    if not longs or not all(products):
+    longs = [part for part in parts if part.count > 1]
+    if not longs or not all(weighted(columns, part) for part in longs):
         return None
-    firsts = [int(columns.args[ids.max(), 0]) for ids in longs]
-    if any(columns.ops[x] != "theta" for x in firsts):
-        return None
-    ids = longs[0]
+    ids = longs[0].ids
     return np.where(ids < 0, ANY, columns.args[np.maximum(ids, 0), 0])
+
+
+def weighted(columns: Columns, part: Part) -> bool:
+    """Whether the addends are products with weights."""
+    first = int(columns.args[part.ids.max(), 0])
+    return part.product and columns.ops[first] == "theta"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from .holes import (
 from .numbering import Ids, number_graph
 from .padding import Padding
 from .sums import Part, RaggedError, is_long, parts_of, weights_of
-from .tensors import Tensor, Tensors
+from .tensors import Shape, Tensor, Tensors
 from .views import back, full, leaf, refolded, take, view
 from .worklist import NotWovenError, Weaving
 
@@ -237,24 +237,30 @@ class Weaver(Padding):
         self, ids: Ids, operands: Sequence[Ids], weights: Ids | None = None
     ) -> Generator[Ids, Tensor, Tensor | None]:
         """The same in other axes, if the operands vary along those or not at all; None as it is."""
-        if ids.ndim == 0:
+        order = (
+            data_first(varies(weights)[: ids.ndim]) if weights is not None else ()
+        )
+        if order and self.is_new(ids.transpose(order)):
+            x = yield ids.transpose(order)
+            return self.b.permute(x, back(order))
+        shape = self.better_shape(ids, operands, weights is not None)
+        if shape is None:
             return None
+        x = yield ids.reshape(shape)
+        return refolded(self.b, x, shape, ids.shape)
+
+    def better_shape(
+        self, ids: Ids, operands: Sequence[Ids], weighted: bool
+    ) -> Shape | None:
+        """Axes that are merged or folded; with weights they are merged where they can be."""
         data = [x for x in operands if not self.is_constant(x)]
-        kinds = [varies(x) for x in data]
-        if weights is not None:
-            order = data_first(varies(weights)[: ids.ndim])
-            if self.is_new(ids.transpose(order)):
-                x = yield ids.transpose(order)
-                return self.b.permute(x, back(order))
-            shape = merged(ids.shape, [kind[: ids.ndim] for kind in kinds])
+        if weighted:
+            shape = merged(ids.shape, [varies(x)[: ids.ndim] for x in data])
             if shape is not None and self.is_new(ids.reshape(shape)):
-                x = yield ids.reshape(shape)
-                return refolded(self.b, x, shape, ids.shape)
+                return shape
         shape = folded(ids.shape, data)
-        if shape is not None and self.is_new(ids.reshape(shape)):
-            x = yield ids.reshape(shape)
-            return refolded(self.b, x, shape, ids.shape)
-        return None
+        new = shape is not None and self.is_new(ids.reshape(shape))
+        return shape if new else None
 
     # ---------------------------------------------------------------------------------------------------- sums
     def sum(self, ids: Ids) -> Weaving:
@@ -267,17 +273,20 @@ class Weaver(Padding):
         arranged = yield from self.arranged(ids, operands, weights)
         if arranged is not None:
             return arranged
-        found = list[Tensor]()
+        total: Tensor | None = None
         for part in parts:
             part.ids = self.in_columns(part.ids, part.product)
-            if is_long(self.columns, part):
-                found.append((yield from self.along(part)))
-                continue
-            for i in range(part.count):
-                found.append((yield part.ids[..., i]))
-        total = found[0]
-        for x in found[1:]:
-            total = self.b.op("add", total, x)
+            x = yield from self.added(part)
+            total = x if total is None else self.b.op("add", total, x)
+        return cast("Tensor", total)
+
+    def added(self, part: Part) -> Weaving:
+        """The sum of a part."""
+        if is_long(self.columns, part):
+            return (yield from self.along(part))
+        total = yield part.ids[..., 0]
+        for i in range(1, part.count):
+            total = self.b.op("add", total, (yield part.ids[..., i]))
         return total
 
     def factors(self, part: Part) -> list[Ids]:
