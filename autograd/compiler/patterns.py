@@ -168,19 +168,17 @@ def chain(columns: Columns, top: int) -> list[int]:
 
 def runs(owner: Ids, terms: Ids, count: int) -> list[Profile]:
     """For every owner its terms, each with where it begins and how many there are."""
-    found: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
+    found = [list[tuple[int, int, int]]() for _ in range(count)]
     if not len(owner):
         return []
     change = (np.diff(owner) != 0) | (np.diff(terms) != 0)
     firsts = np.concatenate([[0], np.flatnonzero(change) + 1])
     lengths = np.diff([*firsts.tolist(), len(owner)])
     begin = np.searchsorted(owner, owner[firsts])
-    for i, term, where, many in zip(
-        owner[firsts].tolist(),
-        terms[firsts].tolist(),
-        (firsts - begin).tolist(),
-        lengths.tolist(),
-        strict=True,
-    ):
+    columns = np.stack(
+        [owner[firsts], terms[firsts], firsts - begin, lengths], axis=1
+    )
+    entries: list[tuple[int, int, int, int]] = columns.tolist()
+    for i, term, where, many in entries:
         found[i].append((term, where, many))
     return [tuple(profile) for profile in found]

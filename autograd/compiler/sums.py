@@ -9,7 +9,7 @@ import numpy as np
 
 from .holes import ANY, ZERO
 from .numbering import Columns, Ids
-from .patterns import Classes
+from .patterns import Classes, Profile
 from .views import strides
 
 Parts: TypeAlias = "list[Part]"
@@ -44,13 +44,18 @@ def parts_of(columns: Columns, classes: Classes, ids: Ids) -> Parts:
     )
     found = list[Part]()
     for term in terms:
+        spans = {i: span(kind, term) for i, kind in kinds.items()}
         where, count = np.zeros(len(flat), np.int64), np.zeros(len(flat), np.int64)
-        for i, kind in kinds.items():
-            _, offset, many = next(entry for entry in kind if entry[0] == term)
+        for i, (offset, many) in spans.items():
             where[profiles == i], count[profiles == i] = offset, many
         members = members_of(classes, flat, where, count)
         found.append(part(columns, term, members.reshape(*ids.shape, -1)))
     return sorted(found, key=lambda part: part.count == 1)
+
+
+def span(kind: Profile, term: int) -> tuple[int, int]:
+    """Where the addends of a term begin in a kind of sum, and how many there are."""
+    return next((offset, many) for other, offset, many in kind if other == term)
 
 
 def members_of(classes: Classes, flat: Ids, where: Ids, count: Ids) -> Ids:

@@ -148,7 +148,10 @@ def table_rows(b: Tensors, word: str, places: Ids) -> Tensor | None:
     firsts, n = places[:, 0], places.shape[1]
     index = (firsts - firsts.min()) // n
     count = int(index.max()) + 1
-    whole: Ids = int(firsts.min()) + np.arange(count)[:, None] * n + np.arange(n)
+    table = (count, n)
+    whole = int(firsts.min()) + np.ravel_multi_index(
+        tuple(np.indices(table)), table
+    )
     if not np.array_equal(whole[index], places):
         return None
     return b.pick(b.leaf(word, whole), index)

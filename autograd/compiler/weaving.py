@@ -160,18 +160,23 @@ class Weaver(Padding):
         """
         if names in LEAVES:
             return (yield resolved(ids))
-        smaller = dense(unfilled(ids)).size < ids.size
-        if smaller or "add" in names or (self.home[ids[ids >= 0]] >= 0).all():
+        if self.is_whole(ids, names):
             return (yield from self.filled_after(ids))
         operands = self.operands(ids, names[0])
-        regular = all(
-            dense(unfilled(x)).size == dense(x).size
-            for x in operands
-            if not self.is_leaf(x)
-        )
-        if not regular and names[0] in LINEAR:
+        if names[0] in LINEAR and not self.are_regular(operands):
             return (yield from self.filled_after(ids))
         return (yield from self.of_operands(names[0], operands, ids))
+
+    def is_whole(self, ids: Ids, names: Sequence[str]) -> bool:
+        """Whether it is a sum, or an array that is there, or smaller with anything in the holes."""
+        smaller = dense(unfilled(ids)).size < ids.size
+        there = (self.home[ids[ids >= 0]] >= 0).all()
+        return smaller or "add" in names or bool(there)
+
+    def are_regular(self, operands: Sequence[Ids]) -> bool:
+        """Whether no operand is smaller with anything in the holes."""
+        inner = [x for x in operands if not self.is_leaf(x)]
+        return all(dense(unfilled(x)).size == dense(x).size for x in inner)
 
     # ----------------------------------------------------------------------------------------------------- ops
     def op(self, ids: Ids, name: str) -> Weaving:
@@ -255,12 +260,17 @@ class Weaver(Padding):
         """Axes that are merged or folded; with weights they are merged where they can be."""
         data = [x for x in operands if not self.is_constant(x)]
         if weighted:
-            shape = merged(ids.shape, [varies(x)[: ids.ndim] for x in data])
-            if shape is not None and self.is_new(ids.reshape(shape)):
+            kinds = [varies(x)[: ids.ndim] for x in data]
+            shape = self.new_shape(ids, merged(ids.shape, kinds))
+            if shape is not None:
                 return shape
-        shape = folded(ids.shape, data)
-        new = shape is not None and self.is_new(ids.reshape(shape))
-        return shape if new else None
+        return self.new_shape(ids, folded(ids.shape, data))
+
+    def new_shape(self, ids: Ids, shape: Shape | None) -> Shape | None:
+        """A shape, unless somebody waits for the numbers in it."""
+        if shape is None or not self.is_new(ids.reshape(shape)):
+            return None
+        return shape
 
     # ---------------------------------------------------------------------------------------------------- sums
     def sum(self, ids: Ids) -> Weaving:
