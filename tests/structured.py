@@ -36,8 +36,16 @@ class Net:
 
     def matrix(self, n: int, m: int) -> Rows:
         """New weights, or old ones once more; now and then with numbers among them, or turned."""
-        fitting = [W for W in self.matrices if len(W) == n and len(W[0]) == m]
-        turned = [W for W in self.matrices if len(W) == m and len(W[0]) == n]
+        fitting = [
+            weights
+            for weights in self.matrices
+            if len(weights) == n and len(weights[0]) == m
+        ]
+        turned = [
+            weights
+            for weights in self.matrices
+            if len(weights) == m and len(weights[0]) == n
+        ]
         if fitting and self.rng.random() < 0.4:
             return self.rng.choice(fitting)
         if turned and self.rng.random() < 0.4:
@@ -45,13 +53,13 @@ class Net:
                 list(column)
                 for column in zip(*self.rng.choice(turned), strict=True)
             ]
-        W = [self.vector(m) for _ in range(n)]
+        weights = [self.vector(m) for _ in range(n)]
         if self.rng.random() < 0.15:
-            W[self.rng.randrange(n)][self.rng.randrange(m)] = self.rng.choice(
+            weights[self.rng.randrange(n)][self.rng.randrange(m)] = self.rng.choice(
                 [0.0, 1.0, -0.5]
             )
-        self.matrices.append(W)
-        return W
+        self.matrices.append(weights)
+        return weights
 
     def begin(self) -> Rows:
         """Inputs, weights by their place in a table, or recorded numbers."""
@@ -73,14 +81,14 @@ class Net:
 
     # ------------------------------------------------------------------------------------------------- layers
     def linear(self, x: Rows) -> Rows:
-        W = self.matrix(self.rng.randint(1, 4), len(x[0]))
+        weights = self.matrix(self.rng.randint(1, 4), len(x[0]))
         if self.rng.random() < 0.5:
-            return [[dot(w, row) for w in W] for row in x]
-        b = self.vector(len(W))
+            return [[dot(w, row) for w in weights] for row in x]
+        b = self.vector(len(weights))
         first = self.rng.random() < 0.5
         return [
             [sum((a * v for a, v in zip(w, row, strict=True)), c) if first else dot(w, row) + c
-             for w, c in zip(W, b, strict=True)]
+             for w, c in zip(weights, b, strict=True)]
             for row in x
         ]  # fmt: skip
 
@@ -91,10 +99,10 @@ class Net:
     def convolution(self, x: Rows) -> Rows:
         width = self.rng.randint(1, min(3, len(x)))
         stride = self.rng.randint(1, 2)
-        W = self.matrix(self.rng.randint(1, 3), width * len(x[0]))
+        weights = self.matrix(self.rng.randint(1, 3), width * len(x[0]))
         at = range(0, len(x) - width + 1, stride)
         windows = [[v for row in x[i : i + width] for v in row] for i in at]
-        return [[dot(w, window) for w in W] for window in windows]
+        return [[dot(w, window) for w in weights] for window in windows]
 
     def activation(self, x: Rows) -> Rows:
         f = self.rng.choice(
@@ -111,13 +119,17 @@ class Net:
 
     def recurrent(self, x: Rows) -> Rows:
         n = self.rng.randint(1, 3)
-        W, U, b = self.matrix(n, len(x[0])), self.matrix(n, n), self.vector(n)
+        weights, loop, b = (
+            self.matrix(n, len(x[0])),
+            self.matrix(n, n),
+            self.vector(n),
+        )
         h: list[Any] = [0.0] * n
         states: Rows = []
         for row in x:
             h = [
                 tanh(dot(w, row) + dot(u, h) + c)
-                for w, u, c in zip(W, U, b, strict=True)
+                for w, u, c in zip(weights, loop, b, strict=True)
             ]
             states.append(h)
         return states if self.rng.random() < 0.5 else [h]
@@ -164,9 +176,9 @@ class Net:
         return [list(row) for row in zip(*columns, strict=True)]
 
     def gate(self, x: Rows) -> Rows:
-        W = self.matrix(len(x[0]), len(x[0]))
+        weights = self.matrix(len(x[0]), len(x[0]))
         return [
-            [v * sigmoid(dot(w, row)) for v, w in zip(row, W, strict=True)]
+            [v * sigmoid(dot(w, row)) for v, w in zip(row, weights, strict=True)]
             for row in x
         ]
 
@@ -241,9 +253,9 @@ class Net:
 
     def siamese(self, x: Rows) -> Rows:
         """Two arms with one set of weights, and how far apart they are."""
-        W = self.matrix(2, len(x[0]))
+        weights = self.matrix(2, len(x[0]))
         arms = [
-            [[tanh(dot(w, row)) for w in W] for row in rows]
+            [[tanh(dot(w, row)) for w in weights] for row in rows]
             for rows in (x, x[::-1])
         ]
         return [

@@ -159,7 +159,7 @@ autograd.pictures: __init__ boxes algebra writing naming formulas labels
 autograd: nonfinite slopes checking
 autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting program
-autograd.compiler: tensors numbering patterns axes holes sums views ragged padding worklist weaving
+autograd.compiler: tensors numbering patterns holes axes ragged views sums worklist padding weaving
 autograd.compiler: reverse rewriting gradients helpers phrases products wording naming typesetting constants
 autograd.compiler: stories unpacking packing leaves chapter libraries book
 autograd: scanning spelling reading __init__ __main__

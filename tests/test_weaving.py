@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -78,19 +79,19 @@ def digits_probabilities() -> Graph:
     return digits("softmax", "cross_entropy")
 
 
-def recurrent(steps: int = 5) -> Graph:
+def recurrent(steps: int = 5, hidden: int = 8) -> Graph:
     random.seed(4)
     cell, head = (
-        Layer(11, 8, activation="tanh", init="pytorch"),
-        Layer(8, 1, nonlin=False),
+        Layer(3 + hidden, hidden, activation="tanh", init="pytorch"),
+        Layer(hidden, 1, nonlin=False),
     )
     xs, target = [leaves(f"x{step}_", 3) for step in range(steps)], Value(0.5, "t")
-    h: Any = [0.0] * 8
+    h: Any = [0.0] * hidden
     for x in xs:
         h = cell([*x, *h])
     return (
         [(head(h) - target) ** 2],
-        [*sum(xs, []), target],
+        [*chain.from_iterable(xs), target],
         [*cell.parameters(), *head.parameters()],
     )
 
@@ -110,7 +111,7 @@ def lstm() -> Graph:
         c = [p * q + r * s for p, q, r, s in zip(f, c, i, g, strict=True)]
         h = [p * tanh(q) for p, q in zip(o, c, strict=True)]
     parameters = [p for layer in (*gates, head) for p in layer.parameters()]
-    return [(head(h) - target) ** 2], [*sum(xs, []), target], parameters
+    return [(head(h) - target) ** 2], [*chain.from_iterable(xs), target], parameters
 
 
 def windows() -> Graph:
@@ -129,7 +130,7 @@ def windows() -> Graph:
     return (
         [(head(maps) - target) ** 2],
         [*xs, target],
-        [*sum(kernels, []), *bias, *head.parameters()],
+        [*chain.from_iterable(kernels), *bias, *head.parameters()],
     )
 
 
@@ -165,7 +166,24 @@ CASES: dict[Callable[[], Graph], int] = {
     hessian_of_net: 68,
     hills: 303,
 }
-COUNTS = [31, 31, 26, 15, 17, 30, 29, 48, 66, 38, 43, 76, 36, 39, 17, 27]  # of GRAPHS
+COUNTS = [
+    31,
+    31,
+    26,
+    15,
+    17,
+    30,
+    29,
+    48,
+    66,
+    38,
+    43,
+    76,
+    36,
+    39,
+    17,
+    27,
+]  # of GRAPHS
 
 
 # ------------------------------------------------------------------------------------------------- comparing
@@ -336,10 +354,10 @@ def words(
 
 def test_a_maximum_is_one_word_only_where_nothing_flows_through_it() -> None:
     xs = leaves("x", 4)
-    chain = maximum(maximum(xs[0], xs[1]), maximum(xs[2], xs[3]))
-    assert words(chain, parameters=xs)["maximum"] == 3
-    assert words(chain, stop_gradient(chain), parameters=xs)["maximum"] == 3
-    assert words(stop_gradient(chain), parameters=xs)["maximum"] == 0
+    top = maximum(maximum(xs[0], xs[1]), maximum(xs[2], xs[3]))
+    assert words(top, parameters=xs)["maximum"] == 3
+    assert words(top, stop_gradient(top), parameters=xs)["maximum"] == 3
+    assert words(stop_gradient(top), parameters=xs)["maximum"] == 0
     row = softmax(xs)
     counts = words(*row, parameters=xs)
     assert (counts["max"], counts["maximum"]) == (1, 0)
@@ -372,7 +390,7 @@ x, w = chain[0], Value(0.1)
 y = z = x
 for _ in range(100_000):
     y, z = y + w * x, tanh(z)
-graph = recurrent(1000)
+graph = recurrent(1000, 3)
 sys.setrecursionlimit(200)
 print(len(weave([y], [x], [w]).tensors.order))
 try:
@@ -388,6 +406,6 @@ def test_depth_is_no_limit() -> None:
         [sys.executable, "-c", DEEP], capture_output=True, text=True, check=True
     )
     chain, refusal, steps = run.stdout.splitlines()
-    assert int(chain) < 10
+    assert int(chain) < 20
     assert "few formulas in common" in refusal
     assert 4000 < int(steps) < 12000

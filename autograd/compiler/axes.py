@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -63,7 +63,9 @@ def repeated(ids: Ids, axis: int) -> int | None:
         return None
     length = int(breaks[0])
     regular = length > 1 and n % length == 0
-    if regular and np.array_equal(breaks, np.arange(length, n, length)):
+    if regular and np.array_equal(
+        breaks, cast("Ids", np.arange(length, n, length))
+    ):
         return length
     return period(lines)
 

@@ -75,7 +75,8 @@ def once(ids: Ids, axis: int) -> Ids:
 
 def closed(ids: Ids, axis: int) -> Ids:
     """The same where holes may take what is beside them."""
-    top, low = ids.max(axis, keepdims=True), ids.min(axis, keepdims=True)
+    top: Ids = ids.max(axis, keepdims=True)
+    low: Ids = ids.min(axis, keepdims=True)
     one = np.where(top >= 0, top, low)
     same = (ids == one) | (ids == ANY) | ((top >= 0) & (ids == filled(top)))
     return one if same.all() else ids

@@ -68,16 +68,20 @@ class Padding(WorkList):
             return rows
         wide = self.as_at_home(rows)
         if wide is None and product:
-            pair = [operand(self.columns.args[:, i], opened(rows)) for i in (1, 0)]
-            if not any(is_regular(rows, x) for x in pair):
-                found = (by_operand(rows, x) for x in pair)
-                wide = next((x for x in found if x is not None), None)
+            wide = self.by_factor(rows)
         if wide is None:
             return rows
-        holes = np.broadcast_to(
-            np.where(rows[..., :1] < 0, rows[..., :1], ZERO), wide.shape
-        )
+        holes = np.where(rows[..., :1] < 0, rows[..., :1], ZERO)
         return np.where(wide >= 0, wide, holes)
+
+    def by_factor(self, rows: Ids) -> Ids | None:
+        """Rows of products in columns of one factor each; None if they are regular as they are."""
+        args = self.columns.args
+        factors = [operand(args[:, i], opened(rows)) for i in (1, 0)]
+        if any(is_regular(rows, x) for x in factors):
+            return None
+        found = (by_operand(rows, x) for x in factors)
+        return next((x for x in found if x is not None), None)
 
     def as_at_home(self, rows: Ids) -> Ids | None:
         """Rows in the columns of the array in which all of their numbers are."""

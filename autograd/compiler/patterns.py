@@ -51,7 +51,8 @@ class Classifier:
         self.args: list[list[int]] = columns.args.tolist()
         self.known = dict[Hashable, int]()
         n = len(columns.ops)
-        self.formulas, self.terms = [NONE] * n, [NONE] * n
+        # the last formula is that of no operand
+        self.formulas, self.terms = [NONE] * (n + 1), [NONE] * n
         self.inside: list[bool] = read_once_by_sums(columns).tolist()
         self.sums = dict[int, deque[int]]()
         self.maxima = dict[int, list[int]]()
@@ -67,7 +68,7 @@ class Classifier:
             else:
                 term = self.terms[v] = self.intern(self.term(v, name))
                 self.formulas[v] = self.intern(frozenset((term,)))
-        formulas, terms = np.array(self.formulas), np.array(self.terms)
+        formulas, terms = np.array(self.formulas[:-1]), np.array(self.terms)
         return Classes(formulas, terms, *self.arranged(terms), self.maxima)
 
     def add_up(self, v: int) -> None:
@@ -91,8 +92,7 @@ class Classifier:
             return "max", self.formulas[self.maxima[v][0]]
         if name == "power" and self.columns.ops[y] == "const":
             return name, self.formulas[x], repr(self.columns.numbers[y])
-        formulas = [self.formulas[z] if z != NONE else NONE for z in (x, y, w)]
-        return name, *formulas
+        return name, self.formulas[x], self.formulas[y], self.formulas[w]
 
     def one_maximum(self, v: int, x: int) -> bool:
         """Whether a stopped chain of maxima has members of one formula; a lone number is such a chain."""
@@ -168,19 +168,17 @@ def chain(columns: Columns, top: int) -> list[int]:
 
 def runs(owner: Ids, terms: Ids, count: int) -> list[Profile]:
     """For every owner its terms, each with where it begins and how many there are."""
-    found: list[list[tuple[int, int, int]]] = [[] for _ in range(count)]
+    found = [list[tuple[int, int, int]]() for _ in range(count)]
     if not len(owner):
         return []
     change = (np.diff(owner) != 0) | (np.diff(terms) != 0)
     firsts = np.concatenate([[0], np.flatnonzero(change) + 1])
     lengths = np.diff([*firsts.tolist(), len(owner)])
     begin = np.searchsorted(owner, owner[firsts])
-    for i, term, where, many in zip(
-        owner[firsts].tolist(),
-        terms[firsts].tolist(),
-        (firsts - begin).tolist(),
-        lengths.tolist(),
-        strict=True,
-    ):
+    columns = np.stack(
+        [owner[firsts], terms[firsts], firsts - begin, lengths], axis=1
+    )
+    entries: list[tuple[int, int, int, int]] = columns.tolist()
+    for i, term, where, many in entries:
         found[i].append((term, where, many))
     return [tuple(profile) for profile in found]

@@ -28,7 +28,7 @@ def placed(rows: Ids, columns: Ids, width: int) -> Ids | None:
 
 def as_in_array(rows: Ids, at: Ids, shape: Shape) -> Ids | None:
     """In the columns of an array in which all of the numbers are, at these places."""
-    coordinates = np.unravel_index(at, shape)
+    coordinates = np.unravel_index(at, shape) if shape else ()
     for axis in reversed(range(len(shape))):
         wide = None
         if shape[axis] <= WIDER * rows.shape[-1]:

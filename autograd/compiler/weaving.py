@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from .holes import (
 from .numbering import Ids, number_graph
 from .padding import Padding
 from .sums import Part, RaggedError, is_long, parts_of, weights_of
-from .tensors import Tensor, Tensors
+from .tensors import Shape, Tensor, Tensors
 from .views import back, full, leaf, refolded, take, view
 from .worklist import NotWovenError, Weaving
 
@@ -160,18 +160,23 @@ class Weaver(Padding):
         """
         if names in LEAVES:
             return (yield resolved(ids))
-        smaller = dense(unfilled(ids)).size < ids.size
-        if smaller or "add" in names or (self.home[ids[ids >= 0]] >= 0).all():
+        if self.is_whole(ids, names):
             return (yield from self.filled_after(ids))
         operands = self.operands(ids, names[0])
-        regular = all(
-            dense(unfilled(x)).size == dense(x).size
-            for x in operands
-            if not self.is_leaf(x)
-        )
-        if not regular and names[0] in LINEAR:
+        if names[0] in LINEAR and not self.are_regular(operands):
             return (yield from self.filled_after(ids))
         return (yield from self.of_operands(names[0], operands, ids))
+
+    def is_whole(self, ids: Ids, names: Sequence[str]) -> bool:
+        """Whether it is a sum, or an array that is there, or smaller with anything in the holes."""
+        smaller = dense(unfilled(ids)).size < ids.size
+        there = (self.home[ids[ids >= 0]] >= 0).all()
+        return smaller or "add" in names or bool(there)
+
+    def are_regular(self, operands: Sequence[Ids]) -> bool:
+        """Whether no operand is smaller with anything in the holes."""
+        inner = [x for x in operands if not self.is_leaf(x)]
+        return all(dense(unfilled(x)).size == dense(x).size for x in inner)
 
     # ----------------------------------------------------------------------------------------------------- ops
     def op(self, ids: Ids, name: str) -> Weaving:
@@ -237,24 +242,35 @@ class Weaver(Padding):
         self, ids: Ids, operands: Sequence[Ids], weights: Ids | None = None
     ) -> Generator[Ids, Tensor, Tensor | None]:
         """The same in other axes, if the operands vary along those or not at all; None as it is."""
-        if ids.ndim == 0:
+        order = (
+            data_first(varies(weights)[: ids.ndim]) if weights is not None else ()
+        )
+        if order and self.is_new(ids.transpose(order)):
+            x = yield ids.transpose(order)
+            return self.b.permute(x, back(order))
+        shape = self.better_shape(ids, operands, weights is not None)
+        if shape is None:
             return None
+        x = yield ids.reshape(shape)
+        return refolded(self.b, x, shape, ids.shape)
+
+    def better_shape(
+        self, ids: Ids, operands: Sequence[Ids], weighted: bool
+    ) -> Shape | None:
+        """Axes that are merged or folded; with weights they are merged where they can be."""
         data = [x for x in operands if not self.is_constant(x)]
-        kinds = [varies(x) for x in data]
-        if weights is not None:
-            order = data_first(varies(weights)[: ids.ndim])
-            if self.is_new(ids.transpose(order)):
-                x = yield ids.transpose(order)
-                return self.b.permute(x, back(order))
-            shape = merged(ids.shape, [kind[: ids.ndim] for kind in kinds])
-            if shape is not None and self.is_new(ids.reshape(shape)):
-                x = yield ids.reshape(shape)
-                return refolded(self.b, x, shape, ids.shape)
-        shape = folded(ids.shape, data)
-        if shape is not None and self.is_new(ids.reshape(shape)):
-            x = yield ids.reshape(shape)
-            return refolded(self.b, x, shape, ids.shape)
-        return None
+        if weighted:
+            kinds = [varies(x)[: ids.ndim] for x in data]
+            shape = self.new_shape(ids, merged(ids.shape, kinds))
+            if shape is not None:
+                return shape
+        return self.new_shape(ids, folded(ids.shape, data))
+
+    def new_shape(self, ids: Ids, shape: Shape | None) -> Shape | None:
+        """A shape, unless somebody waits for the numbers in it."""
+        if shape is None or not self.is_new(ids.reshape(shape)):
+            return None
+        return shape
 
     # ---------------------------------------------------------------------------------------------------- sums
     def sum(self, ids: Ids) -> Weaving:
@@ -267,17 +283,20 @@ class Weaver(Padding):
         arranged = yield from self.arranged(ids, operands, weights)
         if arranged is not None:
             return arranged
-        found = list[Tensor]()
+        total: Tensor | None = None
         for part in parts:
             part.ids = self.in_columns(part.ids, part.product)
-            if is_long(self.columns, part):
-                found.append((yield from self.along(part)))
-                continue
-            for i in range(part.count):
-                found.append((yield part.ids[..., i]))
-        total = found[0]
-        for x in found[1:]:
-            total = self.b.op("add", total, x)
+            x = yield from self.added(part)
+            total = x if total is None else self.b.op("add", total, x)
+        return cast("Tensor", total)
+
+    def added(self, part: Part) -> Weaving:
+        """The sum of a part."""
+        if is_long(self.columns, part):
+            return (yield from self.along(part))
+        total = yield part.ids[..., 0]
+        for i in range(1, part.count):
+            total = self.b.op("add", total, (yield part.ids[..., i]))
         return total
 
     def factors(self, part: Part) -> list[Ids]:
