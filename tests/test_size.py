@@ -181,7 +181,10 @@ autograd: forms orders value ops ufuncs sweeps micrograd copying flows derivativ
 autograd.pictures: __init__ boxes algebra writing naming likeness formulas labels
 autograd: nonfinite chords complexes slopes problems checking
 autograd.pictures: amounts lettering table styles rendering programs digraph drawing frames stepper
-autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting bound program
+autograd.compiler: __init__ tensors numbering patterns holes axes ragged views sums worklist padding weaving
+autograd.compiler: reverse rewriting gradients helpers phrases products wording naming typesetting constants
+autograd.compiler: stories unpacking packing leaves chapter libraries book
+autograd.compiler: arrays tables lowering columnwise rowwise layout emitting bound program
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording inputs optimizers progress training __init__ __main__

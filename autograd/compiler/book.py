@@ -32,7 +32,8 @@ from .weaving import weave
 from .wording import Wording
 
 # What no name of an array may be.
-TAKEN = "theta X n dy dtheta dX unpack forward value_and_grad vjp".split(" ")
+FUNCTIONS = ("unpack", "forward", "value_and_grad", "vjp")
+TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", *FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ class Book:
         titles: dict[Tensor, str] = {}
         for i, y in enumerate(story.outputs):
             if real(y).word not in LEAVES:
-                [value] = story.values[y] if y in story.values else [None]
-                titles.setdefault(real(y), output_stem(value, self.many, i))
+                [value] = story.values.get(y, [None])
+                titles.setdefault(
+                    real(y), output_stem(value, len(story.outputs), i)
+                )
         return titles
 
     def bundle(self, story: Story) -> Tensor | None:
@@ -218,7 +221,11 @@ class Book:
     def helpers(self) -> tuple[list[str], list[str], list[str]]:
         """Words of a library, functions for it, and words of Python's math."""
         words, functions, others = needed(self.body)
-        return words, functions, [x for x in others if x not in self.constants.arrays]
+        return (
+            words,
+            functions,
+            [x for x in others if x not in self.constants.arrays],
+        )
 
     @cached_property
     def head(self) -> str:
@@ -228,7 +235,9 @@ class Book:
         extra |= {"vectorize"} if others else set()
         lines = ["import math\n"] * bool(others)
         lines.append(imports({*words, *extra}))
-        lines += [f"{name} = vectorize(math.{name}, otypes=[float])" for name in others]
+        lines += [
+            f"{name} = vectorize(math.{name}, otypes=[float])" for name in others
+        ]
         lines += ["", self.constants.text] if self.constants.arrays else []
         return "\n".join(lines)
 

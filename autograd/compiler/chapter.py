@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .naming import ACTIVATIONS, Namer
-from .tensors import LEAVES, Tensor
 from .phrases import axes_of, real
+from .tensors import LEAVES, Tensor
 from .typesetting import WIDTH
 from .wording import Wording
 

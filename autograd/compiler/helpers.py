@@ -5,21 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from ..ieee import WORDS as OWN
-from ..terms import CALL, Printed, Tree, fold
+from ..terms import CALL, Printed, Term, Tree, careful, fold
 from ..value import OPS, Op
 
 # What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
-LIBRARY = frozenset(
-    """
-    abs acos acosh array asin asinh atan atan2 atanh broadcast_to ceil concat copysign cos cosh einsum exp
-    expm1 floor full_like hypot inf log log10 log1p log2 max maximum mean minimum nan ones_like permute_dims
-    reshape sign sin sinh sqrt stack sum take tan tanh trunc vectorize where zeros_like
-    """.split()
-)
+WORDS = """
+abs acos acosh array asin asinh atan atan2 atanh broadcast_to ceil concat copysign cos cosh einsum exp expm1
+floor full_like hypot inf log log10 log1p log2 max maximum mean minimum nan ones_like permute_dims reshape
+sign sin sinh sqrt stack sum take tan tanh trunc vectorize where zeros_like
+"""
+LIBRARY = frozenset(WORDS.split())
 SPELLED = {
     "fabs": "abs",
     "absolute": "abs",
@@ -141,7 +140,7 @@ def word(name: str, args: Sequence[Phrase]) -> Phrase:
     """A word of a formula as text."""
     if name == "if":
         return chosen(args)
-    if name in ("stop_gradient",):
+    if name == "stop_gradient":
         return args[0]
     if name == "heaviside":
         return called("step", args[:1])
@@ -164,17 +163,30 @@ def numeral(x: float) -> Phrase:
     return number(x), 6 if math.copysign(1.0, x) < 0 else CALL
 
 
-class Words(dict[str, object]):
+class Words(dict[str, Callable[..., Phrase]]):
     """Any word of a formula, as a function of texts."""
 
-    def __missing__(self, name: str) -> object:
-        return lambda *args: word(name, args)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    def __missing__(self, name: str) -> Callable[..., Phrase]:
+        def phrase(*args: Phrase) -> Phrase:
+            return word(name, args)
+
+        return phrase
 
 
 def formula(tree: Tree, names: dict[str, str]) -> str:
     """A tree of the op table in the words of array libraries."""
     operands = {x: (text, CALL) for x, text in names.items()}
-    return fold(tree, Words(), operands, numeral)[0]  # pyright: ignore[reportArgumentType]
+    return fold(settled(tree), Words(), operands, numeral)[0]
+
+
+def settled(tree: Tree) -> Tree:
+    """With the value of what has no operands, as √2."""
+    if not isinstance(tree, Term) or not tree.args:
+        return tree
+    args = tuple(map(settled, tree.args))
+    if any(isinstance(x, Term) for x in args):
+        return Term(tree.word, args)
+    return float(careful(Term(tree.word, args), {}))
 
 
 def of_op(op: Op, name: str) -> str:

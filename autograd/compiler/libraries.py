@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -67,25 +69,40 @@ def of_tensors(xp: Library, name: str) -> Word:
 
 def torch_sign(xp: Library) -> Word:
     """PyTorch's sign of nan is 0."""
-    return lambda x: xp.where(x == x, xp.sign(x), x)
+
+    def sign(x: Any) -> Any:
+        return xp.where(x == x, xp.sign(x), x)
+
+    return sign
 
 
 def torch_max(xp: Library) -> Word:
-    """PyTorch's max gives places too; of equal numbers its amax shares."""
-    return lambda x, axis=None: (
-        xp.amax(x, dim=axis) if axis is not None else xp.amax(x)
-    )
+    """PyTorch's max gives places too; its amax does not."""
+
+    def largest(x: Any, axis: int | None = None) -> Any:
+        return xp.amax(x) if axis is None else xp.amax(x, dim=axis)
+
+    return largest
+
+
+def torch_take(xp: Library) -> Word:
+    """PyTorch's take reads an array as if it had one axis."""
+
+    def take(x: Any, places: Any, axis: int) -> Any:
+        return xp.index_select(x, axis, places)
+
+    return take
 
 
 TORCH: dict[str, Callable[[Library], Word]] = {
     "max": torch_max,
     "sign": torch_sign,
-    "take": lambda xp: lambda x, places, axis: xp.index_select(x, axis, places),
+    "take": torch_take,
     "permute_dims": lambda xp: xp.permute,
-    "maximum": lambda xp: of_tensors(xp, "maximum"),
-    "minimum": lambda xp: of_tensors(xp, "minimum"),
-    "hypot": lambda xp: of_tensors(xp, "hypot"),
-    "copysign": lambda xp: of_tensors(xp, "copysign"),
+    **{
+        name: partial(of_tensors, name=name)
+        for name in ("maximum", "minimum", "hypot", "copysign", "atan2")
+    },
 }
 # By the first part of a library's name; what stands here goes before the library's own word.
 SPELLED: dict[str, Mapping[str, Callable[[Library], Word]]] = {"torch": TORCH}
@@ -101,8 +118,6 @@ SUBSTITUTES: dict[str, Callable[[Library], Word]] = {
     "asinh": lambda xp: xp.arcsinh,
     "atanh": lambda xp: xp.arctanh,
     "atan2": lambda xp: xp.arctan2,
-    "inf": lambda xp: np.inf,  # pyright: ignore[reportUnknownLambdaType]
-    "nan": lambda xp: np.nan,  # pyright: ignore[reportUnknownLambdaType]
 }
 
 
@@ -116,10 +131,17 @@ def word(xp: Library, name: str) -> Any:
     return SUBSTITUTES[name](xp) if name in SUBSTITUTES else missing(name)
 
 
+def special(xp: Library) -> ModuleType | None:
+    """A library's functions of mathematics, if they are in a module of their own."""
+    try:
+        return import_module(f"{xp.__name__.split('.')[0]}.scipy.special")
+    except ImportError:
+        return None
+
+
 def mathematical(xp: Library, name: str) -> Any:
     """A word of Python's math: the library's, or for NumPy Python's own."""
-    places = [xp, getattr(getattr(xp, "scipy", None), "special", None)]
-    for place in [x for x in places if hasattr(x, name)]:
+    for place in [x for x in (xp, special(xp)) if hasattr(x, name)]:
         return getattr(place, name)
     if xp is np:
         return np.vectorize(PYTHON[name], otypes=[float])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..value import Value
 from .helpers import reserved
-from .tensors import Tensor
 from .phrases import real
+from .tensors import Tensor
 
 LONGEST = 24  # letters of a name
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "elu", "gelu", "leaky_relu")
@@ -235,11 +235,17 @@ def is_softmax(x: Tensor) -> bool:
     )
 
 
-def output_stem(value: Value | None, many: bool, place: int) -> str:
-    """loss, where a composite that made it says so; else its own name, or y."""
-    scopes = value.scope.path() if value is not None and value.scope else []
-    loss = any(word in s.name for s in scopes for word in LOSSES)
-    own = value.name if value is not None else ""
-    if own and usable(own[:LONGEST]) and not many:
-        return own[:LONGEST]
-    return "loss" if loss and not many else f"y{place + 1}" if many else "y"
+def output_stem(value: Value | None, places: int, place: int) -> str:
+    """y, or y1 and y2 of several; of one its own name, or loss where a composite says so."""
+    if places > 1:
+        return f"y{place + 1}"
+    if value is None:
+        return "y"
+    own = value.name[:LONGEST]
+    return own if usable(own) else "loss" if is_loss(value) else "y"
+
+
+def is_loss(value: Value) -> bool:
+    """Whether a composite that made it is called a loss."""
+    scopes = value.scope.path() if value.scope else []
+    return any(word in scope.name for scope in scopes for word in LOSSES)

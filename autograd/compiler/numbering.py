@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +40,27 @@ class Numbering:
     def __init__(self) -> None:
         self.ops = list[str]()
         self.args = list[tuple[int, int, int]]()
-        self.ranks = list[int]()
+        self.ranks = [NONE]  # the last one is that of no operand
         self.values = list[Value | None]()
         self.places, self.numbers = dict[int, int](), dict[int, float]()
+        self.at = dict[Value | float, int]()
         self.constants = dict[float | str, int]()
+
+    def number(self, v: Value) -> int:
+        """The number of a constant, or of an op's result."""
+        if v.form is None:
+            return self.constant(v.data, v)
+        xs = [
+            self.constant(cast("float", x)) if x.__class__ is float else self.at[x]
+            for x in v.args
+        ]
+        return self.result(v.form.op, (*xs, NONE, NONE), v)
 
     def leaf(self, word: str, v: Value | None) -> int:
         """A leaf as the next number."""
         self.ops.append(word)
         self.args.append((NONE, NONE, NONE))
-        self.ranks.append(RANKS[word])
+        self.ranks.insert(-1, RANKS[word])
         self.values.append(v)
         return len(self.ops) - 1
 
@@ -67,11 +78,11 @@ class Numbering:
             self.numbers[new] = x
         return self.constants[key]
 
-    def result(self, op: Op, x: int, y: int, w: int, v: Value) -> int:
+    def result(self, op: Op, operands: tuple[int, ...], v: Value) -> int:
         """What an op makes of numbers."""
-        rank = self.ranks[x]
-        last = self.ranks[y] if y >= 0 else rank
-        highest = max(rank, last, self.ranks[w] if w >= 0 else 0)
+        x, y, w = operands[:3]
+        rank, last, third = self.ranks[x], self.ranks[y], self.ranks[w]
+        highest = max(rank, last, third)
         if highest == KNOWN:
             folded = self.folded(op, x, y, w)
             if folded is not None:
@@ -79,7 +90,7 @@ class Numbering:
         swapped = rank > last and op.name == "mul"
         self.ops.append(op.name)
         self.args.append((y, x, w) if swapped else (x, y, w))
-        self.ranks.append(VARYING if highest >= VARYING else UNIFORM)
+        self.ranks.insert(-1, min(max(highest, UNIFORM), VARYING))
         self.values.append(v)
         return len(self.ops) - 1
 
@@ -111,18 +122,10 @@ def number_graph(
     >>> number_graph([x * w + 3.0], [x], [w]).ops
     ['theta', 'X', 'mul', 'const', 'add']
     """
-    new, at = Numbering(), dict[Any, int]()
+    new = Numbering()
     for word, leaves in ("theta", parameters), ("X", inputs):
-        at.update(zip(leaves, new.leaves(word, leaves), strict=True))
+        new.at.update(zip(leaves, new.leaves(word, leaves), strict=True))
     for v in toposort(*outputs):
-        if v in at:
-            continue
-        if v.form is None:
-            at[v] = new.constant(v.data, v)
-            continue
-        x, y, w = (
-            NONE if x is None else new.constant(x) if x.__class__ is float else at[x]
-            for x in (v._x, v._y, v._w)
-        )
-        at[v] = new.result(v.form.op, x, y, w, v)
-    return new.columns([at[y] for y in outputs])
+        if v not in new.at:
+            new.at[v] = new.number(v)
+    return new.columns([new.at[y] for y in outputs])

@@ -17,11 +17,15 @@ from .unpacking import Block, Columns, Declare, Places, Theta, dense, places_of
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a gradient: from where to where, and its text, which has one axis (two for X)."""
+    """A part of a gradient: from where to where, and its text, which has one axis (two for X).
+
+    ``number`` is the text of a single number, or of one for every row, without that axis.
+    """
 
     start: int
     stop: int
     text: str
+    number: str = ""
 
 
 def pieces_of(
@@ -39,13 +43,23 @@ def pieces_of(
         if not dense(places):
             odd.append(leaf)
             continue
-        first = int(places.flat[0])
-        flat = text(leaf) if places.ndim == 1 else flattened(text(leaf), places)
-        pieces.append(Piece(first, first + places.size, flat))
+        pieces.append(piece_of(places, text(leaf), flattened))
     return pieces, odd
 
 
+def piece_of(
+    places: Places, text: str, shaped: Callable[[str, Places], str]
+) -> Piece:
+    """A leaf whose numbers lie side by side."""
+    first = int(places.flat[0])
+    number = "" if places.ndim else text
+    return Piece(first, first + places.size, shaped(text, places), number)
+
+
 def flattened(text: str, places: Places) -> str:
+    """With one axis."""
+    if places.ndim == 1:
+        return text
     return f"reshape({text}, ({-1 if places.ndim else 1},))"
 
 
@@ -83,10 +97,25 @@ def layered(pieces: Iterable[Piece]) -> list[list[Piece]]:
     return layers
 
 
+def stacked(layer: Sequence[Piece], end: str) -> list[Piece]:
+    """A layer in which numbers that are neighbours are one array."""
+    found: list[Piece] = []
+    for piece in layer:
+        last = found[-1] if found else piece
+        if piece.number and last.number and last.stop == piece.start:
+            numbers = f"{last.number}, {piece.number}"
+            text = f"stack([{numbers}]{end})"
+            found[-1] = Piece(last.start, piece.stop, text, numbers)
+        else:
+            found.append(piece)
+    return found
+
+
 def side_by_side(layer: Sequence[Piece], size: int, cut: str, axis: int) -> str:
     """A layer as one array, with zeros where it has no piece."""
     at, texts = 0, list[str]()
-    for piece in (*layer, Piece(size, size, "")):
+    end = f", axis={axis}" if axis else ""
+    for piece in (*stacked(layer, end), Piece(size, size, "")):
         if piece.start > at:
             texts.append(
                 f"zeros_like({cut.format(f'{at or str()}:{piece.start}')})"
@@ -96,7 +125,6 @@ def side_by_side(layer: Sequence[Piece], size: int, cut: str, axis: int) -> str:
         at = piece.stop
     if len(texts) == 1:
         return texts[0]
-    end = f", axis={axis}" if axis else ""
     return f"concat([{', '.join(texts)}]{end})"
 
 
@@ -138,10 +166,7 @@ def put_inputs_together(
     for leaf in leaves:
         places = places_of(leaf)
         if dense(places):
-            first = int(places.flat[0])
-            pieces.append(
-                Piece(first, first + places.size, rowwise(text(leaf), places))
-            )
+            pieces.append(piece_of(places, text(leaf), rowwise))
         else:
             index = declare(inverse(places, size))
             terms.append(f"gathered_rows({text(leaf)}, {index})")

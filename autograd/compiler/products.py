@@ -82,8 +82,7 @@ class Products(Phrases):
             return self.summed(inner, [ROWS])
         if inner.word == "sum":
             return self.summed(inner.args[0], [ROWS, *inner.data])
-        factor = inner.args[0].number
-        if factor is not None or inner.args[0] is inner.args[1]:
+        if inner.args[0].number is not None:
             return self.summed(inner, [ROWS])
         return self.contraction(inner, (ROWS, *inner.data))
 

@@ -224,7 +224,9 @@ class Program:
         )
         nodes = counted(len(self.rowwise.order), "node")
         book = vars(self).get("book")
-        reason = f"; no array text: {book}" if isinstance(book, NotWovenError) else ""
+        reason = (
+            f"; no array text: {book}" if isinstance(book, NotWovenError) else ""
+        )
         return f"<Program: {counted(len(self.roots), 'output')} of {leaves}; {nodes}, {way}{reason}>"
 
     def __str__(self) -> str:

@@ -273,15 +273,15 @@ class Sweep:
         self.slots[z.args[0]].append(Slot(axis, start, count, adjoint))
 
     def pick(self, z: Tensor, adjoint: Tensor) -> None:
-        """A sum over the picked rows, by a matrix with a 1 where one was picked."""
+        """A sum over what was picked, by a matrix with a 1 where it was picked from."""
         [x], tensors, index = z.args, self.tensors, np.ravel(z.data)
-        *ones, count, width = x.shape
-        hot = np.zeros((*ones, len(index), count, 1))
-        hot[..., np.arange(len(index)), index, 0] = 1.0
+        count, *rest = x.shape
+        hot = np.zeros((len(index), count))
+        hot[np.arange(len(index)), index] = 1.0
         wide = tensors.spread(adjoint, z.shape)
-        column = tensors.expand(wide, (*ones, len(index), 1, width))
-        axis = len(ones)
-        flow = tensors.dot(tensors.const(hot), column, (axis,))
+        column = tensors.expand(wide, (len(index), 1, *rest))
+        matrix = tensors.const(hot.reshape(len(index), count, *[1] * len(rest)))
+        flow = tensors.dot(matrix, column, (0,))
         self.flows[x].append(tensors.expand(flow, x.shape))
 
     def spread(self, z: Tensor, adjoint: Tensor) -> None:

@@ -49,6 +49,13 @@ def leaf(target: Tensors, x: Tensor) -> Tensor:
     return target.leaf(x.word, x.data)
 
 
+def part_of(
+    target: Tensors, x: Tensor, axis: int, start: int, count: int
+) -> Tensor:
+    """A part, or all of an array that is the same along the axis."""
+    return target.part(x, axis, start, count)
+
+
 MADE: dict[str, Callable[[Tensors, Tensor, Args], Tensor]] = {
     "dot": lambda b, x, args: b.dot(*args, over=x.data),
     "sum": lambda b, x, args: b.sum(*args, over=x.data),
@@ -58,7 +65,7 @@ MADE: dict[str, Callable[[Tensors, Tensor, Args], Tensor]] = {
     "refold": lambda b, x, args: b.refold(*args, shape=x.shape),
     "permute": lambda b, x, args: b.permute(*args, order=x.data),
     "join": lambda b, x, args: b.join(args, x.data),
-    "part": lambda b, x, args: b.part(*args, *x.data),
+    "part": lambda b, x, args: part_of(b, args[0], *x.data),
     "pick": lambda b, x, args: b.pick(*args, index=x.data),
     "spread": lambda b, x, args: b.spread(*args, shape=x.shape),
 }

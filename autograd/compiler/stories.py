@@ -36,24 +36,29 @@ class Story:
     def again(self, rules: Mapping[str, Rule]) -> Story:
         """The same Tensors by rules."""
         target, made = Sealing(), dict[Tensor, Tensor]()
-        old = self.adjoints
-        sealed = self.tensors.sealed if isinstance(self.tensors, Sealing) else ()
         for x in self.tensors.order:
             again(x, rules, target, made)
-            if x in sealed:
+            if self.is_sealed(x):
                 target.sealed.add(made[x])
+        outputs = [made[x] for x in self.outputs]
+        values = {made[x]: v for x, v in self.values.items() if x in made}
+        return Story(target, outputs, values, self.renewed(made))
+
+    def is_sealed(self, x: Tensor) -> bool:
+        """Whether no number is taken out of it."""
+        return isinstance(self.tensors, Sealing) and x in self.tensors.sealed
+
+    def renewed(self, made: Mapping[Tensor, Tensor]) -> Adjoints:
+        """The adjoints, of what has been made again."""
+        old = self.adjoints
         ends = [made[x].at for x in self.tensors.order[: old.turn]]
-        adjoints = Adjoints(
+        return Adjoints(
             max(ends, default=-1) + 1,
             [made[x] for x in old.seeds],
             {made[x]: made[d] for x, d in old.theta.items()},
             {made[x]: made[d] for x, d in old.X.items()},
             {made[d]: made[x] for d, x in old.of.items()},
         )
-        outputs = [made[x] for x in self.outputs]
-        values = {made[x]: v for x, v in self.values.items() if x in made}
-        return Story(target, outputs, values, adjoints)
-
 
     def bundle(self) -> Tensor | None:
         """The vector whose numbers, in order, are all outputs; None if there is none."""

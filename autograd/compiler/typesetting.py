@@ -37,7 +37,7 @@ def wrapped(line: str) -> str:
         head = f"{head[:start]}({head[start:]})"
     text = text if closed(text) else f"({text})"
     start = " " * (len(line) - len(line.lstrip()))
-    for depth in range(2, 9):
+    for depth in range(2, 3 + text.count("(")):
         whole = head + sign + glued(text, depth)
         filled = filled_in(whole, start + INDENT).replace(GLUE, " ")
         fits = max(map(len, filled.split("\n"))) <= WIDTH

@@ -25,12 +25,11 @@ def places_of(leaf: Tensor) -> Places:
 
 def strides_of(places: Places) -> tuple[int, ...] | None:
     """How far apart neighbours are along every axis; None if that changes."""
-    steps = [int(x) for x in first_steps(places)]
-    grid: Places = np.full(places.shape, int(places.flat[0]))
-    for axis, (step, n) in enumerate(zip(steps, places.shape, strict=True)):
-        shape = [n if i == axis else 1 for i in range(places.ndim)]
-        grid = grid + step * np.arange(n).reshape(shape)
-    return tuple(steps) if np.array_equal(grid, places) else None
+    steps = first_steps(places)
+    for axis, step in enumerate(steps):
+        if (np.diff(places, axis=axis) != step).any():
+            return None
+    return tuple(steps)
 
 
 def first_steps(places: Places) -> list[int]:

@@ -24,7 +24,8 @@ from .tensors import Tensor
 
 def stacked(x: Tensor) -> bool:
     """Whether a join is of parts that have one number each along its axis."""
-    return all(y.shape[x.data] == 1 for y in x.args)
+    axis: int = x.data
+    return all(y.shape[axis] == 1 for y in x.args)
 
 
 class Wording(Products):
@@ -132,7 +133,8 @@ class Wording(Products):
 
     def beside(self, y: Tensor, x: Tensor) -> str:
         """A part of a join, with all of its axes."""
-        count = y.shape[x.data]
+        axis: int = x.data
+        count = y.shape[axis]
         y = y.args[0] if y.word == "spread" else y
         lengths = dict(zip(axes_of(x), sizes(x), strict=True))
         lengths[x.data] = str(count)

@@ -1,0 +1,674 @@
+"""The text of a program: it runs as it stands, in every array library, and reads as a book has it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import math
+import random
+import symtable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import autograd
+from autograd import OPS, Op, Value, exp, log, relu, tanh
+from autograd.compiler.book import Book
+from autograd.compiler.helpers import definition, free, needed
+from autograd.compiler.naming import Names, stem
+from autograd.compiler.phrases import axes_of
+from autograd.compiler.tensors import NotWovenError, Tensors
+from autograd.compiler.typesetting import WIDTH, wrapped
+from autograd.compiler.unpacking import Theta, strides_of
+from autograd.compiler.weaving import weave
+from autograd.compiler.wording import Wording
+from nn import MLP, Layer
+from nn.losses import LOSSES
+from tests.structured import structured
+from tests.test_program import GRAPHS
+
+Array = NDArray[np.float64]
+Graph = tuple[list[Value], list[Value], list[Value]]
+
+
+def values(name: str, n: int, seed: int = 0) -> list[Value]:
+    rng = random.Random(f"{name}{seed}")
+    return [Value(rng.gauss(0, 1), f"{name}{i + 1}") for i in range(n)]
+
+
+# ------------------------------------------------------------------------------------------------------ graphs
+def regression() -> Graph:
+    """Squared error of a line, with a penalty on all parameters."""
+    [a, b], [x, y] = (
+        [Value(2.0, "a"), Value(0.5, "b")],
+        [Value(1.0, "x"), Value(2.0, "y")],
+    )
+    return [(a * x + b - y) ** 2 + 0.01 * (a * a + b * b)], [x, y], [a, b]
+
+
+def hinge_net() -> Graph:
+    random.seed(1)
+    net, row, target = MLP(2, [4, 1]), values("x", 2), Value(1.0, "t")
+    return [relu(1 - target * net(row))], [*row, target], net.parameters()
+
+
+def classifier() -> Graph:
+    random.seed(2)
+    net = MLP(3, [4, 3], "tanh", "linear", "pytorch")
+    row, shares = values("x", 3), [Value(1 / 3, f"t{i}") for i in range(3)]
+    loss = LOSSES["cross_entropy_with_logits"](net(row), shares)
+    return [loss], [*row, *shares], net.parameters()
+
+
+def composed() -> Graph:
+    """Logistic regression by the formula of the sigmoid, of samples that are constants."""
+    weights, bias, rng = values("w", 2), Value(0.1, "b"), random.Random(3)
+    loss: Any = 0
+    for i in range(6):
+        x = [rng.gauss(0, 1), rng.gauss(0, 1)]
+        p = 1 / (1 + exp(-(weights[0] * x[0] + weights[1] * x[1] + bias)))
+        loss = loss - (log(p) if i % 2 else log(1 - p)) / 6
+    return [loss], [], [*weights, bias]
+
+
+def recurrent() -> Graph:
+    random.seed(4)
+    cell = Layer(2 + 3, 3, activation="tanh", init="pytorch", place="1_")
+    head = Layer(3, 1, nonlin=False, init="pytorch", place="2_")
+    xs, h = [values(f"x{s}_", 2) for s in range(3)], [Value(0.5)] * 3
+    for x in xs:
+        h = cell([*x, *h])
+    inputs = [v for x in xs for v in x]
+    return [head(h) ** 2], inputs, [*cell.parameters(), *head.parameters()]
+
+
+def scattered() -> Graph:
+    """Parameters in no order at all, some of them twice, others never."""
+    w, x = values("w", 30), values("x", 2)
+    order = random.Random(5).sample(range(30), 20)
+    pairs = zip(order[:10], [*order[10:15], *order[:5]], strict=True)
+    return [x[1] + x[0] * sum(w[i] * w[j] for i, j in pairs)], x, w
+
+
+def several() -> Graph:
+    w, x = values("w", 3), values("x", 2)
+    return [w[0] * x[0], w[1] * w[2], x[1], w[0], Value(3.0) * 2], x, w
+
+
+def vector() -> Graph:
+    random.seed(6)
+    net, x = MLP(3, [4, 3], "tanh", "linear"), values("x", 3)
+    return net(x), x, net.parameters()
+
+
+def without_inputs() -> Graph:
+    w = values("w", 3)
+    return [w[0] * w[1], exp(w[2]), w[2]], [], w
+
+
+def without_parameters() -> Graph:
+    x = values("x", 2)
+    return [tanh(x[0]) * x[1]], x, []
+
+
+def unreached() -> Graph:
+    w, x = values("w", 2), values("x", 2)
+    return [w[0] * w[1]], x, w
+
+
+def misnamed() -> Graph:
+    """Names that Python, the text or a library has already, and one that is too long."""
+    names = ["sum", "lambda", "X", "theta", "가중치", "a b", "dtheta", "n" * 300]
+    w = [Value(0.1 * i, name) for i, name in enumerate(names)]
+    x = [
+        Value(1.0, "dy"),
+        Value(2.0, "exp"),
+        Value(3.0, "n"),
+        Value(4.0, "forward"),
+    ]
+    terms = [a * b for a, b in zip(w, x * 2, strict=True)]
+    return [exp(terms[0] + terms[1]) * terms[2] * tanh(terms[3]) + sum(terms)], x, w
+
+
+def every_op() -> Graph:
+    """Every op of the table, with its helpers."""
+    x = [Value(0.3, "x"), Value(0.4, "y"), Value(0.6, "w")]
+    ops = [op for op in OPS.values() if op.name in autograd.ops.TABLE]
+    return [op(*x[: len(op.operands)]) for op in ops], x, []
+
+
+NAMED = [
+    regression, hinge_net, classifier, composed, recurrent, scattered, several, vector, without_inputs,
+    without_parameters, unreached, misnamed, every_op,
+]  # fmt: skip
+each = pytest.mark.parametrize("make", NAMED, ids=lambda make: make.__name__)
+
+
+# --------------------------------------------------------------------------------------------------- comparing
+def book(graph: Graph) -> Book:
+    woven = weave(*graph)
+    return Book(
+        woven.tensors, woven.outputs, woven.inputs, woven.parameters, woven.values
+    )
+
+
+def table(graph: Graph, rows: int = 3) -> Array:
+    """Numbers for the inputs; one row of none where there are none."""
+    size = (rows if graph[1] else 1, len(graph[1]))
+    return np.random.default_rng(0).uniform(0.2, 0.8, size)
+
+
+def eager(graph: Graph, X: Array, seeds: Array) -> tuple[Array, Array, Array]:
+    """The outputs, and the gradients by parameters and by inputs, by the engine and row by row."""
+    outputs, inputs, parameters = graph
+    leaves, found, rows = (
+        [*parameters, *inputs],
+        np.zeros(seeds.shape),
+        list[Array](),
+    )
+    for i, row in enumerate(X.tolist()):
+        for v, x in zip(inputs, row, strict=True):
+            v.data = x
+        rows.append(np.zeros(len(leaves)))
+        for j, y in enumerate(outputs):
+            found[i, j] = y.forward().data
+            autograd.zero_grad(*leaves)
+            y.backward()
+            rows[-1] += seeds[i, j] * np.array([v.grad for v in leaves])
+    gradients, k = np.array(rows), len(parameters)
+    return found, gradients[:, :k].sum(0), gradients[:, k:]
+
+
+def close(found: Any, wanted: Array) -> None:
+    """Equal to 1e-12 of the largest; what cancels is compared with 1."""
+    scale = max(float(np.abs(wanted).max(initial=0.0)), 0.1)
+    np.testing.assert_allclose(np.asarray(found), wanted, 1e-11, 1e-12 * scale)
+    assert np.asarray(found).shape == wanted.shape
+
+
+def run(text: str) -> dict[str, Any]:
+    space: dict[str, Any] = {}
+    exec(text, space)
+    return space
+
+
+def agrees(graph: Graph) -> str:
+    """Runs the text as it stands, and compares its functions with the engine."""
+    text = book(graph).source
+    assert max(map(len, text.split("\n"))) <= WIDTH
+    functions, X, many = run(text), table(graph), len(graph[0]) > 1
+    theta = np.array([p.data for p in graph[2]])
+    seeds = np.random.default_rng(1).normal(size=(len(X), len(graph[0])))
+    wanted, by_theta, by_inputs = eager(graph, X, seeds)
+    rows, pick = slice(None) if graph[1] else 0, slice(None) if many else 0
+    given = [X] if graph[1] else []
+    with np.errstate(all="ignore"):
+        close(functions["forward"](theta, *given), wanted[rows, pick])
+        found = functions["vjp"](theta, *(given or [None]), seeds[rows, pick])
+        close(found[0], by_theta)
+        if graph[1]:
+            close(found[1], by_inputs)
+        if not many:
+            mean, gradient = functions["value_and_grad"](theta, *given)
+            close(mean, wanted.mean())
+            close(gradient, eager(graph, X, np.full(seeds.shape, 1 / len(X)))[1])
+    assert many == ("value_and_grad" not in functions)
+    return text
+
+
+# ------------------------------------------------------------------------------------------------------- tests
+@each
+def test_the_text_runs_as_it_stands(make: Callable[[], Graph]) -> None:
+    agrees(make())
+
+
+@pytest.mark.parametrize("make", GRAPHS, ids=lambda make: make.__name__)
+def test_graphs_of_programs(make: Callable[[int], Graph]) -> None:
+    agrees(make(0))
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_graphs(block: int) -> None:
+    woven = 0
+    for seed in range(20 * block, 20 * block + 20):
+        try:
+            agrees(structured(seed))
+            woven += 1
+        except NotWovenError:
+            pass
+    assert woven >= 19
+
+
+def scopes(top: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield top
+    for inner in top.get_children():
+        yield from scopes(inner)
+
+
+@each
+def test_nothing_is_undeclared_and_nothing_imported_in_vain(
+    make: Callable[[], Graph],
+) -> None:
+    """Every name is the module's own: not even one of Python's is read."""
+    text = book(make()).source
+    top = symtable.symtable(text, "book", "exec")
+    own = {
+        s.get_name()
+        for s in top.get_symbols()
+        if s.is_assigned() or s.is_imported()
+    }
+    own |= {s.get_name() for s in top.get_symbols() if s.is_namespace()}
+    read = {
+        s.get_name()
+        for scope in scopes(top)
+        for s in scope.get_symbols()
+        if s.is_referenced() and (s.is_global() or scope is top)
+    }
+    public = {"forward", "value_and_grad", "vjp"}
+    assert read - own <= {"float", "int", "bool"} and own <= read | public
+
+
+REGRESSION = """
+from numpy import mean, stack, sum
+
+
+def forward(theta, X):
+    a, b = theta[0], theta[1]
+    x, y = X[:, 0], X[:, 1]
+    y2 = (b + a * x - y)**2 + 0.01 * sum(theta**2)  # n
+    return y2
+
+
+def value_and_grad(theta, X):
+    n = X.shape[0]
+    a, b = theta[0], theta[1]
+    x, y = X[:, 0], X[:, 1]
+
+    # forward
+    u = b + a * x - y  # n
+    y2 = u**2 + 0.01 * sum(theta**2)  # n
+
+    # backward
+    dtheta = 0.02 * theta  # 2
+    du = 2 * u  # n
+    db = mean(du)
+    da = du @ x / n
+    dtheta = stack([da, db]) + dtheta
+    return mean(y2), dtheta
+"""
+HINGE_NET = """
+from numpy import concat, maximum, mean, ones_like, reshape, sum, where, zeros_like
+
+
+def beside(*columns):
+    return reshape(concat(columns, axis=1), (-1,))
+
+
+def relu(z):
+    return maximum(z, 0)
+
+
+def step(z):
+    return where(z > 0, ones_like(z), where(z <= 0, zeros_like(z), z))
+
+
+def forward(theta, X):
+    L1 = reshape(theta[:12], (4, 3))
+    W1, b1, w2, b2 = L1[:, :2], L1[:, 2], theta[12:16], theta[16]
+    x, t = X[:, :2], X[:, 2]
+    h1 = relu(x @ W1.T + b1)  # n × 4
+    y = relu(1 - (h1 @ w2 + b2) * t)  # n
+    return y
+
+
+def value_and_grad(theta, X):
+    n = X.shape[0]
+    L1 = reshape(theta[:12], (4, 3))
+    W1, b1, w2, b2 = L1[:, :2], L1[:, 2], theta[12:16], theta[16]
+    x, t = X[:, :2], X[:, 2]
+
+    # forward
+    h1 = relu(x @ W1.T + b1)  # n × 4
+    y = relu(1 - (h1 @ w2 + b2) * t)  # n
+
+    # backward
+    dz2 = -step(y) * t  # n
+    db2 = mean(dz2)
+    dw2 = h1.T @ dz2 / n  # 4
+    dz1 = dz2[:, None] * w2 * step(h1)  # n × 4
+    db1 = mean(dz1, axis=0)  # 4
+    dW1 = dz1.T @ x / n  # 4 × 2
+    dtheta = concat([beside(dW1, db1[:, None]), dw2, reshape(db2, (1,))])
+    return mean(y), dtheta
+"""
+CLASSIFIER = """
+from numpy import concat, exp, log, max, mean, reshape, sum, tanh
+
+
+def beside(*columns):
+    return reshape(concat(columns, axis=1), (-1,))
+
+
+def unpack(theta):
+    L1 = reshape(theta[:16], (4, 4))
+    W1, b1 = L1[:, :3], L1[:, 3]
+    L2 = reshape(theta[16:31], (3, 5))
+    W2, b2 = L2[:, :4], L2[:, 4]
+    return W1, b1, W2, b2
+
+
+def forward(theta, X):
+    W1, b1, W2, b2 = unpack(theta)
+    x, t = X[:, :3], X[:, 3:6]
+    h1 = tanh(x @ W1.T + b1)  # n × 4
+    z2 = h1 @ W2.T + b2  # n × 3
+    m = max(z2, axis=1)  # n
+    a = log(sum(exp(z2 - m[:, None]), axis=1))[:, None] + m[:, None] - z2  # n × 3
+    loss = sum(a * t, axis=1)  # n
+    return loss
+
+
+def value_and_grad(theta, X):
+    n = X.shape[0]
+    W1, b1, W2, b2 = unpack(theta)
+    x, t = X[:, :3], X[:, 3:6]
+
+    # forward
+    h1 = tanh(x @ W1.T + b1)  # n × 4
+    z2 = h1 @ W2.T + b2  # n × 3
+    m = max(z2, axis=1)  # n
+    e = exp(z2 - m[:, None])  # n × 3
+    s = sum(e, axis=1)  # n
+    loss = sum((log(s)[:, None] + m[:, None] - z2) * t, axis=1)  # n
+
+    # backward
+    dz2 = (sum(t, axis=1) / s)[:, None] * e - t  # n × 3
+    db2 = mean(dz2, axis=0)  # 3
+    dW2 = dz2.T @ h1 / n  # 3 × 4
+    dz1 = dz2 @ W2 * (1 - h1**2)  # n × 4
+    db1 = mean(dz1, axis=0)  # 4
+    dW1 = dz1.T @ x / n  # 4 × 3
+    dtheta = concat([beside(dW1, db1[:, None]), beside(dW2, db2[:, None])])
+    return mean(loss), dtheta
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [(regression, REGRESSION), (hinge_net, HINGE_NET), (classifier, CLASSIFIER)],
+)
+def test_as_a_book_prints_it(make: Callable[[], Graph], text: str) -> None:
+    """All but vjp, whose lines are those of value_and_grad with dy."""
+    source = book(make()).source
+    assert source.split("def vjp")[0].strip() == text.strip()
+
+
+# ---------------------------------------------------------------------------------------------------- libraries
+def library(name: str) -> Any:
+    """A library with float64."""
+    module = pytest.importorskip(name)
+    if name == "jax.numpy":
+        importlib.import_module("jax").config.update("jax_enable_x64", True)
+    return module
+
+
+@pytest.mark.parametrize("name", ["array_api_strict", "jax.numpy", "torch"])
+@each
+def test_array_libraries(make: Callable[[], Graph], name: str) -> None:
+    if make is every_op and name == "array_api_strict":
+        pytest.skip("erf is no word of the array API: see below")
+    graph, xp = make(), library(name)
+    text, X = book(graph), table(graph)
+    theta = np.array([p.data for p in graph[2]])
+    seeds = np.random.default_rng(1).normal(size=(len(X), len(graph[0])))
+    pick = (slice(None) if graph[1] else 0, slice(None) if len(graph[0]) > 1 else 0)
+    arrays = [theta, X, seeds[pick]]
+    wanted, found = text.functions(np), text.functions(xp)
+    ours = [xp.asarray(x) for x in arrays]
+    close(found.forward(*ours[:2]), np.asarray(wanted.forward(*arrays[:2])))
+    for mine, theirs in zip(found.vjp(*ours), wanted.vjp(*arrays), strict=True):
+        if theirs is not None:
+            close(mine, theirs)
+    if found.value_and_grad and wanted.value_and_grad:
+        mine = found.value_and_grad(*ours[:2])[1]
+        close(mine, wanted.value_and_grad(*arrays[:2])[1])
+
+
+@pytest.mark.parametrize("make", [hinge_net, classifier, recurrent, vector])
+def test_the_gradient_is_that_of_jax(make: Callable[[], Graph]) -> None:
+    """JAX differentiates the forward text itself."""
+    xp, jax, graph = library("jax.numpy"), pytest.importorskip("jax"), make()
+    functions, X = book(graph).functions(xp), table(graph)
+    theta = np.array([p.data for p in graph[2]])
+    shape = (len(X), len(graph[0])) if len(graph[0]) > 1 else (len(X),)
+    seeds = np.random.default_rng(1).normal(size=shape)
+
+    def total(theta: Any, X: Any) -> Any:
+        return (functions.forward(theta, X) * seeds).sum()
+
+    theirs = jax.jit(jax.grad(total, argnums=(0, 1)))(theta, X)
+    for mine, other in zip(
+        jax.jit(functions.vjp)(theta, X, seeds), theirs, strict=True
+    ):
+        close(mine, np.asarray(other))
+
+
+@pytest.mark.parametrize("make", [hinge_net, classifier, recurrent, vector])
+def test_the_gradient_is_that_of_pytorch(make: Callable[[], Graph]) -> None:
+    """PyTorch differentiates the forward text itself."""
+    torch, graph = library("torch"), make()
+    functions, X = book(graph).functions(torch), table(graph)
+    theta = torch.tensor([p.data for p in graph[2]], dtype=torch.float64)
+    rows = torch.asarray(X)
+    outputs = functions.forward(theta.requires_grad_(), rows.requires_grad_())
+    seeds = torch.ones_like(outputs)
+    outputs.backward(seeds)
+    found = functions.vjp(theta.detach(), rows.detach(), seeds)
+    for mine, leaf in zip(found, [theta, rows], strict=True):
+        close(mine, leaf.grad.numpy())
+
+
+def test_a_word_that_a_library_does_not_have() -> None:
+    xp, x = library("array_api_strict"), Value(0.5, "x")
+    functions = book(([autograd.erf(x)], [x], [])).functions(xp)
+    with pytest.raises(NotImplementedError, match="has no erf"):
+        functions.forward(xp.zeros(0), xp.ones((2, 1)))
+
+
+# --------------------------------------------------------------------------------------------------- saturation
+FORMULAS: list[Callable[[Value], Any]] = [
+    lambda z: 1 / (1 + exp(-z)),
+    lambda z: 1 / (exp(-z) + 1),
+    lambda z: exp(z) / (1 + exp(z)),
+    autograd.sigmoid,
+    autograd.softplus,
+    autograd.logsigmoid,
+    autograd.gelu,
+    autograd.elu,
+    tanh,
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_values_and_slopes_are_right_on_the_whole_line(
+    formula: Callable[[Value], Any],
+) -> None:
+    z = Value(0.5, "z")
+    graph = [formula(z)], [z], []
+    functions = run(book(graph).source)
+    X = np.array(
+        [[-1e4], [-800.0], [-40.0], [-1.0], [0.0], [1.0], [40.0], [800.0], [1e4]]
+    )
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = functions["forward"](np.zeros(0), X)
+        slopes = functions["vjp"](np.zeros(0), X, np.ones(len(X)))[1]
+    for i, x in enumerate(X[:, 0].tolist()):
+        z.data = x
+        wanted = autograd.sigmoid(z) if formula in FORMULAS[:3] else formula(z)
+        autograd.zero_grad(z)
+        wanted.backward()
+        assert y[i] == pytest.approx(wanted.data, rel=1e-14)
+        assert slopes[i, 0] == pytest.approx(z.grad, rel=1e-12, abs=1e-15)
+
+
+# ------------------------------------------------------------------------------------------------------- pieces
+def places(*shape: int, start: int = 0, steps: Sequence[int]) -> NDArray[np.int64]:
+    grid = np.indices(shape) if shape else np.zeros((0,))
+    return start + sum(
+        (s * g for s, g in zip(steps, grid, strict=True)), np.zeros(shape, int)
+    )
+
+
+def test_words_of_two_matrices() -> None:
+    """The same product, over other axes and in another order, as a book would write it."""
+    b = Tensors()
+    x = b.expand(b.leaf("X", np.arange(3)), (1, 3))
+    w = b.leaf("theta", np.arange(12).reshape(4, 3))
+    v = b.expand(b.leaf("theta", np.arange(4)), (4, 1))
+    stack = b.leaf("X", np.arange(12).reshape(4, 3))
+    texts = {
+        b.dot(w, x, (1,)): "x @ w.T",
+        b.dot(w, v, (0,)): "w.T @ v",
+        b.dot(v, w): "v[:, None] * w",
+        b.dot(w, stack, (1,)): "sum(w * s, axis=2)",
+        b.dot(w, stack, (0, 1)): "sum(w * s, axis=(1, 2))",
+        b.dot(w, w, (0, 1)): "sum(w**2)",
+        b.over_rows(b.dot(stack, stack, (1,))): "sum(s**2, axis=(0, 2))",
+    }
+    wording = Wording(str, mean=False)
+    wording.names = {x.args[0]: "x", w: "w", v.args[0]: "v", stack: "s"}
+    for y in b.order:
+        if y.word not in ("theta", "X", "expand", "const"):
+            wording.write(y)
+    assert {y: wording.text(y) for y in texts} == texts
+
+
+def test_the_letters_of_einsum() -> None:
+    b = Tensors()
+    q = b.leaf("theta", np.arange(24).reshape(2, 3, 1, 4))
+    k = b.leaf("theta", np.arange(24, 64).reshape(1, 2, 5, 4)[:, :1].repeat(3, 1))
+    product = b.dot(q, k, (3,))
+    wording = Wording(str, mean=False)
+    wording.names = {q: "q", k: "k"}
+    wording.write(product)
+    assert wording.text(product) == "einsum('ijl,jkl->ijk', q, k)"
+    assert axes_of(product) == [0, 1, 2]
+
+
+def test_numbers_bind_as_they_must() -> None:
+    """Texts of nested expressions are evaluated by Python as the Tensors say."""
+    b = Tensors()
+    x, y = (b.leaf("theta", np.array(i)) for i in (0, 1))
+    wording = Wording(str, mean=False)
+    wording.names = {x: "x", y: "y"}
+    known = {x: 0.7, y: -1.3}
+    rng = random.Random(0)
+    for _ in range(300):
+        name = rng.choice(
+            ["add", "sub", "div", "mul", "neg", "reciprocal", "power"]
+        )
+        op = OPS[name]
+        some = [*known, b.number(-2.0, x), b.number(3.0, x), b.number(1 / 7, x)]
+        args = [rng.choice(some) for _ in op.operands]
+        if name == "power":
+            args[1] = b.number(rng.choice([2.0, 3.0, -1.0, -2.0]), x)
+        z = b.op(name, *args)
+        numbers = [known[a] if a in known else a.number for a in args]
+        value = op.evaluate(*numbers)
+        if not 1e-3 < abs(value) < 1e3 or z.number is not None:
+            continue
+        for tensor in b.order:
+            if tensor not in known and tensor.word != "const":
+                phrase, _ = wording.write(tensor)
+                known[tensor] = eval(phrase, {"x": 0.7, "y": -1.3})
+        assert eval(wording.text(z), {"x": 0.7, "y": -1.3}) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dtheta = concat(["
+        + ", ".join(f"beside(dW{i}, db{i}[:, None])" for i in range(30))
+        + "])",
+        "y = " + " + ".join(f"w{i} * x{i}" for i in range(60)),
+        ", ".join(f"W{i}" for i in range(60))
+        + " = "
+        + ", ".join(f"L{i}[:, 3]" for i in range(60)),
+        "return " + " + ".join(f"x[{i}, :]" for i in range(60)),
+        "y = f(" + "g(" * 20 + "x + " * 30 + "1" + ")" * 21,
+    ],
+)
+def test_a_wrapped_line_is_the_same_line(text: str) -> None:
+    def parsed(body: str) -> str:
+        return ast.dump(ast.parse(f"def f():\n{body}"))
+
+    lines = wrapped(f"    {text}")
+    assert max(map(len, lines.split("\n"))) <= WIDTH < len(text)
+    assert parsed(lines) == parsed(f"    {text}")
+    assert " None" in lines if "None" in text else True
+    assert ":,\n" not in lines
+
+
+def test_blocks_of_theta() -> None:
+    """[W|b] is a block; what does not fit stands alone."""
+    b = Tensors()
+    w = b.leaf("theta", np.arange(12).reshape(4, 3)[:, :2].copy())
+    bias = b.leaf("theta", np.arange(12).reshape(4, 3)[:, 2].copy())
+    last = b.leaf("theta", np.arange(12, 15))
+    theta = Theta([last, bias, w], 15)
+    [(block, parts)] = theta.blocks.items()
+    assert block.text == "reshape(theta[:12], (4, 3))"
+    assert [(p.leaf, p.text) for p in parts] == [(w, "[:, :2]"), (bias, "[:, 2]")]
+    assert theta.alone == [last] and theta.biases() == {bias}
+
+
+def test_strides() -> None:
+    assert strides_of(np.arange(12).reshape(3, 4)) == (4, 1)
+    assert strides_of(np.arange(12).reshape(3, 4).T.copy()) == (1, 4)
+    assert strides_of(np.array([0, 2, 5])) is None
+
+
+def test_names_are_given_once() -> None:
+    names = Names(["h1"], {"mask"})
+    assert [names.fresh("h1") for _ in range(3)] == ["h1_2", "h1_3", "h1_4"]
+    assert [names.fresh(x) for x in ("mask", "e", "sum", "exp", "e")] == [
+        "mask2", "e", "sum2", "exp3", "e2",
+    ]  # fmt: skip
+    assert stem(["w1_2_3", "w1_1_1"]) == "w1" and stem(["a1", "b1"]) == ""
+    assert stem(["", "x1"]) == stem([]) == ""
+
+
+def test_an_op_of_ones_own_is_a_function_of_the_text() -> None:
+    op = Op("half_wave", "hw", "maximum(sin(x), 0.0) * y", (
+        lambda z, x, y: autograd.where(autograd.step(z), autograd.cos(x) * y, 0.0),
+        lambda z, x, y: relu(autograd.sin(x)),
+    ))  # fmt: skip
+    try:
+        assert "def half_wave(x, y):" in definition("half_wave")
+        x, y = Value(0.4, "x"), Value(2.0, "y")
+        assert "half_wave(" in agrees(([op(x, y) * 3], [x, y], []))
+    finally:
+        del OPS["half_wave"]
+
+
+def test_helpers_stand_before_those_that_use_them() -> None:
+    words, functions, others = needed("y = gelu(tanh_slope(x)) + x")
+    names = [text.split("(")[0].split()[-1] for text in functions]
+    assert names.index("bell") < names.index("tanh_slope")
+    assert names.index("sigmoid") < names.index("bell")
+    assert others == ["erfc", "x"] and {"exp", "abs"} <= {*words}
+    assert free("def f(a): return a + b") == {"b"}
+
+
+def test_a_number_stays_in_the_adjoint_that_it_belongs_to() -> None:
+    """0.01 of a mean is in one line of the backward pass, not in each."""
+    random.seed(8)
+    net, loss = MLP(2, [3, 1]), Value(0.0)
+    for i in range(100):
+        loss = loss + relu(1 - net([math.sin(i), math.cos(i)]))
+    text = book(([loss * 0.01], [], net.parameters())).source
+    backward = text.split("# backward")[1].split("return")[0]
+    assert backward.count("0.01") == 1
