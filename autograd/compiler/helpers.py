@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
+from ..evaluators import CAREFUL
 from ..ieee import WORDS as OWN
-from ..terms import CALL, Printed, Term, Tree, careful, fold
+from ..terms import CALL, Printed, Term, Tree, fold
 from ..value import OPS, Op
 
 # What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
@@ -186,7 +187,7 @@ def settled(tree: Tree) -> Tree:
     args = tuple(map(settled, tree.args))
     if any(isinstance(x, Term) for x in args):
         return Term(tree.word, args)
-    return float(careful(Term(tree.word, args), {}))
+    return float(fold(Term(tree.word, args), CAREFUL, {}))
 
 
 def of_op(op: Op, name: str) -> str:
