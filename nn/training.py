@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
+from autograd.compiler.lazy import refuse
 from autograd.compiler.tables import MASKED, TABLE, columns, masked
 from autograd.forking import after_fork
 from autograd.ieee import number
@@ -248,6 +249,7 @@ class Training:
         update = self.quiet.run(
             self.optimizer.update, self.theta.copy(), gradient, epoch
         )
+        refuse(update, "the optimizer's update")
         theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(
@@ -427,6 +429,7 @@ def table(data: Any, name: str) -> list[Any]:
     if masked(data):
         raise TypeError(f"{name} {MASKED}")
     data = list(data) if hasattr(data, "__next__") else data
+    refuse(data, name)
     named = columns(data, name)
     array = numbers(data, name) if named is None else named
     if array.ndim not in (1, 2) or not array.size:

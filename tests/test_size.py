@@ -158,7 +158,7 @@ autograd: value ops ufuncs sweeps micrograd copying derivatives
 autograd.pictures: __init__ boxes algebra writing naming formulas labels
 autograd: nonfinite slopes checking
 autograd.pictures: amounts lettering table styles rendering drawing frames stepper
-autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting bound program
+autograd.compiler: __init__ arrays lazy tables lowering columnwise rowwise layout emitting bound program
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording training __init__ __main__
