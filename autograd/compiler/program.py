@@ -260,7 +260,7 @@ class Program:
         code = None if self.by_row(1) else self.code(False)
         return "\n".join(code.source()) if code else self.rowwise.source
 
-    def __call__(self, X: Any = None, theta: Any = None) -> Any:
+    def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs.
 
         Of a Dask array or data frame they are an array, a Series or a frame of Dask's, which computes them
