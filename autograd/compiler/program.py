@@ -277,8 +277,8 @@ class Program:
     ) -> tuple[float, Array]:
         """The mean of the output over all rows and its gradient, in the order of ``parameters``.
 
-        ``weights`` has a factor for every row; the result is then the sum of the rows times their weights.
-        The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
+        ``weights`` has a factor for every row, or is one for all; the result is then the sum of the rows times
+        their weights.  The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
         for rows, theta or weights that do not fit.
         """
         if (outputs := len(self.roots)) > 1:
