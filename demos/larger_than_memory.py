@@ -4,6 +4,7 @@ You will see a cluster of two processes on this machine, what it holds at once, 
 It needs dask.distributed (pip install "dask[distributed]") and is skipped where that is missing.
 """
 
+import logging
 import os
 import random
 import resource
@@ -18,15 +19,15 @@ from nn import MLP
 
 from .gallery import Demo, chart, run
 
-STORY = """The table has two million rows of 32 numbers and a target, 528 MB. Two processes compute, and each may hold
-250 MB. No one ever has the table: Dask has only its recipe, makes a part of 20,000 rows where it is needed, and
-forgets it.
+STORY = """The table has 2.5 million rows of 32 numbers and a target, 660 MB. Two processes compute, and each
+may hold 320 MB. No one ever has the table: Dask has only its recipe, makes a part of 20,000 rows where it is
+needed, and forgets it.
 
-A mean over all rows is a sum over the parts. Each process is sent the program and theta, computes its part's share
-of the loss and of the gradient, and sends back 138 numbers. The step is taken here. Of a Dask table, the program
-itself is lazy: it gives an output for each of the two million rows, and only their mean is computed."""
-ROWS, COLUMNS, PART = 2_000_000, 32, 20_000
-WORKERS, LIMIT = 2, 250  # MB
+A mean over all rows is a sum over the parts. Each process is sent the program and theta, computes its part's
+share of the loss and of the gradient, and sends back 138 numbers. The step is taken here. Of a Dask table, the
+program itself is lazy: it gives an output for each of the rows, and only their mean is computed."""
+ROWS, COLUMNS, PART = 2_500_000, 32, 20_000
+WORKERS, LIMIT = 2, 320  # MB
 EPOCHS, RATE = 3, 0.2
 MB = 1e6
 MISSING = 'skipped: it needs dask.distributed; pip install "dask[distributed]"'
@@ -119,7 +120,7 @@ def on_cluster(demo: Demo, client: Any) -> None:
     sizes |= {"a process's peak": most, "a part": size * PART / ROWS}
     curve = [(range(EPOCHS + 1), losses, "o-", "")]
     panels = chart(("loss by epoch", curve), ("MB", bars(sizes)))
-    demo.picture("larger-than-memory", panels, "Three epochs over 528 MB")
+    demo.picture("larger-than-memory", panels, "Three epochs over 660 MB")
     net = draw(output, collapse=3)
     demo.picture("larger-than-memory-net", net, "The net that was trained")
 
@@ -137,6 +138,7 @@ def main() -> Demo:
             threads_per_worker=1,
             memory_limit=f"{LIMIT}MB",
             dashboard_address=None,
+            silence_logs=logging.INFO,
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -278,8 +278,8 @@ class Program:
         """The mean of the output over all rows and its gradient, in the order of ``parameters``.
 
         ``weights`` has a factor for every row, or is one for all; the result is then the sum of the rows times
-        their weights.  The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
-        for rows, theta or weights that do not fit.
+        their weights.  The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are
+        several outputs, or for rows, theta or weights that do not fit; TypeError for what Dask holds.
         """
         if (outputs := len(self.roots)) > 1:
             raise ValueError(
