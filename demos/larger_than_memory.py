@@ -20,13 +20,13 @@ from nn import MLP
 from .gallery import Demo, chart, run
 
 STORY = """The table has 2.5 million rows of 32 numbers and a target, 660 MB. Two processes compute, and each
-may hold 320 MB. No one ever has the table: Dask has only its recipe, makes a part of 20,000 rows where it is
+may hold 320 MB. No one ever has the table: Dask has only its recipe, makes a part of 50,000 rows where it is
 needed, and forgets it.
 
 A mean over all rows is a sum over the parts. Each process is sent the program and theta, computes its part's
 share of the loss and of the gradient, and sends back 138 numbers. The step is taken here. Of a Dask table, the
 program itself is lazy: it gives an output for each of the rows, and only their mean is computed."""
-ROWS, COLUMNS, PART = 2_500_000, 32, 20_000
+ROWS, COLUMNS, PART = 2_500_000, 32, 50_000
 WORKERS, LIMIT = 2, 320  # MB
 EPOCHS, RATE = 3, 0.2
 MB = 1e6
@@ -133,12 +133,15 @@ def main() -> Demo:
         return demo
     distributed: Any = import_module("distributed")
     with (
+        import_module("dask").config.set(
+            {"distributed.worker.memory.pause": False}
+        ),
         distributed.LocalCluster(
             n_workers=WORKERS,
             threads_per_worker=1,
             memory_limit=f"{LIMIT}MB",
             dashboard_address=None,
-            silence_logs=logging.INFO,
+            silence_logs=logging.ERROR,
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
