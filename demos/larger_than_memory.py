@@ -9,6 +9,7 @@ import os
 import random
 import resource
 import sys
+from collections.abc import Mapping
 from importlib import import_module, util
 from typing import Any
 
@@ -19,15 +20,15 @@ from nn import MLP
 
 from .gallery import Demo, chart, run
 
-STORY = """The table has 2.5 million rows of 32 numbers and a target, 660 MB. Two processes compute, and each
-may hold 320 MB. No one ever has the table: Dask has only its recipe, makes a part of 50,000 rows where it is
+STORY = """The table has 3.2 million rows of 32 numbers and a target, 845 MB. Two processes compute, and each
+may hold 400 MB. No one ever has the table: Dask has only its recipe, makes a part of 20,000 rows where it is
 needed, and forgets it.
 
 A mean over all rows is a sum over the parts. Each process is sent the program and theta, computes its part's
 share of the loss and of the gradient, and sends back 138 numbers. The step is taken here. Of a Dask table, the
 program itself is lazy: it gives an output for each of the rows, and only their mean is computed."""
-ROWS, COLUMNS, PART = 2_500_000, 32, 50_000
-WORKERS, LIMIT = 2, 320  # MB
+ROWS, COLUMNS, PART = 3_200_000, 32, 20_000
+WORKERS, LIMIT = 2, 400  # MB
 EPOCHS, RATE = 3, 0.2
 MB = 1e6
 MISSING = 'skipped: it needs dask.distributed; pip install "dask[distributed]"'
@@ -84,7 +85,7 @@ def peak() -> float:
     return most / (MB if sys.platform == "darwin" else MB / 1024)
 
 
-def bars(sizes: dict[str, float]) -> Any:
+def bars(sizes: Mapping[str, float]) -> Any:
     """A panel of sizes in MB."""
 
     def paint(axes: Any) -> None:
@@ -120,7 +121,7 @@ def on_cluster(demo: Demo, client: Any) -> None:
     sizes |= {"a process's peak": most, "a part": size * PART / ROWS}
     curve = [(range(EPOCHS + 1), losses, "o-", "")]
     panels = chart(("loss by epoch", curve), ("MB", bars(sizes)))
-    demo.picture("larger-than-memory", panels, "Three epochs over 660 MB")
+    demo.picture("larger-than-memory", panels, "Three epochs over 845 MB")
     net = draw(output, collapse=3)
     demo.picture("larger-than-memory-net", net, "The net that was trained")
 
@@ -133,9 +134,6 @@ def main() -> Demo:
         return demo
     distributed: Any = import_module("distributed")
     with (
-        import_module("dask").config.set(
-            {"distributed.worker.memory.pause": False}
-        ),
         distributed.LocalCluster(
             n_workers=WORKERS,
             threads_per_worker=1,

@@ -23,9 +23,14 @@ INSTEAD = "map over its partitions and add up what they give, or .compute() what
 FEW = 4  # programs that a process keeps
 
 
+def kind_of(data: Any) -> Any:
+    """The class, whose methods tell what data are: an object of Dask's may answer to any name."""
+    return data.__class__
+
+
 def is_lazy(data: Any) -> bool:
     """Whether data are a collection of Dask's.  An array of xarray's in memory has the method, and no graph."""
-    kind: Any = type(data)
+    kind = kind_of(data)
     if not hasattr(kind, GRAPH):
         return False
     # To make a data frame's graph is work, and it always has one.
@@ -39,7 +44,7 @@ def refuse(data: Any, name: str) -> None:
         kinds = {*map(type, level)}
         if any(hasattr(kind, GRAPH) for kind in kinds):
             refuse_each(level, f"{name} {'is' if level[0] is data else 'holds'}")
-        lists = [x for x in level if isinstance(x, (list, tuple))]
+        lists: list[Any] = [x for x in level if isinstance(x, (list, tuple))]
         level = [*chain.from_iterable(lists)] if lists else ()
 
 
@@ -53,7 +58,7 @@ def refuse_each(values: Sequence[Any], what: str) -> None:
 
 def by_parts(program: Any, X: Any, theta: Array) -> Any:
     """A lazy table's outputs, lazy too; what does not fit is said before anything is computed."""
-    kind: Any = type(X)
+    kind = kind_of(X)
     if hasattr(kind, "rechunk"):
         return of_array(program, X, Fixed(program, theta).delayed())
     # An index of Dask's has a meta too, but no rows.
