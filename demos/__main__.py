@@ -4,6 +4,7 @@ import sys
 
 from . import (
     activations,
+    larger_than_memory,
     moons,
     neuron_fit,
     neuron_training,
@@ -20,6 +21,7 @@ DEMOS = (
     activations,
     newton,
     moons,
+    larger_than_memory,
     perceptron,
 )
 

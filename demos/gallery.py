@@ -44,6 +44,7 @@ class Demo:
         default_factory=list[tuple[str, str, str, str, bool]]
     )
     pictures: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    skipped: str = ""  # why, where a package is missing
 
     def check(
         self,
@@ -82,11 +83,14 @@ class Demo:
         self.pictures.append((name, caption))
 
     def right(self) -> bool:
-        """Whether every figure is as expected."""
-        return bool(self.rows) and all(row[-1] for row in self.rows)
+        """Whether every figure is as expected; a demo that is skipped has none."""
+        some = bool(self.rows) != bool(self.skipped)
+        return some and all(row[-1] for row in self.rows)
 
     def text(self) -> str:
         """The table, for a terminal."""
+        if self.skipped:
+            return f"{self.title}\n{self.skipped}"
         rows = [("", "", "expected", "got", "from")]
         rows += [("ok" if good else "WRONG", *cells) for *cells, good in self.rows]  # pyright: ignore[reportAssignmentType]
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
@@ -100,6 +104,8 @@ class Demo:
 
     def html(self) -> str:
         """A section of the gallery."""
+        if self.skipped:
+            return f"<section><h2>{escape(self.title)}</h2><p>{escape(self.skipped)}</p></section>"
         head = (
             "<tr><th></th><th></th><th>expected</th><th>got</th><th>from</th></tr>"
         )
@@ -233,7 +239,9 @@ def run(*mains: Callable[[], Demo]) -> int:
 
 def report(demo: Demo) -> Demo:
     """Prints a demo's table as soon as it is there."""
-    text = f"{demo.text()}\npictures in {OUT}: {', '.join(name for name, _ in demo.pictures)}\n"
+    names = ", ".join(name for name, _ in demo.pictures)
+    pictures = f"\npictures in {OUT}: {names}\n" if names else "\n"
+    text = demo.text() + pictures
     encoding = sys.stdout.encoding or "utf-8"
     print(
         text.encode(encoding, "replace").decode(encoding), flush=True

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Value
+from autograd.compiler.lazy import refuse
 from autograd.compiler.tables import MASKED, TABLE, columns, masked
 from autograd.ieee import number
 
@@ -55,6 +56,7 @@ def rows_of(data: Any, name: str) -> list[Any]:
     if masked(data):
         raise TypeError(f"{name} {MASKED}")
     data = list(data) if hasattr(data, "__next__") else data
+    refuse(data, name)
     named = columns(data, name)
     array = numbers(data, name) if named is None else named
     if array.ndim not in (1, 2) or not array.size:

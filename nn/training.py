@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd import Value, locate_nonfinite, no_grad, record_lines, zero_grad
+from autograd.compiler.lazy import refuse
 from autograd.scopes import within
 from autograd.value import plain
 
@@ -159,6 +160,7 @@ class Training:
         update = self.quiet.run(
             self.optimizer.update, self.theta.copy(), gradient, epoch
         )
+        refuse(update, "the optimizer's update")
         theta = np.asarray(update, dtype=float)
         if theta.shape != self.theta.shape:
             raise ValueError(

@@ -12,7 +12,15 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
-from demos import benchmark, gallery, perceptron, rivals, sigmoid_graph, workloads
+from demos import (
+    benchmark,
+    gallery,
+    larger_than_memory,
+    perceptron,
+    rivals,
+    sigmoid_graph,
+    workloads,
+)
 from demos.__main__ import DEMOS
 from demos.gallery import Demo
 from tests.test_size import tokens
@@ -35,6 +43,8 @@ def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", QUICK)
 def test_figures_are_right_and_pictures_are_pictures(name: str, out: Path) -> None:
     demo = QUICK[name]()
+    if demo.skipped:
+        pytest.skip(demo.skipped)
     assert demo.right(), demo.text()
     assert len(demo.rows) >= 4
     check_pictures(demo, out)
@@ -50,6 +60,17 @@ def test_without_patience_only_the_deep_net_is_wrong(out: Path) -> None:
         and len(wrong) == 3
     )
     check_pictures(demo, out)
+
+
+def test_a_demo_whose_package_is_missing_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no failure, and the gallery says how to have it."""
+    monkeypatch.setattr(larger_than_memory.util, "find_spec", lambda name: None)
+    assert gallery.run(larger_than_memory.main) == 0
+    printed, page = capsys.readouterr().out, larger_than_memory.main().html()
+    for text in (printed, page.replace("&quot;", '"')):
+        assert 'it needs dask.distributed; pip install "dask[distributed]"' in text
 
 
 def check_pictures(demo: Demo, out: Path) -> None:

@@ -30,9 +30,10 @@ from .book import Book, Functions, book_of
 from .bound import Bound, Mask, Pool
 from .emitting import Emitter
 from .layout import Layout
+from .lazy import by_parts, is_lazy
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
-from .tables import TABLE, columns, floats
+from .tables import floats, numbers
 from .tensors import NotWovenError
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
@@ -261,6 +262,12 @@ class Program:
             self.read = time, numbers
         return numbers
 
+    def chosen(self, theta: Any) -> Array:
+        """The parameters' numbers, or those that a caller gives instead."""
+        if theta is None:
+            return self.numbers()
+        return floats(theta, "theta", (len(self.parameters),))
+
     @Kept
     def book(self) -> Book | NotWovenError:
         """The text that a book would print, or why there is none."""
@@ -305,7 +312,13 @@ class Program:
         return self.book.functions(xp)
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
-        """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs."""
+        """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs.
+
+        Of a Dask array or data frame they are an array, a Series or a frame of Dask's, which computes them
+        part by part, with the theta of now.
+        """
+        if is_lazy(X):
+            return by_parts(self, X, self.chosen(theta))
         rows = self.rows(X)
         out, _ = self.run(rows, theta, rows[:, :0], rows[:, :0])
         return out if self.many else out[:, 0]
@@ -315,9 +328,9 @@ class Program:
     ) -> tuple[float, Array]:
         """The mean of the output over all rows and its gradient, in the order of ``parameters``.
 
-        ``weights`` has a factor for every row; the result is then the sum of the rows times their weights.
-        The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are several outputs, or
-        for rows, theta or weights that do not fit.
+        ``weights`` has a factor for every row, or is one for all; the result is then the sum of the rows times
+        their weights.  The mean over no rows is nan, and its gradient 0.  Raises ValueError if there are
+        several outputs, or for rows, theta or weights that do not fit; TypeError for what Dask holds.
         """
         if (outputs := len(self.roots)) > 1:
             raise ValueError(
@@ -403,11 +416,7 @@ class Program:
         self, rows: Array, theta: Any, seeds: Array, back: Array
     ) -> tuple[Array, Array]:
         """Outputs and gradient by the parameters; writes the gradients by the inputs."""
-        theta = (
-            self.numbers()
-            if theta is None
-            else floats(theta, "theta", (len(self.parameters),))
-        )
+        theta = self.chosen(theta)
         out = np.empty((len(rows), len(self.roots)))
         context = self.quiet.copy()  # threads cannot share one
         return out, context.run(self.sweep, theta, rows, seeds, out, back) + 0.0
@@ -529,25 +538,30 @@ class Program:
 
     def rows(self, X: Any) -> Array:
         """The table as an array of floats; no row is looked at."""
-        width = len(self.inputs)
-        if X is None and not width:
+        if X is None and not self.inputs:
             return ROW
-        named = columns(X, "X", self.inputs)
-        table = floats(X, "X", kinds=TABLE) if named is None else named
-        if table.ndim == 1 and (
-            width == 1 or not len(table)
-        ):  # a number a row, or no rows at all
-            table = table.reshape(len(table), width)
-        if table.ndim != 2 or table.shape[1] != width:
-            advice = (
-                "; of a single row write [X], as [[1, 2]]"
-                if table.shape == (width,)
-                else ""
-            )
-            raise ValueError(
-                f"X has the shape {table.shape}; this program takes rows of {width}{advice}"
-            )
-        return table
+        table = numbers(X, "X", self.inputs)
+        self.check_shape(table.shape)
+        # A number a row, or no rows at all.
+        return (
+            table if table.ndim > 1 else table.reshape(len(table), len(self.inputs))
+        )
+
+    def check(self, row: Any, shape: tuple[float, ...]) -> None:
+        """The errors of a lazy table of that shape, by a row like those that it has."""
+        table = numbers(row, "X", self.inputs)
+        self.check_shape((*shape[:1], *table.shape[1:]))
+
+    def check_shape(self, shape: tuple[float, ...]) -> None:
+        """Raises ValueError for a table that has not a number for each input."""
+        width = len(self.inputs)
+        if len(shape) == 1 and (width == 1 or not shape[0]):
+            return
+        if len(shape) != 2 or shape[1] != width:
+            single = shape == (width,)
+            advice = "; of a single row write [X], as [[1, 2]]" * single
+            what = f"X has the shape {shape}; this program takes rows of {width}"
+            raise ValueError(what + advice)
 
     def seeds(self, seed: Any, rows: int, name: str = "the seed") -> Array:
         shape = rows, len(self.roots)

@@ -20,6 +20,7 @@ from numpy.ma import (
 
 from ..value import Value
 from .arrays import Array
+from .lazy import refuse
 
 MASKED = "is masked; fill the gaps, or leave their rows out"
 TABLE = "fiub"  # kinds of numbers that stand in one: True is 1.0
@@ -45,11 +46,17 @@ def columns(table: Any, name: str, inputs: Sequence[Value] = ()) -> Array | None
     if table.__class__ is np.ndarray and not table.dtype.names:
         return None
     known = labels(table)
-    return (
-        select(table, known, places(known, [v.name for v in inputs], name), name)
-        if known
-        else None
-    )
+    if not known:
+        return None
+    refuse(table, name)
+    at = places(known, [v.name for v in inputs], name)
+    return select(table, known, at, name)
+
+
+def numbers(table: Any, name: str, inputs: Sequence[Value] = ()) -> Array:
+    """A table as an array of floats: its columns of the inputs' names, or all of it."""
+    named = columns(table, name, inputs)
+    return floats(table, name, kinds=TABLE) if named is None else named
 
 
 def places(
@@ -155,6 +162,7 @@ def plain(data: Any, name: str) -> Any:
     """What is no array yet as one; ValueError for gaps, and for rows of several lengths."""
     if isinstance(data, (float, int)):
         return np.asarray(data)
+    refuse(data, name)
     if masked(data):
         raise ValueError(f"{name} {MASKED}")
     for i in missing(data):
