@@ -408,3 +408,17 @@ def test_depth_is_no_limit() -> None:
     assert int(chain) < 20
     assert "few formulas in common" in refusal
     assert 4000 < int(steps) < 12000
+
+
+def test_a_leaf_beside_a_sum_of_leaves_is_a_sum_of_one() -> None:
+    w = leaves("w", 6)
+    lengths = [w[:1], w[1:3], w[3:]]
+    total = sum(tanh(sum(row[1:], row[0])) for row in lengths)
+    assert isinstance(total, Value)
+    agrees(([total], [], w), np.zeros((1, 0)))
+
+
+def test_outputs_of_every_kind() -> None:
+    x, w = Value(2.0, "x"), Value(3.0, "w")
+    outputs = [x, w, Value(4.0), x * w, w, x * w + x]
+    agrees((outputs, [x], [w]), np.array([[0.5], [-1.0]]))
