@@ -114,7 +114,9 @@ class Book:
         for i, y in enumerate(story.outputs):
             if real(y).word not in LEAVES:
                 [value] = story.values.get(y, [None])
-                titles.setdefault(real(y), output_stem(value, len(story.outputs), i))
+                titles.setdefault(
+                    real(y), output_stem(value, len(story.outputs), i)
+                )
         return titles
 
     def bundle(self, story: Story) -> Tensor | None:
