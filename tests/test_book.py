@@ -7,7 +7,7 @@ import importlib
 import math
 import random
 import symtable
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -192,7 +192,7 @@ def close(found: Any, wanted: Array) -> None:
 
 def run(text: str) -> dict[str, Any]:
     space: dict[str, Any] = {}
-    exec(text, space)
+    exec(text, space)  # noqa: S102  the text of a program of ours
     return space
 
 
@@ -498,7 +498,7 @@ def test_values_and_slopes_are_right_on_the_whole_line(
     formula: Callable[[Value], Any],
 ) -> None:
     z = Value(0.5, "z")
-    graph = [formula(z)], [z], []
+    graph: Graph = ([formula(z)], [z], [])
     functions = run(book(graph).source)
     X = np.array(
         [[-1e4], [-800.0], [-40.0], [-1.0], [0.0], [1.0], [40.0], [800.0], [1e4]]
@@ -516,13 +516,6 @@ def test_values_and_slopes_are_right_on_the_whole_line(
 
 
 # ------------------------------------------------------------------------------------------------------- pieces
-def places(*shape: int, start: int = 0, steps: Sequence[int]) -> NDArray[np.int64]:
-    grid = np.indices(shape) if shape else np.zeros((0,))
-    return start + sum(
-        (s * g for s, g in zip(steps, grid, strict=True)), np.zeros(shape, int)
-    )
-
-
 def test_words_of_two_matrices() -> None:
     """The same product, over other axes and in another order, as a book would write it."""
     b = Tensors()
@@ -559,6 +552,10 @@ def test_the_letters_of_einsum() -> None:
     assert axes_of(product) == [0, 1, 2]
 
 
+def evaluated(text: str) -> float:
+    return run(f"x, y = 0.7, -1.3\nz = {text}")["z"]
+
+
 def test_numbers_bind_as_they_must() -> None:
     """Texts of nested expressions are evaluated by Python as the Tensors say."""
     b = Tensors()
@@ -577,15 +574,15 @@ def test_numbers_bind_as_they_must() -> None:
         if name == "power":
             args[1] = b.number(rng.choice([2.0, 3.0, -1.0, -2.0]), x)
         z = b.op(name, *args)
-        numbers = [known[a] if a in known else a.number for a in args]
+        numbers = [known.get(a, a.number) for a in args]
         value = op.evaluate(*numbers)
         if not 1e-3 < abs(value) < 1e3 or z.number is not None:
             continue
         for tensor in b.order:
             if tensor not in known and tensor.word != "const":
                 phrase, _ = wording.write(tensor)
-                known[tensor] = eval(phrase, {"x": 0.7, "y": -1.3})
-        assert eval(wording.text(z), {"x": 0.7, "y": -1.3}) == pytest.approx(value)
+                known[tensor] = evaluated(phrase)
+        assert evaluated(wording.text(z)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(

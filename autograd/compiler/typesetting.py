@@ -88,6 +88,7 @@ def gradient_line(name: str, text: str) -> list[str]:
 def joined(lines: Sequence[str]) -> str:
     """A function's head and body; n is the number of rows, where that is asked for."""
     head, *body = lines
+    body = body[1:] if body[0] == "" else body
     text = f"{head}\n{block(body)}"
     if "n" not in free(text):
         return text
