@@ -596,6 +596,7 @@ def test_numbers_bind_as_they_must() -> None:
         + " = "
         + ", ".join(f"L{i}[:, 3]" for i in range(60)),
         "return " + " + ".join(f"x[{i}, :]" for i in range(60)),
+        f"c = array({np.linspace(0, 1, 60).reshape(3, 4, 5).tolist()})",
         "y = f(" + "g(" * 20 + "x + " * 30 + "1" + ")" * 21,
     ],
 )
