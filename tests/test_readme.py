@@ -24,7 +24,7 @@ HEADINGS = [
 
 
 def test_it_is_short() -> None:
-    assert len(TEXT.splitlines()) <= 268
+    assert len(TEXT.splitlines()) <= 270
 
 
 def test_the_contents_are_the_headings() -> None:

@@ -76,6 +76,8 @@ class Book:
         self.constants = Constants(bool(inputs), TAKEN)
         told = self.constants.names.taken
         self.names = Names(TAKEN, self.constants.arrays, told)
+        for x, numbers in self.plain.values.items():
+            self.constants.named(x, numbers)
         live = Plot(self.plain.outputs, {}, len(self.plain.tensors.order)).live
         self.leaves = Leaves(live, inputs, parameters, self.names, self.constants)
         self.body = self.written()

@@ -8,9 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .naming import Names, constant_stem
+from ..value import Value
+from .naming import Names, constant_stem, stem_of, usable
 from .tensors import Tensor
 from .typesetting import wrapped
+
+Key = tuple[str, tuple[int, ...], bytes]
+
+
+def key_of(numbers: NDArray[Any]) -> Key:
+    """The same for the same numbers."""
+    return numbers.dtype.kind, numbers.shape, numbers.tobytes()
+
+
+def squeezed(x: Tensor) -> NDArray[Any]:
+    """A Tensor's numbers, without axes of one; of a pick all places."""
+    data = np.asarray(x.data)
+    if x.word != "const":
+        return data
+    return data.reshape([n for n in data.shape if n > 1])
 
 
 class Constants:
@@ -19,24 +35,29 @@ class Constants:
     def __init__(self, rows: bool, taken: Iterable[str]) -> None:
         self.rows = rows
         self.arrays: dict[str, NDArray[Any]] = {}
-        self.known: dict[object, str] = {}
+        self.known: dict[Key, str] = {}
+        self.stems: dict[Key, str] = {}
         self.names = Names(taken)
 
     def declare(self, numbers: NDArray[Any]) -> str:
         """The name of an array; the same for the same numbers."""
-        key = numbers.dtype.kind, numbers.shape, numbers.tobytes()
+        key = key_of(numbers)
         if key not in self.known:
-            name = self.names.fresh(constant_stem(numbers, self.rows))
+            stem = self.stems.get(key) or constant_stem(numbers, self.rows)
+            name = self.names.fresh(stem)
             self.known[key] = name
             self.arrays[name] = numbers
         return self.known[key]
 
+    def named(self, x: Tensor, values: Iterable[Value]) -> None:
+        """Notes what the Values of a Tensor's numbers are called."""
+        own = stem_of(values)
+        if x.word == "const" and usable(own):
+            self.stems[key_of(squeezed(x))] = own
+
     def of(self, x: Tensor) -> str:
         """The name of a Tensor's numbers."""
-        data = np.asarray(x.data)
-        if x.word == "const":
-            data = data.reshape([n for n in data.shape if n > 1])
-        return self.declare(data)
+        return self.declare(squeezed(x))
 
     def keep(self, names: Container[str]) -> None:
         """Only those that a text reads."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .reverse import Adjoints, Sweep
-from .tensors import Axes, Tensor, Tensors, long_axes, without
+from .tensors import Axes, Tensor, Tensors, joint, long_axes, without
 
 PASSED = ("join",)  # each part of whose adjoint is read once
 
@@ -23,6 +23,16 @@ class Sealing(Tensors):
 
     def split(self, x: Tensor) -> tuple[float | None, Tensor]:
         return (None, x) if x in self.sealed else super().split(x)
+
+    def dot(self, x: Tensor, y: Tensor, over: Axes = ()) -> Tensor:
+        """A number times all addends stands before their sum."""
+        for factor, other in ((x, y), (y, x)):
+            if (
+                factor.number is not None
+                and joint([x.shape, y.shape]) == other.shape
+            ):
+                return self.product(factor, self.sum(other, over))
+        return super().dot(x, y, over)
 
     def sum(self, x: Tensor, over: Axes) -> Tensor:
         axes = long_axes(x.shape, over)

@@ -99,9 +99,23 @@ class Phrases:
         mine = axes_of(x)
         if not mine or mine == [*axes[len(axes) - len(mine) :]]:
             return self.text(x, level)
+        kept = self.kept_axis(x, axes)
+        if kept:
+            return kept
         shown = axes[axes.index(mine[0]) :]
         index = ", ".join(":" if i in mine else "None" for i in shown)
         return f"{self.text(x, ATOM)}[{index}]"
+
+    def kept_axis(self, x: Tensor, axes: Sequence[int]) -> str:
+        """One place along an axis, with that axis: z[:, :1] in place of z[:, 0][:, None]; \"\" for others."""
+        if x.word != "part" or x in self.names or x.data[2] > 1:
+            return ""
+        inner, (axis, start, _) = x.args[0], x.data
+        if axes_of(inner) != [*axes[len(axes) - len(axes_of(inner)) :]]:
+            return ""
+        cut = f"{start or ''}:{start + 1}"
+        index = ", ".join(cut if i == axis else ":" for i in axes_of(inner))
+        return f"{self.text(inner, ATOM)}[{index}]"
 
     def array(self, x: Tensor) -> str:
         """The text of an array, also where the Tensor is a number."""

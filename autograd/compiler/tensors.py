@@ -173,9 +173,6 @@ class Tensors:
         axes = long_axes(shape, over)
         if not axes:
             return self.product(x, y)
-        for factor, other in ((x, y), (y, x)):
-            if factor.number is not None and other.shape == shape:
-                return self.product(factor, self.sum(other, axes))
         if y.word in ("theta", "const") and x.word not in ("theta", "const"):
             x, y = y, x
         return self.make("dot", (x, y), without(shape, axes), axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import accumulate
 
 from .helpers import free
 
@@ -37,13 +38,19 @@ def wrapped(line: str) -> str:
         head = f"{head[:start]}({head[start:]})"
     text = text if closed(text) else f"({text})"
     start = " " * (len(line) - len(line.lstrip()))
-    for depth in range(2, 3 + text.count("(")):
+    for depth in range(2, deepest(text) + 2):
         whole = head + sign + glued(text, depth)
         filled = filled_in(whole, start + INDENT).replace(GLUE, " ")
         fits = max(map(len, filled.split("\n"))) <= WIDTH
         if fits and filled.startswith(start + head.strip()[:1]):
             return filled
     return line
+
+
+def deepest(text: str) -> int:
+    """Within how many brackets a text goes."""
+    depths = accumulate((x in "([") - (x in ")]") for x in text)
+    return max(depths, default=0)
 
 
 def glued(text: str, most: int) -> str:
@@ -88,6 +95,7 @@ def gradient_line(name: str, text: str) -> list[str]:
 def joined(lines: Sequence[str]) -> str:
     """A function's head and body; n is the number of rows, where that is asked for."""
     head, *body = lines
+    body = body[1:] if body[0] == "" else body
     text = f"{head}\n{block(body)}"
     if "n" not in free(text):
         return text
