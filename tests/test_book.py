@@ -191,11 +191,7 @@ def close(found: Any, wanted: Array) -> None:
 
 def run(text: str) -> dict[str, Any]:
     space: dict[str, Any] = {}
-<<<<<<< HEAD
-    exec(text, space)  # noqa: S102  our own text
-=======
     exec(text, space)  # noqa: S102  the text of a program of ours
->>>>>>> book
     return space
 
 
@@ -584,14 +580,8 @@ def test_numbers_bind_as_they_must() -> None:
         for tensor in b.order:
             if tensor not in known and tensor.word != "const":
                 phrase, _ = wording.write(tensor)
-<<<<<<< HEAD
-                known[tensor] = eval(phrase, {"x": 0.7, "y": -1.3})  # noqa: S307
-        told = eval(wording.text(z), {"x": 0.7, "y": -1.3})  # noqa: S307
-        assert told == pytest.approx(value)
-=======
                 known[tensor] = evaluated(phrase)
         assert evaluated(wording.text(z)) == pytest.approx(value)
->>>>>>> book
 
 
 @pytest.mark.parametrize(
