@@ -75,14 +75,14 @@ def of_array(program: Any, X: Any, fixed: Any) -> Any:
         raise ValueError(f"{what}; find it out with X.compute_chunk_sizes()")
     row = np.ones_like(X._meta, shape=[1, *X.shape[1:]][: X.ndim])
     program.check(row, X.shape)
-    table = X.rechunk({1: -1}) if X.ndim > 1 else X
     outputs = [(len(program.roots),)] * program.many
-    return table.map_blocks(
+    # Dask puts the chunks of an axis that is dropped side by side first.
+    return X.map_blocks(
         in_array,
         fixed=fixed,
         drop_axis=[1] * (X.ndim > 1),
         new_axis=[1] * program.many or None,
-        chunks=(table.chunks[0], *outputs),
+        chunks=(X.chunks[0], *outputs),
         meta=np.zeros([0] * (1 + program.many)),
     )
 
