@@ -368,7 +368,7 @@ def client() -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit="1GB",
         ) as cluster,
         distributed.Client(cluster) as connected,
