@@ -1,5 +1,15 @@
 """A graph, recorded once, as a program over the rows of a table.
 
+Two compilers stand side by side.  One weaves arrays by formula, and prints the text that people read:
+
+numbering, patterns          the graph as columns; numbers that the same formula computes
+tensors                      arrays as expressions
+weaving and its parts        from the outputs down, an array of numbers is a word of arrays
+reverse, gradients           adjoints: arrays to arrays
+book and its parts           the text; libraries: in the words of NumPy, JAX, PyTorch, Dask
+
+The other one groups by levels, and is what runs:
+
 lowering    the graph as groups of equal operations
 layout      a slot for every number, so that what a group reads is a view
 arrays      formulas over those views

@@ -167,7 +167,7 @@ class Program:
     Where the inputs have names too, they decide which columns are read; otherwise the order does.  True is
     1.0.  Raises ValueError for a column that is missing, or that holds no numbers.
 
-    ``source`` is the code that it runs.  ``theta``, the parameters' numbers as one array in the order of
+    ``source`` is its text, as a book would print it; the lines that it runs write into buffers.  ``theta``, the parameters' numbers as one array in the order of
     ``parameters``, is read from the Values and written to them; the methods take another theta without
     touching the Values.  Rows whose output or gradient is not finite are computed again by the engine's
     rules, so that inf, nan and the saturation rule are as in ``backward`` from the sum of the outputs times
