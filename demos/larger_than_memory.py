@@ -7,7 +7,6 @@ It needs dask.distributed (pip install "dask[distributed]") and is skipped where
 import logging
 import os
 import random
-import resource
 import sys
 from collections.abc import Mapping
 from importlib import import_module, util
@@ -80,7 +79,10 @@ def train(program: Program, parts: list[Any]) -> tuple[list[float], Any]:
 
 
 def peak() -> float:
-    """The most memory that this process has held, in MB; Linux counts in KB, macOS in bytes."""
+    """The most memory that this process has held, in MB; Linux counts in KB, Windows and macOS in bytes."""
+    if sys.platform == "win32":
+        return import_module("psutil").Process().memory_info().peak_wset / MB
+    resource: Any = import_module("resource")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (MB if sys.platform == "darwin" else MB / 1024)
 
