@@ -7,7 +7,6 @@ It needs dask.distributed (pip install "dask[distributed]") and is skipped where
 import logging
 import os
 import random
-import resource
 import sys
 from collections.abc import Mapping
 from importlib import import_module, util
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Program, Value, compile, draw
+from autograd import Program, Value, compile
 from nn import MLP
 
 from .gallery import Demo, chart, run
@@ -48,8 +47,8 @@ def lazy_table() -> Any:
     return X.map_blocks(with_target, meta=np.zeros((0, 0)))
 
 
-def squared_error() -> tuple[Program, Value]:
-    """The loss of a row as a program, and the net's output as a graph."""
+def squared_error() -> Program:
+    """The loss of a row as a program of its numbers and the target."""
     random.seed(1)
     inputs = [Value(0.0, f"x{i}") for i in range(1, COLUMNS + 1)]
     target = Value(0.0, "t")
@@ -57,7 +56,7 @@ def squared_error() -> tuple[Program, Value]:
     output = model(inputs)
     program = compile((output - target) ** 2, [*inputs, target], model.parameters())
     program.theta = program.theta * 0.2
-    return program, output
+    return program
 
 
 def epoch(program: Program, parts: list[Any], theta: Any) -> tuple[float, Any]:
@@ -80,7 +79,10 @@ def train(program: Program, parts: list[Any]) -> tuple[list[float], Any]:
 
 
 def peak() -> float:
-    """The most memory that this process has held, in MB; Linux counts in KB, macOS in bytes."""
+    """The most memory that this process has held, in MB; Linux counts in KB, Windows and macOS in bytes."""
+    if sys.platform == "win32":
+        return import_module("psutil").Process().memory_info().peak_wset / MB
+    resource: Any = import_module("resource")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (MB if sys.platform == "darwin" else MB / 1024)
 
@@ -99,7 +101,7 @@ def bars(sizes: Mapping[str, float]) -> Any:
 
 def on_cluster(demo: Demo, client: Any) -> None:
     """What the demo shows, computed by the client's workers."""
-    table, (program, output) = lazy_table(), squared_error()
+    table, program = lazy_table(), squared_error()
     parts = [part for [part] in table.to_delayed()]
     before = client.run(os.getpid)
     summed = epoch(program, parts[:2], program.theta)[1]
@@ -122,10 +124,10 @@ def on_cluster(demo: Demo, client: Any) -> None:
     sizes = {"table": size, "both limits": WORKERS * LIMIT, "one limit": LIMIT}
     sizes |= {"a process's peak": most, "a part": size * PART / ROWS}
     curve = [(range(EPOCHS + 1), losses, "o-", "")]
-    panels = chart(("loss by epoch", curve), ("MB", bars(sizes)))
-    demo.picture("larger-than-memory", panels, "Three epochs over 845 MB")
-    net = draw(output, collapse=3)
-    demo.picture("larger-than-memory-net", net, "The net that was trained")
+    losses_drawn = chart(("loss by epoch", curve))
+    demo.picture("larger-than-memory", losses_drawn, "Three epochs over 845 MB")
+    memory = chart(("MB", bars(sizes)))
+    demo.picture("larger-than-memory-mb", memory, "What is held at once")
 
 
 def main() -> Demo:
