@@ -167,13 +167,13 @@ class Program:
     Where the inputs have names too, they decide which columns are read; otherwise the order does.  True is
     1.0.  Raises ValueError for a column that is missing, or that holds no numbers.
 
-    ``source`` is its text, as a book would print it; the lines that it runs write into buffers.  ``theta``, the parameters' numbers as one array in the order of
-    ``parameters``, is read from the Values and written to them; the methods take another theta without
-    touching the Values.  Rows whose output or gradient is not finite are computed again by the engine's
-    rules, so that inf, nan and the saturation rule are as in ``backward`` from the sum of the outputs times
-    their seeds; an output that is nan since an input is stays as it is, and so do its gradients where every
-    op gives nan of nan.  What overflows on the way only (a sigmoid below 1e-307) is rounded to 0.  A Program
-    pickles, and is then compiled again.
+    ``source`` is its text, as a book would print it; the lines that it runs write into buffers. ``theta``,
+    the parameters' numbers as one array in the order of ``parameters``, is read from the Values and written
+    to them; the methods take another theta without touching the Values. Rows whose output or gradient is not
+    finite are computed again by the engine's rules, so that inf, nan and the saturation rule are as in
+    ``backward`` from the sum of the outputs times their seeds; an output that is nan since an input is stays
+    as it is, and so do its gradients where every op gives nan of nan. What overflows on the way only (a
+    sigmoid below 1e-307) is rounded to 0. A Program pickles, and is then compiled again.
     """
 
     def __init__(
