@@ -35,7 +35,7 @@ from tests.probes import ROOT, SEEN, import_with, instrumented, path_of
 
 CORE = (
     *("terms", "evaluators", "forms", "orders", "numeral"),
-    *("value", "ops", "sweeps", "compiler.program"),
+    *("value", "ops", "sweeps", "compiler.program", "compiler.bound"),
 )
 OTHERS = (
     *(

@@ -901,7 +901,7 @@ def test_outputs_that_are_constants_have_no_line(by_numpy: None) -> None:
     x, w = Value(1.0, "x"), Value(2.0, "w")
     code = compile([Value(5.0), w * x], [x], [w]).code()
     assert code
-    lines = code.source()
+    lines = [*code.source()]
     assert lines[:2] == ["# x1 = X[:, [0]].T", "# W1 = theta[0]"]
     assert lines[-1].endswith("out=dW1)")
     assert sum("=" in line and "#" not in line for line in lines) == 3

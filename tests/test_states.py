@@ -640,6 +640,8 @@ def reduce_that_copies_leaves(v: Value) -> tuple[Any, ...]:
 
 
 def assign_without_clock(self: Value, x: float) -> None:
+    if self.form is not None:
+        raise AttributeError("computed")
     self._data = number(x, "a leaf")
 
 
