@@ -297,7 +297,9 @@ BY_HAND: dict[str, Oracle] = {  # what mpmath lacks, or what is exact, or quicke
     "cosh": of_mpmath("cosh"),
     "erf": Oracle(mp.erf, (lambda x: 2 / ROOT_PI * gaussian(x),), 2.0, 5.0),
     "erfc": Oracle(erfc, (lambda x: -2 / ROOT_PI * gaussian(x),), 2.0, 5.0),
-    "gauss": Oracle(gaussian, (lambda x: -2 * x * gaussian(x),), 2.0, 4.0, tiny=64.0),
+    "gauss": Oracle(
+        gaussian, (lambda x: -2 * x * gaussian(x),), 2.0, 4.0, tiny=64.0
+    ),
     "hypot": Oracle(
         distance,
         (
