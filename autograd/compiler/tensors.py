@@ -18,7 +18,6 @@ rows of the table are no axis: ``rows`` says whether a Tensor has numbers of its
     part           ``data`` = (axis, start, count): so many from there
     pick           along the first axis those with the indices in ``data``
     spread         repeated to its shape
-    equal          1 where two are equal, else 0
 """
 
 from __future__ import annotations
@@ -205,13 +204,9 @@ class Tensors:
 
     def split(self, x: Tensor) -> tuple[float | None, Tensor]:
         """A number in front of a product, and the rest; None if there is none of moderate size."""
-        if (
-            x.word == "dot"
-            and not x.data
-            and (factor := x.args[0].number) is not None
-        ):
-            if 1 / MODERATE < abs(factor) < MODERATE:
-                return factor, x.args[1]
+        factor = x.args[0].number if x.word == "dot" and not x.data else None
+        if factor is not None and 1 / MODERATE < abs(factor) < MODERATE:
+            return factor, x.args[1]
         return None, x
 
     # ------------------------------------------------------------------------------------------------- sums
@@ -233,7 +228,11 @@ class Tensors:
         return self.product(self.number(float(n), x), x) if n > 1 else x
 
     def over_rows(self, x: Tensor) -> Tensor:
-        """The sum over the rows of the table."""
+        """The sum over the rows of the table; of what does not vary with them, so many times that."""
+        factor, inner = self.split(x)
+        if factor is not None:
+            total = self.over_rows(inner)
+            return self.product(self.number(factor, total), total)
         return self.make("rows", (x,), x.shape, rows=False)
 
     def max(self, x: Tensor, over: Axes) -> Tensor:
