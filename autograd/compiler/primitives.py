@@ -1,0 +1,201 @@
+"""From a program's Tensors to those that one call computes each: ops by the words of their formulas, sums of
+products as contractions, also over the rows.
+
+The words that are left: leaves and moves; ``contract`` = Σ x·y and ``sum`` = Σ x, whose data are axes and
+whether the rows are added up too; ``max``; ``ones``, the same with a 1 behind the last along an axis; and
+functions of the table of words (see arrays), number by number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..value import OPS
+from .arrays import IN_PARTIALS, Call, Expr, expression
+from .beside import Beside, with_bias
+from .reverse import Adjoints
+from .tensors import Axes, Tensor, Tensors, joint, long_axes, without
+
+LETTERS = "xyw"
+LEAVES = ("theta", "X", "const")
+
+
+@dataclass
+class Primitives:
+    """What is to be computed, operands before results; from ``turn`` on the adjoints."""
+
+    order: list[Tensor]
+    turn: int
+    outputs: list[Tensor]
+    theta: list[tuple[Tensor, Tensor]]  # leaves and adjoints
+    X: list[tuple[Tensor, Tensor]]
+    ones: dict[Tensor, int]  # the axes behind which a 1 stands
+
+
+def reachable(roots: Iterable[Tensor]) -> set[Tensor]:
+    """What these are computed from, and themselves."""
+    found, stack = set[Tensor](), [*roots]
+    while stack:
+        x = stack.pop()
+        if x not in found:
+            found.add(x)
+            stack += x.args
+    return found
+
+
+def primitives(
+    tensors: Tensors, outputs: Sequence[Tensor], adjoints: Adjoints
+) -> Primitives:
+    """The primitives of a program."""
+    return Lowering(tensors, outputs, adjoints).run()
+
+
+class Lowering:
+    """Tensors while they become primitives."""
+
+    def __init__(
+        self, tensors: Tensors, outputs: Sequence[Tensor], adjoints: Adjoints
+    ) -> None:
+        self.b, self.new = Tensors(), dict[Tensor, Tensor]()
+        self.outputs, self.adjoints = outputs, adjoints
+        live = reachable(
+            [*outputs, *adjoints.theta.values(), *adjoints.X.values()]
+        )
+        self.order = [x for x in tensors.order if x in live]
+        self.products = {
+            frozenset(x.args): x for x in self.order if x.word == "dot" and not x.data
+        }
+        self.readers = Counter(x for z in self.order for x in z.args)
+        self.beside = Beside(self.b)
+        self.fast: Mapping[str, Callable[..., Expr]] = {}
+
+    def run(self) -> Primitives:
+        for x in self.order:
+            if x.at < self.adjoints.turn:
+                self.new[x] = self.lowered(x)
+        turn = len(self.b.order)
+        self.fast = IN_PARTIALS
+        for x in self.order:
+            if x.at >= self.adjoints.turn:
+                self.new[x] = self.lowered(x)
+        theta = [(self.new[x], self.new[d]) for x, d in self.adjoints.theta.items()]
+        theta = self.beside.gradients(theta)
+        X = [(self.new[x], self.new[d]) for x, d in self.adjoints.X.items()]
+        outputs = [self.new[x] for x in self.outputs]
+        live = reachable([*outputs, *[d for _, d in theta + X]])
+        order = [x for x in self.b.order if x in live]
+        turn = sum(x.at < turn for x in order)
+        ones = {x: axis for x, axis in self.beside.ones.items() if x in live}
+        return Primitives(order, turn, outputs, theta, X, ones)
+
+    def lowered(self, x: Tensor) -> Tensor:
+        """The primitive of a Tensor whose operands have theirs."""
+        if x.word in OPS:
+            return self.op(x)
+        args = [self.new[y] for y in x.args]
+        if x.word in WORDS:
+            return WORDS[x.word](self, x, *args)
+        key = x.data.tobytes() if isinstance(x.data, np.ndarray) else None
+        return self.b.make(x.word, args, x.shape, x.data, rows=x.rows, key=key)
+
+    # ---------------------------------------------------------------------------------------- number by number
+    def op(self, x: Tensor) -> Tensor:
+        """An op by the words of its formula."""
+        fused = with_bias(self.beside, self.new, self.readers, x)
+        if fused is not None:
+            return fused
+        names = {
+            letter: self.operand(y) for letter, y in zip(LETTERS, x.args, strict=False)
+        }
+        return self.computed(expression(OPS[x.word].tree, names, self.fast), x)
+
+    def operand(self, x: Tensor) -> Any:
+        """A number, or a Tensor, as an expression has it."""
+        if x.number is not None:
+            return x.number
+        new = self.new[x]
+        return Call("negative", new.args) if new.word == "negative" else new  # type: ignore[arg-type]
+
+    def computed(self, e: Any, like: Tensor) -> Tensor:
+        """A Tensor for every call of an expression."""
+        if isinstance(e, float):
+            return self.b.number(e, like)
+        if isinstance(e, Tensor):
+            return e
+        args = [self.computed(y, like) for y in e.operands]
+        return self.b.make(e.word, args, joint(y.shape for y in args))
+
+    def word(self, word: str, *args: Tensor) -> Tensor:
+        return self.b.make(word, args, joint(y.shape for y in args))
+
+    def equal(self, z: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return self.word("equal", x, y)
+
+    # ---------------------------------------------------------------------------------------------------- sums
+    def dot(self, z: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        if z.data:
+            product = self.products.get(frozenset(z.args))
+            if product in self.new and x is not y:
+                return self.summed(self.new[product], z.data, False)
+            return self.contract(x, y, z.data, False)
+        if x.number == -1.0:
+            return self.word("negative", y)
+        return self.word("multiply", x, y)
+
+    def sum(self, z: Tensor, x: Tensor) -> Tensor:
+        return self.summed(x, z.data, False)
+
+    def rows(self, z: Tensor, x: Tensor) -> Tensor:
+        """A sum over the rows; of a product that nothing else reads a contraction."""
+        if self.readers[z.args[0]] == 1:
+            if x.word == "multiply":
+                return self.contract(*x.args, (), True)
+            if x.word == "contract":
+                return self.contract(*x.args, x.data[0], True)
+            if x.word == "sum":
+                return self.summed(*x.args, x.data[0], True)
+        return self.summed(x, (), True)
+
+    def summed(self, x: Tensor, axes: Axes, rows: bool) -> Tensor:
+        """Σ x over axes, and over the rows if there are any."""
+        axes = long_axes(x.shape, axes)
+        if not axes and not (rows and x.rows):
+            return x
+        data = axes, rows and x.rows
+        return self.b.make(
+            "sum", (x,), without(x.shape, axes), data, rows=x.rows and not rows
+        )
+
+    def contract(self, x: Tensor, y: Tensor, axes: Axes, rows: bool) -> Tensor:
+        """Σ x·y; what only one of them has is added up before."""
+        axes = long_axes(joint([x.shape, y.shape]), axes)
+        x, y = (
+            self.summed(
+                a,
+                tuple(i for i in axes if b.shape[i] == 1),
+                rows and not b.rows,
+            )
+            for a, b in ((x, y), (y, x))
+        )
+        rows = rows and x.rows and y.rows
+        shape = joint([x.shape, y.shape])
+        axes = long_axes(shape, axes)
+        if not axes and not rows:
+            return self.word("multiply", x, y)
+        varies = (x.rows or y.rows) and not rows
+        return self.b.make(
+            "contract", (x, y), without(shape, axes), (axes, rows), rows=varies
+        )
+
+
+WORDS: dict[str, Callable[..., Tensor]] = {
+    "dot": Lowering.dot,
+    "sum": Lowering.sum,
+    "rows": Lowering.rows,
+    "equal": Lowering.equal,
+}

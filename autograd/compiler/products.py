@@ -1,0 +1,196 @@
+"""Sums of products as products of matrices, or of a stack of them, where the axes stand so; else by indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .places import ROWS, Array, Dim, View
+from .tensors import Axes, Tensor
+
+if TYPE_CHECKING:
+    from .plan import Planner
+
+
+class Axis(NamedTuple):
+    """The axes of a product by what has them."""
+
+    both: list[int]  # of x, of y and of the result: a stack of matrices
+    left: list[int]  # of x and the result
+    right: list[int]  # of y and the result
+    over: list[int]  # of x and y
+
+
+def axes_of(x: View, kept: Sequence[int]) -> list[int]:
+    """The axes along which there is more than one number, those with the largest steps first."""
+    return [*x.order, *[ROWS] * x.rows]
+
+
+def product_of(planner: Planner, z: Tensor) -> View:
+    """The steps of a contraction."""
+    x, y = (planner.views[a] for a in z.args)
+    axes = sorted_axes(z, x, y)
+    if axes.both:
+        return stack_of(planner, z, x, y, axes)
+    if ROWS in axes.left or wants_left(planner, z, axes):
+        x, y = y, x
+        axes = axes._replace(left=axes.right, right=axes.left)
+    return matrix_of(planner, z, x, y, axes)
+
+
+def wants_left(planner: Planner, z: Tensor, axes: Axis) -> bool:
+    """Whether the axes of y stand before those of x, where the result goes."""
+    if z in planner.finals and axes.left and axes.right:
+        order = planner.finals[z].order
+        return order.index(axes.right[0]) < order.index(axes.left[0])
+    first = planner.code.ones.get(z)
+    return first is not None and first in axes.right and ROWS not in axes.right
+
+
+def sorted_axes(z: Tensor, x: View, y: View) -> Axis:
+    """Which axes have which part in a product."""
+    over = {*z.data[0], *[ROWS] * z.data[1]}
+    of_x, of_y = axes_of(x, ()), axes_of(y, ())
+    # a stack's matrices should stand one behind the other in the operand that is larger
+    both = [i for i in of_x if i in of_y]
+    return Axis(
+        [i for i in both if i not in over],
+        [i for i in of_x if i not in of_y],
+        [i for i in of_y if i not in of_x],
+        [i for i in both if i in over],
+    )
+
+
+def matrix_of(planner: Planner, z: Tensor, x: View, y: View, axes: Axis) -> View:
+    """One product of two matrices, or of a matrix and a vector, or of vectors."""
+    out = room(planner, z, (*axes.left, *axes.right))
+    left, right = (
+        [i for i in out_order(out) if i in part] for part in (axes.left, axes.right)
+    )
+    over = common_order(x, y, axes.over)
+    first = operand(planner, x, left, over, first=True)
+    second = operand(planner, y, over, right, first=False)
+    target = grouped(out, left, right)
+    if target is None:
+        made = planner.copied_room(out, (*left, *right))
+        target = grouped(made, left, right)
+        assert target is not None
+        planner.step("dot", target, first, second)
+        planner.each("copy", out, made)
+        return out
+    planner.step("dot", target, first, second)
+    return out
+
+
+def room(planner: Planner, z: Tensor, order: Sequence[int]) -> View:
+    """Where a product goes, its axes in this order."""
+    axes = [i for i in order if i != ROWS]
+    return planner.new(z, [*axes, *[i for i in range(len(z.shape)) if i not in axes]])
+
+
+def out_order(out: View) -> list[int]:
+    return [*out.order, *[ROWS] * out.rows]
+
+
+def common_order(x: View, y: View, over: Sequence[int]) -> list[int]:
+    """The order of the axes over which a product sums: one in which neither needs a copy, if there is one."""
+    for view in (x, y):
+        order = [i for i in axes_of(view, ()) if i in over]
+        if x.group(order) and y.group(order):
+            return order
+    return [i for i in axes_of(x, ()) if i in over]
+
+
+def grouped(view: View, *groups: Sequence[int]) -> Array | None:
+    """An axis for each group that has any."""
+    return view.matrix(*[g for g in groups if g])
+
+
+def operand(
+    planner: Planner, view: View, before: Sequence[int], behind: Sequence[int], *, first: bool
+) -> Array:
+    """A matrix whose rows or columns are neighbours, copied where it has none."""
+    array = grouped(view, before, behind)
+    if array is not None and fast(array.dims):
+        return array
+    order = [i for i in (*before, *behind) if i != ROWS]
+    if ROWS in before and behind:  # rows stand last in every buffer
+        order = [*[i for i in behind if i != ROWS], *[i for i in before if i != ROWS]]
+    made = planner.copied(view, order)
+    array = grouped(made, before, behind)
+    return array if array is not None else by_rows(planner, view, before, behind)
+
+
+def by_rows(
+    planner: Planner, view: View, before: Sequence[int], behind: Sequence[int]
+) -> Array:
+    raise NotImplementedError(f"no matrix of {view} by {before} and {behind}")
+
+
+def fast(dims: Sequence[Dim]) -> bool:
+    """Whether a library for matrices takes it as it is: numbers of an axis are neighbours, and none repeat."""
+    if any(dim.step == 0 for dim in dims if dim.size > 1 or dim.rows):
+        return False
+    return len(dims) < 2 or any(dim.step == 1 and not dim.wide for dim in dims) or any(
+        dim.size == 1 and not dim.rows for dim in dims
+    )
+
+
+def stack_of(planner: Planner, z: Tensor, x: View, y: View, axes: Axis) -> View:
+    """A stack of products of matrices; by indices if the rows are stacked."""
+    if ROWS in axes.both or not (axes.left and axes.right):
+        return by_indices(planner, z, x, y)
+    if ROWS in axes.left:
+        x, y, axes = y, x, axes._replace(left=axes.right, right=axes.left)
+    out = room(planner, z, (*axes.both, *axes.left, *axes.right))
+    left, right = (
+        [i for i in out_order(out) if i in part] for part in (axes.left, axes.right)
+    )
+    both = [[i] for i in axes.both]
+    over = common_order(x, y, axes.over)
+    arrays = [
+        x.matrix(*both, left, over),
+        y.matrix(*both, over, right),
+        out.matrix(*both, left, right),
+    ]
+    if None in arrays:
+        return by_indices(planner, z, x, y, out)
+    first, second, target = arrays
+    planner.step("matmul", target, first, second)
+    return out
+
+
+def by_indices(planner: Planner, z: Tensor, x: View, y: View, out: View | None = None) -> View:
+    """Any other sum of products."""
+    out = out or planner.new(z, x.order if x.shape == z.shape else ())
+    letters = {i: chr(ord("a") + i) for i in range(len(z.shape))} | {ROWS: "n"}
+    axes = [axes_of(v, ()) for v in (x, y)]
+    kept = out_order(out)
+    arrays = [v.matrix(*[(i,) for i in order]) for v, order in zip((out, x, y), (kept, *axes), strict=True)]
+    words = ["".join(letters[i] for i in order) for order in (*axes, kept)]
+    planner.step("einsum", *arrays, data=f"{words[0]},{words[1]}->{words[2]}")
+    return out
+
+
+def total_of(planner: Planner, z: Tensor, over: Axes) -> View | None:
+    """A sum as a product with ones; None where that is no product of matrices."""
+    view = planner.views[z.args[0]]
+    axes = axes_of(view, ())
+    summed = [i for i in axes if i in over]
+    kept = [i for i in axes if i not in over]
+    array = grouped(view, kept, summed)
+    if array is None or not fast(array.dims):
+        return None
+    out = room(planner, z, kept)
+    target = grouped(out, kept)
+    dim = array.dims[-1]
+    ones = Array(planner.buffer(dim.size, dim.rows, "const", ones=True), 0, (units(dim),))
+    if target is None:
+        return None
+    planner.step("dot", target, array, ones)
+    return out
+
+
+def units(dim: Dim) -> Dim:
+    """An axis of neighbours, as long as another."""
+    return Dim(dim.size, 1, rows=dim.rows)
