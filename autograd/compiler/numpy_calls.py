@@ -90,11 +90,12 @@ class Calls:
         args = [self.array(x) if isinstance(x, Array) else np.array(x) for x in step.args]
         if step.word in SPECIAL:
             yield from SPECIAL[step.word](step, out, *args)
-        elif step.word == "maximum" and args[1].ndim == 0 and str(args[1]) == "0.0":
+        elif step.word == "maximum" and repr(step.args[1]) == "0.0":
             yield np.maximum, (*args, out), False
             yield np.add, (out, args[1], out), False
         else:
-            yield function_of(step.word), (*args, out), not isinstance(function_of(step.word), np.ufunc)
+            function = function_of(step.word)
+            yield function, (*args, out), not isinstance(function, np.ufunc)
 
     # --------------------------------------------------------------------------------------------------- runs
     def run(

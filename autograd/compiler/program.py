@@ -26,16 +26,22 @@ from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
 from .arrays import Array
+from . import costs
 from .bound import Bound, Mask, Pool
 from .emitting import Emitter
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
+from .numpy_calls import Calls
+from .plan import Plan
+from .planning import plan_of
 from .rowwise import MOST, Rowwise
 from .tables import TABLE, columns, floats
+from .weaving import NotWovenError, Woven, weave
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
+FASTER = 0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
 
 
 def compile(
@@ -182,6 +188,8 @@ class Program:
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.codes = dict[bool, Emitter | None]()
+        self.weavings = list[Woven | None]()
+        self.plans = dict[bool, Plan | None]()
         self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
@@ -206,6 +214,7 @@ class Program:
         self.lock = self.rowwise.lock = RLock()
         self.numpy = unforked()
         self.bounds, self.exact = Pool(self.bind), Pool(self.bind_exact)
+        self.lines = Pool(self.bind_lines)
         # NumPy does not warn in a copy of this context, which is ten times as fast as np.errstate.
         self.quiet = Context()
         self.quiet.run(np.seterr, all="ignore")
@@ -338,10 +347,41 @@ class Program:
         code = self.code(by_inputs)
         return code is None or (size <= MOST and size * n < 7 * len(code.lines))
 
-    def bind(self, n: int, by_inputs: int) -> Bound | None:
-        """The lines on buffers for n rows, where they are faster than straight-line Python."""
+    def woven(self) -> Woven | None:
+        """The graph as arrays, if it can be woven; tried once."""
+        with self.lock:
+            if not self.weavings:
+                made = None
+                with no_collecting(), suppress(NotWovenError):
+                    made = weave(
+                        self.rowwise.outputs, self.inputs, self.parameters
+                    )
+                self.weavings.append(made)
+            return self.weavings[0]
+
+    def plan(self, by_inputs: bool = False) -> Plan | None:
+        """The arrays on buffers, for the gradient by the parameters, or also by the inputs."""
+        with self.lock:
+            if by_inputs not in self.plans:
+                made, woven = None, self.woven()
+                with no_collecting(), suppress(NotImplementedError):
+                    made = woven and plan_of(woven, by_inputs=by_inputs)
+                self.plans[by_inputs] = made
+            return self.plans[by_inputs]
+
+    def bind(self, n: int, by_inputs: int) -> Bound | Calls | None:
+        """The faster of lines and plan, on buffers for n rows; None where straight-line Python is faster."""
         code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
-        return Bound(code, n) if code else None
+        if code is None:
+            return None
+        plan = self.plan(by_inputs > 0)
+        return Calls(plan, n) if plan and faster(plan, code, n) else Bound(code, n)
+
+    def bind_lines(self, n: int, by_inputs: int) -> Bound:
+        """The lines on buffers for n rows, for rows that are not finite."""
+        code = self.code(by_inputs > 0)
+        assert code is not None
+        return Bound(code, n)
 
     def bind_exact(self, n: int, by_inputs: int) -> Bound:
         """The same with lines that lose no nan."""
@@ -402,9 +442,12 @@ class Program:
         return result
 
     def finished(
-        self, bound: Bound, theta: Array, *block: Array
+        self, bound: Bound | Calls, theta: Array, *block: Array
     ) -> tuple[Array, Mask | None]:
-        """The same on these buffers."""
+        """The same on these buffers.
+
+        A plan's are written over, so they do not tell which rows left the finite numbers; those of lines do.
+        """
         rows, seeds, out, back = block
         with bound.numpy:
             gradient = bound.run(theta, *block).copy()
@@ -412,6 +455,11 @@ class Program:
                 return gradient, None
         if not seeds.shape[1]:
             return gradient, self.came_from_ops(rows, out)
+        if isinstance(bound, Calls):
+            lines = self.lines.take(len(rows), back.shape[1])
+            result = self.finished(lines, theta, *block)
+            self.lines.give(lines, len(rows), back.shape[1])
+            return result
         spared = self.keep_nan(rows)
         if not (spared.any() and self.rowwise.hasty):
             return self.spared(bound, spared, gradient, theta, *block)
@@ -518,6 +566,11 @@ def shown(values: Sequence[Value]) -> str:
     ]
     names += ["…"] * (len(values) > FEW)
     return f" ({', '.join(names)})" if names else ""
+
+
+def faster(plan: Plan, code: Emitter, n: int) -> bool:
+    """Whether a plan is faster than lines, by far enough."""
+    return costs.of_plan(plan, n) <= FASTER * costs.of_lines(code, n)
 
 
 def finite(*arrays: Array) -> bool:

@@ -1,0 +1,73 @@
+"""What a run costs, by the number of calls and of the numbers that they move: an estimate, in microseconds.
+
+It compares a plan with lines (see emitting) for a number of rows; measured on one machine, for all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from math import prod
+
+from .arrays import Ref
+from .emitting import Emitter
+from .places import Array
+from .plan import Plan, Step
+from .storage import arrays_of
+
+CALL = 0.5  # of a call of NumPy
+CALLS = {
+    "dot": 0.9, "matmul": 1.5, "einsum": 2.5, "take": 1.5, "copy": 0.6, "sum": 2.5, "max": 2.5,
+    "where": 2.5, "maximum": 1.1, "greatest": 2.5, "least": 4.0, "power": 2.0, "scatter": 4.0, "zero": 1.5,
+}  # fmt: skip
+TABLE = 0.8  # of a block of inputs
+MOVED = 0.0003  # of a number that is read or written in a cache
+NUMBERS = {
+    "exp": 0.003, "log": 0.004, "tanh": 0.008, "sin": 0.01, "cos": 0.01, "power": 0.02, "where": 0.002,
+    "einsum": 0.0005, "max": 0.001, "sum": 0.001, "maximum": 0.0006,
+}  # fmt: skip
+PRODUCT = 0.0001  # of a multiplication in a product of matrices
+
+
+def of_plan(plan: Plan, n: int) -> float:
+    """Of a run of a plan on n rows."""
+    return sum(of_step(step, n) for step in plan.steps) + TABLE * len(plan.tables)
+
+
+def of_step(step: Step, n: int) -> float:
+    word = "greatest" if step.word == "maximum" and step.args[-1] != 0.0 else step.word
+    sizes = [size_of(x, n) for x in arrays_of(step)]
+    return of_call(word, sizes)
+
+
+def size_of(x: Array, n: int) -> int:
+    return prod(dim.size * (n if dim.rows else 1) for dim in x.dims)
+
+
+def of_call(word: str, sizes: Iterable[int]) -> float:
+    """Of a call on arrays of so many numbers."""
+    sizes = [*sizes]
+    moved = sum(sizes) * MOVED + max(sizes, default=0) * NUMBERS.get(word, 0)
+    if word in ("dot", "matmul", "einsum"):
+        moved += prod(sizes) ** 0.5 * PRODUCT
+    return CALLS.get(word, CALL) + moved
+
+
+def of_lines(code: Emitter, n: int) -> float:
+    """Of a run of lines on n rows."""
+    sizes = {
+        name: prod(ref.shape) * (n if ref.rows else 1)
+        for ref, name in code.names.items()
+        if isinstance(ref, Ref)
+    }
+    calls = [call for line in code.lines for call in line.split("; ")]
+    return sum(of_line(call, sizes) for call in calls) + TABLE * len(code.layout.tables)
+
+
+def of_line(line: str, sizes: Mapping[str, int]) -> float:
+    """Of one call, as text."""
+    word, _, rest = line.partition("(")
+    names = re.findall(r"\w+", rest)
+    if word == "maximum" and "zero" not in names:
+        word = "greatest"
+    return of_call(word if rest else "take", [sizes[x] for x in names if x in sizes])
