@@ -34,7 +34,9 @@ class Calls:
         self.flat = [self.memory(i, b) for i, b in enumerate(plan.buffers)]
         kinds = {b.kind: x for b, x in zip(plan.buffers, self.flat, strict=True)}
         self.theta, self.gradient = kinds["theta"], kinds["gradient"]
-        self.seeds = kinds["seeds"].reshape(len(plan.outputs), n)
+        self.varying = any(b.rows for b in plan.buffers if b.kind == "seeds")
+        width = n if self.varying else 1
+        self.seeds = kinds["seeds"].reshape(len(plan.outputs), width)
         self.seen: Floats | None = None
         self.tables = [(columns(p), self.array(x)) for p, x in plan.tables]
         self.outputs = [self.array(x) for x in plan.outputs]
@@ -111,7 +113,7 @@ class Calls:
         if not seeds.shape[1]:
             return np.zeros(len(theta))
         if seeds is not self.seen:  # those of a mean are always the same
-            self.seeds[:] = seeds.T
+            self.seeds[:] = seeds.T if self.varying else seeds.sum(axis=0)[:, None]
             self.seen = seeds
         self.backward()
         if back.shape[1]:
