@@ -93,7 +93,7 @@ class Calls:
         if step.word in SPECIAL:
             yield from SPECIAL[step.word](step, out, *args)
         elif step.word == "maximum" and repr(step.args[1]) == "0.0":
-            yield np.maximum, (*args, out), False
+            yield np.maximum, (*args, out), True
             yield np.add, (out, args[1], out), False
         else:
             function = function_of(step.word)

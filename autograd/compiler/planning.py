@@ -24,6 +24,6 @@ def plan_of(woven: Woven, *, by_inputs: bool = False) -> Plan:
 
 def copied(tensors: Tensors) -> Tensors:
     """The same Tensors, to which others may be added."""
-    copy = Tensors()
+    copy = Tensors(exact=tensors.exact)
     copy.order, copy.known = [*tensors.order], dict(tensors.known)
     return copy

@@ -354,7 +354,10 @@ class Program:
                 made = None
                 with no_collecting(), suppress(NotWovenError):
                     made = weave(
-                        self.rowwise.outputs, self.inputs, self.parameters
+                        self.rowwise.outputs,
+                        self.inputs,
+                        self.parameters,
+                        exact=True,
                     )
                 self.weavings.append(made)
             return self.weavings[0]

@@ -64,10 +64,17 @@ class Woven:
 
 
 def weave(
-    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+    outputs: Sequence[Value],
+    inputs: Sequence[Value],
+    parameters: Sequence[Value],
+    *,
+    exact: bool = False,
 ) -> Woven:
-    """The arrays of a graph.  NotWovenError where they would be as many as its numbers."""
-    weaver = Weaver(number_graph(outputs, inputs, parameters))
+    """The arrays of a graph, ``exact`` to the sign of a zero.
+
+    NotWovenError where they would be as many as its numbers.
+    """
+    weaver = Weaver(number_graph(outputs, inputs, parameters), exact)
     try:
         tensors = weaver.outputs()
     except RaggedError:
@@ -80,8 +87,9 @@ def weave(
 class Weaver:
     """The arrays of a graph while they are woven."""
 
-    def __init__(self, columns: Columns) -> None:
-        self.b, self.columns, self.classes = Tensors(), columns, classify(columns)
+    def __init__(self, columns: Columns, exact: bool) -> None:
+        self.b, self.columns = Tensors(exact=exact), columns
+        self.classes = classify(columns)
         n = len(columns.ops)
         codes = {name: i for i, name in enumerate(dict.fromkeys(columns.ops))}
         self.names = [*codes]
