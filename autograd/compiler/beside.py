@@ -36,7 +36,16 @@ class Beside:
     def with_one(self, v: Tensor, axis: int) -> Tensor | None:
         """[v | 1] along an axis; None if v cannot have it."""
         owner, at = owner_of(v), axis
-        if owner.word in ("theta", "seed", "part", "permute", "refold", "spread", "pick", "ones"):
+        if owner.word in (
+            "theta",
+            "seed",
+            "part",
+            "permute",
+            "refold",
+            "spread",
+            "pick",
+            "ones",
+        ):
             return None
         at = long(owner.shape)[long(v.shape).index(axis)]
         if self.ones.setdefault(owner, at) != at:
@@ -54,7 +63,9 @@ class Beside:
         adjoints = dict(pairs)
         for layer in self.layers:
             if layer.weights in adjoints and layer.bias in adjoints:
-                both = self.gradient(layer, adjoints[layer.weights], adjoints[layer.bias])
+                both = self.gradient(
+                    layer, adjoints[layer.weights], adjoints[layer.bias]
+                )
                 if both is not None:
                     del adjoints[layer.weights], adjoints[layer.bias]
                     adjoints[layer.both] = both
@@ -67,12 +78,20 @@ class Beside:
             return None
         for dz, v in (product.args, product.args[::-1]):
             if owner_of(v) is layer.owner and same_sum(product, dz, total):
-                axis = long(v.shape)[long(layer.owner.shape).index(self.ones[layer.owner])]
+                axis = long(v.shape)[
+                    long(layer.owner.shape).index(self.ones[layer.owner])
+                ]
                 if axis in product.data[0] or product.shape[axis] == 1:
                     return None
                 wide = self.ones_of(v, axis)
-                shape = (*product.shape[:axis], wide.shape[axis], *product.shape[axis + 1 :])
-                both = self.b.make("contract", (dz, wide), shape, product.data, rows=False)
+                shape = (
+                    *product.shape[:axis],
+                    wide.shape[axis],
+                    *product.shape[axis + 1 :],
+                )
+                both = self.b.make(
+                    "contract", (dz, wide), shape, product.data, rows=False
+                )
                 return fitted(self.b, both, layer, axis)
         return None
 
@@ -85,7 +104,11 @@ def fitted(b: Tensors, both: Tensor, layer: Layer, axis: int) -> Tensor | None:
     place = [i for i in long(both.shape)].index(axis)
     if long(layer.both.shape)[place] != layer.axis:
         return None
-    return both if both.shape == layer.both.shape else b.make("expand", (both,), layer.both.shape)
+    return (
+        both
+        if both.shape == layer.both.shape
+        else b.make("expand", (both,), layer.both.shape)
+    )
 
 
 def owner_of(x: Tensor) -> Tensor:
@@ -114,7 +137,10 @@ def same_sum(product: Tensor, dz: Tensor, total: Tensor) -> bool:
 
 # ------------------------------------------------------------------------------------------------- forward
 def with_bias(
-    beside: Beside, new: Mapping[Tensor, Tensor], readers: Counter[Tensor], z: Tensor
+    beside: Beside,
+    new: Mapping[Tensor, Tensor],
+    readers: Counter[Tensor],
+    z: Tensor,
 ) -> Tensor | None:
     """A sum of W·v and b as [W | b]·[v | 1]; None if it is no such sum."""
     if z.word != "add":
@@ -128,7 +154,9 @@ def with_bias(
     return None
 
 
-def joined(beside: Beside, product: Tensor, e: Tensor, bias: Tensor) -> Tensor | None:
+def joined(
+    beside: Beside, product: Tensor, e: Tensor, bias: Tensor
+) -> Tensor | None:
     """The product with the bias in it, in the axes of the sum."""
     (axes, rows), b = product.data, owner_of(bias)
     if b.word != "theta" or len(axes) != 1 or rows:
@@ -143,11 +171,21 @@ def joined(beside: Beside, product: Tensor, e: Tensor, bias: Tensor) -> Tensor |
 
 
 def both_places(
-    leaf: Tensor, W: Tensor, b: Tensor, bias: Tensor, e: Tensor, product: Tensor, axis: int
+    leaf: Tensor,
+    W: Tensor,
+    b: Tensor,
+    bias: Tensor,
+    e: Tensor,
+    product: Tensor,
+    axis: int,
 ) -> np.ndarray | None:
     """The places of weights and bias, as one regular array; None if they do not stand beside."""
     lengths = dict.fromkeys(range(len(product.shape)), 1)
-    lengths.update(zip(long(product.shape), [bias.shape[i] for i in long(e.shape)], strict=True))
+    lengths.update(
+        zip(
+            long(product.shape), [bias.shape[i] for i in long(e.shape)], strict=True
+        )
+    )
     shape = tuple(lengths.values())
     places = leaf.data.reshape(W.shape)
     if shape != (*W.shape[:axis], 1, *W.shape[axis + 1 :]) or W.shape[axis] < 2:
@@ -177,6 +215,12 @@ def in_one(
     shape = (*leaf.shape[:at], leaf.shape[at] + 1, *leaf.shape[at + 1 :])
     both = b.leaf("theta", places.reshape(shape))
     beside.layers.append(Layer(*leaves, both, owner_of(v), at))
-    weights = both if both.shape == places.shape else b.make("expand", (both,), places.shape)
-    z = b.make("contract", (weights, wide), product.shape, product.data, rows=product.rows)
+    weights = (
+        both
+        if both.shape == places.shape
+        else b.make("expand", (both,), places.shape)
+    )
+    z = b.make(
+        "contract", (weights, wide), product.shape, product.data, rows=product.rows
+    )
     return z if z.shape == e.shape else b.make("expand", (z,), e.shape)

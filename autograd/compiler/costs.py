@@ -12,8 +12,7 @@ from math import prod
 from .arrays import Ref
 from .emitting import Emitter
 from .places import Array
-from .plan import Plan, Step
-from .storage import arrays_of
+from .steps import Plan, Step, arrays_of
 
 CALL = 0.5  # of a call of NumPy
 CALLS = {
@@ -35,7 +34,9 @@ def of_plan(plan: Plan, n: int) -> float:
 
 
 def of_step(step: Step, n: int) -> float:
-    word = "greatest" if step.word == "maximum" and step.args[-1] != 0.0 else step.word
+    word = (
+        "greatest" if step.word == "maximum" and step.args[-1] != 0.0 else step.word
+    )
     sizes = [size_of(x, n) for x in arrays_of(step)]
     return of_call(word, sizes)
 
@@ -61,7 +62,9 @@ def of_lines(code: Emitter, n: int) -> float:
         if isinstance(ref, Ref)
     }
     calls = [call for line in code.lines for call in line.split("; ")]
-    return sum(of_line(call, sizes) for call in calls) + TABLE * len(code.layout.tables)
+    return sum(of_line(call, sizes) for call in calls) + TABLE * len(
+        code.layout.tables
+    )
 
 
 def of_line(line: str, sizes: Mapping[str, int]) -> float:
@@ -70,4 +73,6 @@ def of_line(line: str, sizes: Mapping[str, int]) -> float:
     names = re.findall(r"\w+", rest)
     if word == "maximum" and "zero" not in names:
         word = "greatest"
-    return of_call(word if rest else "take", [sizes[x] for x in names if x in sizes])
+    return of_call(
+        word if rest else "take", [sizes[x] for x in names if x in sizes]
+    )

@@ -10,12 +10,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..defining import define
 from ..forking import unforked
-from .arrays import Array as Floats
-from .arrays import BY_HAND, function_of
-from .places import Array, Dim
-from .plan import Buffer, Plan, Step
+from .arrays import BY_HAND, Array as Floats, function_of
+from .places import Array
+from .steps import Buffer, Plan, Step
 
-Call = tuple[Callable[..., Any], tuple[Any, ...], bool]  # whether the last is named out
+Call = tuple[
+    Callable[..., Any], tuple[Any, ...], bool
+]  # whether the last is named out
 
 
 def raw(function: Any) -> Callable[..., Any]:
@@ -78,7 +79,11 @@ class Calls:
         return cast("Any", define("program", [], text, known, {})())
 
     def line(
-        self, known: dict[str, Any], function: Callable[..., Any], args: tuple[Any, ...], by_name: bool
+        self,
+        known: dict[str, Any],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        by_name: bool,
     ) -> str:
         """A call as text; its function and arrays become known names."""
         names = [name_of(known, x) for x in (function, *args)]
@@ -89,7 +94,10 @@ class Calls:
     def calls(self, step: Step) -> Iterator[Call]:
         """The calls of a step."""
         out = self.array(step.out)
-        args = [self.array(x) if isinstance(x, Array) else np.array(x) for x in step.args]
+        args = [
+            self.array(x) if isinstance(x, Array) else np.array(x)
+            for x in step.args
+        ]
         if step.word in SPECIAL:
             yield from SPECIAL[step.word](step, out, *args)
         elif step.word == "maximum" and repr(step.args[1]) == "0.0":
@@ -159,7 +167,7 @@ def matmul(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
 
 
 def einsum(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
-    from numpy._core.multiarray import c_einsum  # noqa: PLC0415
+    from numpy._core.multiarray import c_einsum
 
     yield c_einsum, (step.data, x, y, out), True
 
@@ -188,7 +196,9 @@ def greatest(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
     yield np.maximum.reduce, (x, -1, None, out), False
 
 
-def where(step: Step, out: Floats, condition: Floats, x: Floats, y: Floats) -> Iterator[Call]:
+def where(
+    step: Step, out: Floats, condition: Floats, x: Floats, y: Floats
+) -> Iterator[Call]:
     yield BY_HAND["where"], (condition, x, y, out), False
 
 

@@ -58,14 +58,18 @@ class View(NamedTuple):
 
     def expand(self, shape: Shape) -> View:
         """With axes of one more or fewer."""
-        steps = iter([s for n, s in zip(self.shape, self.strides, strict=True) if n > 1])
+        steps = iter(
+            [s for n, s in zip(self.shape, self.strides, strict=True) if n > 1]
+        )
         strides = tuple(next(steps) if n > 1 else 0 for n in shape)
         return self._replace(shape=shape, strides=strides)
 
     def permute(self, order: Axes) -> View:
         """The axes in another order."""
         shape = tuple(self.shape[i] for i in order)
-        return self._replace(shape=shape, strides=tuple(self.strides[i] for i in order))
+        return self._replace(
+            shape=shape, strides=tuple(self.strides[i] for i in order)
+        )
 
     def spread(self, shape: Shape) -> View:
         """Repeated along axes of one."""
@@ -73,7 +77,9 @@ class View(NamedTuple):
 
     def refold(self, shape: Shape) -> View | None:
         """The same numbers in other axes, if that is a view."""
-        chunks = merge([(n, s) for n, s in zip(self.shape, self.strides, strict=True) if n > 1])
+        chunks = merge(
+            [(n, s) for n, s in zip(self.shape, self.strides, strict=True) if n > 1]
+        )
         long = [n for n in shape if n > 1]
         strides = list[int]()
         for size, step in chunks:
@@ -105,7 +111,11 @@ class View(NamedTuple):
         """With an axis for each group of its axes, if that is a view."""
         dims = [self.group(axes) for axes in groups]
         found = [x for x in dims if x is not None]
-        return Array(self.buffer, self.base, tuple(found)) if len(found) == len(dims) else None
+        return (
+            Array(self.buffer, self.base, tuple(found))
+            if len(found) == len(dims)
+            else None
+        )
 
     @property
     def order(self) -> list[int]:
@@ -132,7 +142,11 @@ def joined(x: Dim, y: Dim) -> Dim | None:
     if x.rows:
         return None
     if y.rows:
-        return Dim(x.size, 1, rows=True) if (x.step, x.wide, y.size) == (1, True, 1) else None
+        return (
+            Dim(x.size, 1, rows=True)
+            if (x.step, x.wide, y.size) == (1, True, 1)
+            else None
+        )
     same = x.step == y.step * y.size and x.wide == y.wide
     return Dim(x.size * y.size, y.step, wide=y.wide) if same else None
 
@@ -143,7 +157,11 @@ def simplest(arrays: Sequence[Sequence[Dim]]) -> list[list[Dim]]:
     for dims in zip(*arrays, strict=True):
         if all(x == ONE for x in dims):
             continue
-        pairs = [joined_alike(x[-1], y) for x, y in zip(found, dims, strict=True)] if found[0] else [None]
+        pairs = (
+            [joined_alike(x[-1], y) for x, y in zip(found, dims, strict=True)]
+            if found[0]
+            else [None]
+        )
         if None in pairs:
             for x, y in zip(found, dims, strict=True):
                 x.append(y)
@@ -158,11 +176,19 @@ def joined_alike(x: Dim, y: Dim) -> Dim | None:
     return None if (x == ONE) != (y == ONE) else joined(x, y)
 
 
-def affine(places: Sequence[int], shape: Shape) -> tuple[int, tuple[int, ...]] | None:
+def affine(
+    places: Sequence[int], shape: Shape
+) -> tuple[int, tuple[int, ...]] | None:
     """The base and the strides of places in a shape; None if they are not regular."""
     base, full = places[0], steps_of(shape)
-    steps = tuple(places[f] - base if n > 1 else 0 for n, f in zip(shape, full, strict=True))
+    steps = tuple(
+        places[f] - base if n > 1 else 0 for n, f in zip(shape, full, strict=True)
+    )
     wanted = [base]
     for n, step in zip(shape, steps, strict=True):
         wanted = [at + step * i for at in wanted for i in range(n)]
-    return (base, steps) if wanted == [*places] and min(steps, default=0) >= 0 else None
+    return (
+        (base, steps)
+        if wanted == [*places] and min(steps, default=0) >= 0
+        else None
+    )

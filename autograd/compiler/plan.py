@@ -7,63 +7,16 @@ places), and the number of rows is open.  NumPy's calls are one reading of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
-from .places import (
-    ONE,
-    ROWS,
-    Array,
-    Dim,
-    View,
-    affine,
-    simplest,
-    steps_of,
-)
-from .primitives import Primitives
 from .beside import owner_of
+from .building import Builder
+from .places import ROWS, Array, View, affine
+from .primitives import Primitives
 from .products import product_of, total_of
-from .storage import Storage, stored
+from .steps import Plan
+from .storage import stored
 from .tensors import MOVES, Axes, Tensor
-
-Operand = Array | float
-MOST_COPIES = 4096  # numbers of theta that a gather may have
-
-
-class Step(NamedTuple):
-    """A call: what it computes by which word, of what, into what."""
-
-    word: str
-    out: Array
-    args: tuple[Operand, ...]
-    data: Any = None
-
-
-@dataclass
-class Buffer:
-    """So many slots; of one number or of n each."""
-
-    slots: int
-    rows: bool
-    kind: str = "work"  # or theta, gradient, X, seeds, const: what lives as long as the plan
-    data: Any = None
-    ones: bool = False  # whether it is 1 at first, where no step writes
-
-
-@dataclass
-class Plan:
-    """Steps on buffers; from ``turn`` on the adjoints."""
-
-    parameters: int
-    buffers: list[Buffer] = field(default_factory=list[Buffer])
-    steps: list[Step] = field(default_factory=list[Step])
-    turn: int = 0
-    outputs: list[Array] = field(default_factory=list[Array])
-    tables: list[tuple[list[int], Array]] = field(default_factory=list[Any])
-    back: list[tuple[list[int], Array]] = field(default_factory=list[Any])
-    storage: Storage = field(default_factory=Storage)
 
 
 def plan(code: Primitives, parameters: int) -> Plan:
@@ -71,17 +24,15 @@ def plan(code: Primitives, parameters: int) -> Plan:
     return Planner(code, parameters).run()
 
 
-class Planner:
-    """A plan while it is made."""
+class Planner(Builder):
+    """Where each Tensor of a program is, and the steps that compute it."""
 
     def __init__(self, code: Primitives, parameters: int) -> None:
-        self.code, self.plan = code, Plan(parameters)
-        self.views = dict[Tensor, View]()
+        super().__init__(code, parameters)
         self.theta = self.buffer(parameters, False, "theta")
         self.gradient = self.buffer(parameters, False, "gradient")
         varying = any(x.rows for x in code.order if x.word == "seed")
         self.seeds = self.buffer(len(code.outputs), varying, "seeds")
-        self.finals = dict[Tensor, View]()
         self.late = list[tuple[Tensor, Tensor]]()
         self.inputs = self.windows()
 
@@ -101,69 +52,17 @@ class Planner:
         plan.storage = stored(plan.buffers, plan.steps, kept)
         return plan
 
-    # ------------------------------------------------------------------------------------------------- buffers
-    def buffer(self, slots: int, rows: bool, kind: str = "work", data: Any = None, *, ones: bool = False) -> int:
-        self.plan.buffers.append(Buffer(slots, rows, kind, data, ones))
-        return len(self.plan.buffers) - 1
-
-    def new(self, x: Tensor, order: Sequence[int] = ()) -> View:
-        """Room for a Tensor, its axes in this order; in the gradient, if it is one."""
-        if x in self.finals:
-            return self.finals[x]
-        slots, strides = self.layout(x, order)
-        buffer = self.buffer(slots, x.rows, ones=x in self.code.ones)
-        return View(buffer, 0, x.shape, strides, x.rows)
-
-    def layout(self, x: Tensor, order: Sequence[int] = ()) -> tuple[int, tuple[int, ...]]:
-        """How many slots, and strides; the axis behind which a 1 stands is the first."""
-        axes = list(order) or [*range(len(x.shape))]
-        slots = x.size
-        first = self.code.ones.get(x)
-        if first is not None:
-            axes = [first, *[i for i in axes if i != first]]
-            slots += x.size // x.shape[first]
-        steps = dict(zip(axes, steps_of(tuple(x.shape[i] for i in axes)), strict=True))
-        return slots, tuple(steps.get(i, 0) for i in range(len(x.shape)))
-
-    def step(self, word: str, out: Array, *args: Operand, data: Any = None) -> None:
-        self.plan.steps.append(Step(word, out, args, data))
-
-    def whole(self, x: View) -> Array:
-        """An array with all axes, the rows last."""
-        dims = [x.dim(i) for i in range(len(x.shape))]
-        return Array(x.buffer, x.base, (*dims, *[x.dim(ROWS)] * x.rows))
-
-    def each(self, word: str, out: View, *args: View | float, data: Any = None) -> None:
-        """A step number by number, in as few axes as possible."""
-        views = [x for x in (out, *args) if isinstance(x, View)]
-        axes = [*out.order, *[ROWS] * out.rows]
-        dims = simplest([[repeated(x, i) for i in axes] for x in views])
-        arrays = iter([Array(x.buffer, x.base, tuple(d)) for x, d in zip(views, dims, strict=True)])
-        target = next(arrays)
-        operands = [next(arrays) if isinstance(x, View) else x for x in args]
-        self.step(word, target, *operands, data=data)
-
-    def copied_room(self, x: View, order: Sequence[int]) -> View:
-        """Room for the same numbers as neighbours, the axes in this order."""
-        axes = [i for i in order if i != ROWS]
-        axes += [i for i in range(len(x.shape)) if i not in axes]
-        steps = dict(zip(axes, steps_of(tuple(x.shape[i] for i in axes)), strict=True))
-        strides = tuple(steps[i] for i in range(len(x.shape)))
-        return View(self.buffer(prod(x.shape), x.rows), 0, x.shape, strides, x.rows)
-
-    def copied(self, x: View, order: Sequence[int] = ()) -> View:
-        """The same numbers as neighbours, the axes in this order."""
-        made = self.copied_room(x, order)
-        self.each("copy", made, x)
-        return made
-
     # ------------------------------------------------------------------------------------------------- leaves
     def windows(self) -> View:
         """The columns that leaves read in place, all of them in one block."""
-        regular = [x.data.ravel().tolist() for x in self.code.order if self.in_place(x)]
+        regular = [
+            x.data.ravel().tolist() for x in self.code.order if self.in_place(x)
+        ]
         start = min(map(min, regular), default=0)
         count = max(map(max, regular), default=start - 1) + 1 - start
-        view = View(self.buffer(max(count, 1), True, "X"), -start, (count,), (1,), True)
+        view = View(
+            self.buffer(max(count, 1), True, "X"), -start, (count,), (1,), True
+        )
         if regular:
             whole = view._replace(base=0).matrix((0,), (ROWS,))
             assert whole is not None
@@ -172,7 +71,11 @@ class Planner:
 
     def in_place(self, x: Tensor) -> bool:
         """Whether an input's numbers are read where all inputs are."""
-        return x.word == "X" and x not in self.code.ones and affine(x.data.ravel().tolist(), x.shape) is not None
+        return (
+            x.word == "X"
+            and x not in self.code.ones
+            and affine(x.data.ravel().tolist(), x.shape) is not None
+        )
 
     def placed(self, x: Tensor) -> View:
         """Where a Tensor's numbers are, after the steps that compute them."""
@@ -190,21 +93,19 @@ class Planner:
         self.step("take", self.flat(out), self.whole(flat), data=places)
         return out
 
-    def flat(self, x: View) -> Array:
-        """All numbers in one axis, before that of the rows."""
-        array = x.matrix(tuple(range(len(x.shape))), *[(ROWS,)] * x.rows)
-        assert array is not None
-        return array
-
     def of_inputs(self, x: Tensor) -> View:
         places = x.data.ravel().tolist()
         if self.in_place(x):
             base, strides = affine(places, x.shape) or (0, ())
-            return View(self.inputs.buffer, self.inputs.base + base, x.shape, strides, True)
+            return View(
+                self.inputs.buffer, self.inputs.base + base, x.shape, strides, True
+            )
         slots, strides = self.layout(x)
         buffer = self.buffer(slots, True, "X", ones=x in self.code.ones)
         view = View(buffer, 0, x.shape, strides, True)
-        by_slot = x.data.transpose([*view.order, *[i for i, n in enumerate(x.shape) if n == 1]])
+        by_slot = x.data.transpose(
+            [*view.order, *[i for i, n in enumerate(x.shape) if n == 1]]
+        )
         block = View(buffer, 0, (x.size,), (1,), True).matrix((0,), (ROWS,))
         assert block is not None
         self.plan.tables.append((by_slot.ravel().tolist(), block))
@@ -212,9 +113,17 @@ class Planner:
 
     def constant(self, x: Tensor) -> View:
         slots, strides = self.layout(x)
-        view = View(self.buffer(slots, False, "const", ones=x in self.code.ones), 0, x.shape, strides, False)
+        view = View(
+            self.buffer(slots, False, "const", ones=x in self.code.ones),
+            0,
+            x.shape,
+            strides,
+            False,
+        )
         order = [*view.order, *[i for i, n in enumerate(x.shape) if n == 1]]
-        self.plan.buffers[view.buffer].data = x.data.transpose(order).ravel().tolist()
+        self.plan.buffers[view.buffer].data = (
+            x.data.transpose(order).ravel().tolist()
+        )
         return view
 
     def seed(self, x: Tensor) -> View:
@@ -265,9 +174,13 @@ class Planner:
         """An op, number by number; the axes stand as in its largest operand."""
         args = [self.operand(y) for y in x.args]
         views = [y for y in args if isinstance(y, View)]
-        alike = [y for y in views if y.shape == x.shape and 0 not in long_strides(y)]
+        alike = [
+            y for y in views if y.shape == x.shape and 0 not in long_strides(y)
+        ]
         order = alike[0].order if alike else []
-        out = self.new(x, [*order, *[i for i in range(len(x.shape)) if i not in order]])
+        out = self.new(
+            x, [*order, *[i for i in range(len(x.shape)) if i not in order]]
+        )
         self.each(x.word, out, *args)
         return out
 
@@ -291,13 +204,23 @@ class Planner:
     def reduced(self, word: str, x: Tensor, over: Axes) -> View:
         view = self.views[x.args[0]]
         kept = [i for i in view.order if i not in over]
-        out = self.new(x, [*kept, *[i for i in range(len(x.shape)) if i not in kept]])
+        out = self.new(
+            x, [*kept, *[i for i in range(len(x.shape)) if i not in kept]]
+        )
         axes = [*view.order, *[ROWS] * view.rows]
         over = tuple(i for i in axes if i in over)
-        array = view.matrix(*[(i,) for i in kept], *[(ROWS,)] * (view.rows and ROWS not in over), over)
+        array = view.matrix(
+            *[(i,) for i in kept],
+            *[(ROWS,)] * (view.rows and ROWS not in over),
+            over,
+        )
         if array is None:
             view = self.copied(view, [*kept, *[i for i in over if i != ROWS]])
-            array = view.matrix(*[(i,) for i in kept], *[(ROWS,)] * (view.rows and ROWS not in over), over)
+            array = view.matrix(
+                *[(i,) for i in kept],
+                *[(ROWS,)] * (view.rows and ROWS not in over),
+                over,
+            )
         assert array is not None
         target = out.matrix(*[(i,) for i in kept], *[(ROWS,)] * out.rows)
         assert target is not None
@@ -319,7 +242,9 @@ class Planner:
             fits = self.is_own(owner) and moved[root(adjoint)] == 1
             if regular and free and fits and adjoint.shape == leaf.shape:
                 taken |= {*places}
-                view = View(self.gradient, regular[0], leaf.shape, regular[1], False)
+                view = View(
+                    self.gradient, regular[0], leaf.shape, regular[1], False
+                )
                 self.finals[owner] = view.expand(owner.shape)
             else:
                 self.late.append((leaf, adjoint))
@@ -338,7 +263,9 @@ class Planner:
                 self.fill_rest({*places})
                 flat = View(self.gradient, 0, (self.plan.parameters,), (1,), False)
                 given = self.copied(self.views[adjoint].spread(leaf.shape))
-                self.step("scatter", self.whole(flat), self.flat(given), data=places)
+                self.step(
+                    "scatter", self.whole(flat), self.flat(given), data=places
+                )
                 continue
             out = View(self.gradient, regular[0], leaf.shape, regular[1], False)
             given = self.views[adjoint]
@@ -361,7 +288,9 @@ class Planner:
         """By the inputs: their columns, and a block with a row for each."""
         view = self.views[adjoint].spread(x.shape)
         axes = tuple(range(len(x.shape)))
-        array = view.matrix(axes, (ROWS,)) or self.copied(view).matrix(axes, (ROWS,))
+        array = view.matrix(axes, (ROWS,)) or self.copied(view).matrix(
+            axes, (ROWS,)
+        )
         assert array is not None
         return x.data.ravel().tolist(), array
 
@@ -375,12 +304,6 @@ def root(x: Tensor) -> Tensor:
 
 def long_strides(x: View) -> list[int]:
     return [s for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
-
-
-def repeated(x: View, axis: int) -> Dim:
-    """An axis, of one where it is repeated."""
-    dim = x.dim(axis)
-    return dim if dim.step else ONE
 
 
 PLACED: dict[str, Callable[[Planner, Tensor], View]] = {

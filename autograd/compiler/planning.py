@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .plan import Plan, plan
+from .plan import plan
 from .primitives import primitives
 from .reverse import reverse
+from .steps import Plan
 from .tensors import Tensors
 from .weaving import Woven
 

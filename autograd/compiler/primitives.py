@@ -48,6 +48,15 @@ def reachable(roots: Iterable[Tensor]) -> set[Tensor]:
     return found
 
 
+def early(order: Sequence[Tensor], done: int) -> list[Tensor]:
+    """Those that were made after the others right behind their operands."""
+    found = [x for x in order if x.at < done]
+    for x in order[len(found) :]:
+        last = max(found.index(y) for y in x.args)
+        found.insert(last + 1, x)
+    return found
+
+
 def primitives(
     tensors: Tensors, outputs: Sequence[Tensor], adjoints: Adjoints
 ) -> Primitives:
@@ -63,12 +72,12 @@ class Lowering:
     ) -> None:
         self.b, self.new = Tensors(), dict[Tensor, Tensor]()
         self.outputs, self.adjoints = outputs, adjoints
-        live = reachable(
-            [*outputs, *adjoints.theta.values(), *adjoints.X.values()]
-        )
+        live = reachable([*outputs, *adjoints.theta.values(), *adjoints.X.values()])
         self.order = [x for x in tensors.order if x in live]
         self.products = {
-            frozenset(x.args): x for x in self.order if x.word == "dot" and not x.data
+            frozenset(x.args): x
+            for x in self.order
+            if x.word == "dot" and not x.data
         }
         self.readers = Counter(x for z in self.order for x in z.args)
         self.beside = Beside(self.b)
@@ -84,12 +93,14 @@ class Lowering:
             if x.at >= self.adjoints.turn:
                 self.new[x] = self.lowered(x)
         theta = [(self.new[x], self.new[d]) for x, d in self.adjoints.theta.items()]
+        done = len(self.b.order)
         theta = self.beside.gradients(theta)
         X = [(self.new[x], self.new[d]) for x, d in self.adjoints.X.items()]
         outputs = [self.new[x] for x in self.outputs]
         live = reachable([*outputs, *[d for _, d in theta + X]])
-        order = [x for x in self.b.order if x in live]
-        turn = sum(x.at < turn for x in order)
+        order = early([x for x in self.b.order if x in live], done)
+        forward = [i for i, x in enumerate(order) if x.at < turn]
+        turn = max(forward, default=-1) + 1
         ones = {x: axis for x, axis in self.beside.ones.items() if x in live}
         return Primitives(order, turn, outputs, theta, X, ones)
 
@@ -110,7 +121,8 @@ class Lowering:
         if fused is not None:
             return fused
         names = {
-            letter: self.operand(y) for letter, y in zip(LETTERS, x.args, strict=False)
+            letter: self.operand(y)
+            for letter, y in zip(LETTERS, x.args, strict=False)
         }
         return self.computed(expression(OPS[x.word].tree, names, self.fast), x)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from .building import Builder
 from .places import ROWS, Array, Dim, View
 from .tensors import Axes, Tensor
-
-if TYPE_CHECKING:
-    from .plan import Planner
 
 
 class Axis(NamedTuple):
@@ -26,24 +24,24 @@ def axes_of(x: View, kept: Sequence[int]) -> list[int]:
     return [*x.order, *[ROWS] * x.rows]
 
 
-def product_of(planner: Planner, z: Tensor) -> View:
+def product_of(b: Builder, z: Tensor) -> View:
     """The steps of a contraction."""
-    x, y = (planner.views[a] for a in z.args)
+    x, y = (b.views[a] for a in z.args)
     axes = sorted_axes(z, x, y)
     if axes.both:
-        return stack_of(planner, z, x, y, axes)
-    if ROWS in axes.left or wants_left(planner, z, axes):
+        return stack_of(b, z, x, y, axes)
+    if ROWS in axes.left or wants_left(b, z, axes):
         x, y = y, x
         axes = axes._replace(left=axes.right, right=axes.left)
-    return matrix_of(planner, z, x, y, axes)
+    return matrix_of(b, z, x, y, axes)
 
 
-def wants_left(planner: Planner, z: Tensor, axes: Axis) -> bool:
+def wants_left(b: Builder, z: Tensor, axes: Axis) -> bool:
     """Whether the axes of y stand before those of x, where the result goes."""
-    if z in planner.finals and axes.left and axes.right:
-        order = planner.finals[z].order
+    if z in b.finals and axes.left and axes.right:
+        order = b.finals[z].order
         return order.index(axes.right[0]) < order.index(axes.left[0])
-    first = planner.code.ones.get(z)
+    first = b.code.ones.get(z)
     return first is not None and first in axes.right and ROWS not in axes.right
 
 
@@ -61,31 +59,31 @@ def sorted_axes(z: Tensor, x: View, y: View) -> Axis:
     )
 
 
-def matrix_of(planner: Planner, z: Tensor, x: View, y: View, axes: Axis) -> View:
+def matrix_of(b: Builder, z: Tensor, x: View, y: View, axes: Axis) -> View:
     """One product of two matrices, or of a matrix and a vector, or of vectors."""
-    out = room(planner, z, (*axes.left, *axes.right))
+    out = room(b, z, (*axes.left, *axes.right))
     left, right = (
         [i for i in out_order(out) if i in part] for part in (axes.left, axes.right)
     )
     over = common_order(x, y, axes.over)
-    first = operand(planner, x, left, over, first=True)
-    second = operand(planner, y, over, right, first=False)
+    first = operand(b, x, left, over, first=True)
+    second = operand(b, y, over, right, first=False)
     target = grouped(out, left, right)
     if target is None:
-        made = planner.copied_room(out, (*left, *right))
+        made = b.copied_room(out, (*left, *right))
         target = grouped(made, left, right)
         assert target is not None
-        planner.step("dot", target, first, second)
-        planner.each("copy", out, made)
+        b.step("dot", target, first, second)
+        b.each("copy", out, made)
         return out
-    planner.step("dot", target, first, second)
+    b.step("dot", target, first, second)
     return out
 
 
-def room(planner: Planner, z: Tensor, order: Sequence[int]) -> View:
+def room(b: Builder, z: Tensor, order: Sequence[int]) -> View:
     """Where a product goes, its axes in this order."""
     axes = [i for i in order if i != ROWS]
-    return planner.new(z, [*axes, *[i for i in range(len(z.shape)) if i not in axes]])
+    return b.new(z, [*axes, *[i for i in range(len(z.shape)) if i not in axes]])
 
 
 def out_order(out: View) -> list[int]:
@@ -107,7 +105,12 @@ def grouped(view: View, *groups: Sequence[int]) -> Array | None:
 
 
 def operand(
-    planner: Planner, view: View, before: Sequence[int], behind: Sequence[int], *, first: bool
+    b: Builder,
+    view: View,
+    before: Sequence[int],
+    behind: Sequence[int],
+    *,
+    first: bool,
 ) -> Array:
     """A matrix whose rows or columns are neighbours, copied where it has none."""
     array = grouped(view, before, behind)
@@ -115,14 +118,17 @@ def operand(
         return array
     order = [i for i in (*before, *behind) if i != ROWS]
     if ROWS in before and behind:  # rows stand last in every buffer
-        order = [*[i for i in behind if i != ROWS], *[i for i in before if i != ROWS]]
-    made = planner.copied(view, order)
+        order = [
+            *[i for i in behind if i != ROWS],
+            *[i for i in before if i != ROWS],
+        ]
+    made = b.copied(view, order)
     array = grouped(made, before, behind)
-    return array if array is not None else by_rows(planner, view, before, behind)
+    return array if array is not None else by_rows(b, view, before, behind)
 
 
 def by_rows(
-    planner: Planner, view: View, before: Sequence[int], behind: Sequence[int]
+    b: Builder, view: View, before: Sequence[int], behind: Sequence[int]
 ) -> Array:
     raise NotImplementedError(f"no matrix of {view} by {before} and {behind}")
 
@@ -131,18 +137,20 @@ def fast(dims: Sequence[Dim]) -> bool:
     """Whether a library for matrices takes it as it is: numbers of an axis are neighbours, and none repeat."""
     if any(dim.step == 0 for dim in dims if dim.size > 1 or dim.rows):
         return False
-    return len(dims) < 2 or any(dim.step == 1 and not dim.wide for dim in dims) or any(
-        dim.size == 1 and not dim.rows for dim in dims
+    return (
+        len(dims) < 2
+        or any(dim.step == 1 and not dim.wide for dim in dims)
+        or any(dim.size == 1 and not dim.rows for dim in dims)
     )
 
 
-def stack_of(planner: Planner, z: Tensor, x: View, y: View, axes: Axis) -> View:
+def stack_of(b: Builder, z: Tensor, x: View, y: View, axes: Axis) -> View:
     """A stack of products of matrices; by indices if the rows are stacked."""
     if ROWS in axes.both or not (axes.left and axes.right):
-        return by_indices(planner, z, x, y)
+        return by_indices(b, z, x, y)
     if ROWS in axes.left:
         x, y, axes = y, x, axes._replace(left=axes.right, right=axes.left)
-    out = room(planner, z, (*axes.both, *axes.left, *axes.right))
+    out = room(b, z, (*axes.both, *axes.left, *axes.right))
     left, right = (
         [i for i in out_order(out) if i in part] for part in (axes.left, axes.right)
     )
@@ -154,40 +162,45 @@ def stack_of(planner: Planner, z: Tensor, x: View, y: View, axes: Axis) -> View:
         out.matrix(*both, left, right),
     ]
     if None in arrays:
-        return by_indices(planner, z, x, y, out)
+        return by_indices(b, z, x, y, out)
     first, second, target = arrays
-    planner.step("matmul", target, first, second)
+    b.step("matmul", target, first, second)
     return out
 
 
-def by_indices(planner: Planner, z: Tensor, x: View, y: View, out: View | None = None) -> View:
+def by_indices(
+    b: Builder, z: Tensor, x: View, y: View, out: View | None = None
+) -> View:
     """Any other sum of products."""
-    out = out or planner.new(z, x.order if x.shape == z.shape else ())
+    out = out or b.new(z, x.order if x.shape == z.shape else ())
     letters = {i: chr(ord("a") + i) for i in range(len(z.shape))} | {ROWS: "n"}
     axes = [axes_of(v, ()) for v in (x, y)]
     kept = out_order(out)
-    arrays = [v.matrix(*[(i,) for i in order]) for v, order in zip((out, x, y), (kept, *axes), strict=True)]
+    arrays = [
+        v.matrix(*[(i,) for i in order])
+        for v, order in zip((out, x, y), (kept, *axes), strict=True)
+    ]
     words = ["".join(letters[i] for i in order) for order in (*axes, kept)]
-    planner.step("einsum", *arrays, data=f"{words[0]},{words[1]}->{words[2]}")
+    b.step("einsum", *arrays, data=f"{words[0]},{words[1]}->{words[2]}")
     return out
 
 
-def total_of(planner: Planner, z: Tensor, over: Axes) -> View | None:
+def total_of(b: Builder, z: Tensor, over: Axes) -> View | None:
     """A sum as a product with ones; None where that is no product of matrices."""
-    view = planner.views[z.args[0]]
+    view = b.views[z.args[0]]
     axes = axes_of(view, ())
     summed = [i for i in axes if i in over]
     kept = [i for i in axes if i not in over]
     array = grouped(view, kept, summed)
     if array is None or not fast(array.dims):
         return None
-    out = room(planner, z, kept)
+    out = room(b, z, kept)
     target = grouped(out, kept)
     dim = array.dims[-1]
-    ones = Array(planner.buffer(dim.size, dim.rows, "const", ones=True), 0, (units(dim),))
+    ones = Array(b.buffer(dim.size, dim.rows, "const", ones=True), 0, (units(dim),))
     if target is None:
         return None
-    planner.step("dot", target, array, ones)
+    b.step("dot", target, array, ones)
     return out
 
 

@@ -25,23 +25,25 @@ from .. import value as engine  # for its clock, which moves
 from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
-from .arrays import Array
 from . import costs
+from .arrays import Array
 from .bound import Bound, Mask, Pool
 from .emitting import Emitter
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .numpy_calls import Calls
-from .plan import Plan
 from .planning import plan_of
 from .rowwise import MOST, Rowwise
+from .steps import Plan
 from .tables import TABLE, columns, floats
 from .weaving import NotWovenError, Woven, weave
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
-FASTER = 0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
+FASTER = (
+    0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
+)
 
 
 def compile(

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
 from .places import Array
-
-if TYPE_CHECKING:
-    from .plan import Buffer, Step
+from .steps import Buffer, Memory, Step, Storage, arrays_of
 
 # Words that read what they have written already, if that is in the place of an operand.
 NOT_IN_PLACE = {
     "dot", "matmul", "einsum", "take", "sum", "max", "scatter", "zero", "copy",
     "where", "maximum", "minimum", "power",
 }  # fmt: skip
-
-
-class Memory(NamedTuple):
-    """So many slots, of one number or of n each."""
-
-    slots: int
-    rows: bool
-
-
-class Storage(NamedTuple):
-    """Memories, and in which of them each buffer is that no other memory is set aside for."""
-
-    memories: list[Memory] = []  # noqa: RUF012  a default that nobody changes
-    of: dict[int, int] = {}  # noqa: RUF012
-
-
-def arrays_of(step: Step) -> list[Array]:
-    return [step.out, *[x for x in step.args if isinstance(x, Array)]]
 
 
 def last_reads(steps: Sequence[Step]) -> dict[int, int]:
@@ -65,13 +44,19 @@ def stored(
     return Storage(memories, of)
 
 
-def inherited(step: Step, dying: Sequence[int], buffers: Sequence[Buffer]) -> int | None:
+def inherited(
+    step: Step, dying: Sequence[int], buffers: Sequence[Buffer]
+) -> int | None:
     """An operand's buffer that a step may write over, number by number."""
     if step.word in NOT_IN_PLACE:
         return None
     size = buffers[step.out.buffer].slots
     for x in step.args:
-        if isinstance(x, Array) and x.buffer in dying and x.buffer != step.out.buffer:
+        if (
+            isinstance(x, Array)
+            and x.buffer in dying
+            and x.buffer != step.out.buffer
+        ):
             places = [a[1:] for a in arrays_of(step) if a.buffer == x.buffer]
             if {*places} == {step.out[1:]} and buffers[x.buffer].slots == size:
                 return x.buffer
@@ -81,7 +66,9 @@ def inherited(step: Step, dying: Sequence[int], buffers: Sequence[Buffer]) -> in
 def allotted(buffer: Buffer, memories: list[Memory], free: list[int]) -> int:
     """Memory that is free and fits, or new memory."""
     fitting = [
-        m for m in free if memories[m].rows == buffer.rows and memories[m].slots >= buffer.slots
+        m
+        for m in free
+        if memories[m].rows == buffer.rows and memories[m].slots >= buffer.slots
     ]
     if fitting:
         best = min(fitting, key=lambda m: memories[m].slots)

@@ -323,7 +323,9 @@ def same_shape(x: Tensor, y: Tensor) -> bool:
 
 def changes_nothing(b: Tensors, number: float | None, zero: float) -> bool:
     """Whether a number is a zero that may be left out: any, or one of this sign."""
-    return number == 0 and not (b.exact and math.copysign(1, number) != math.copysign(1, zero))
+    return number == 0 and not (
+        b.exact and math.copysign(1, number) != math.copysign(1, zero)
+    )
 
 
 def sum_of(b: Tensors, args: tuple[Tensor, ...], numbers: Numbers) -> Tensor | None:
