@@ -9,7 +9,7 @@ from typing import Any
 from .places import ONE, ROWS, Array, Dim, View, simplest, steps_of
 from .primitives import Primitives
 from .steps import Buffer, Operand, Plan, Step
-from .tensors import Tensor
+from .tensors import Shape, Tensor
 
 
 class Builder:
@@ -18,6 +18,10 @@ class Builder:
     def __init__(self, code: Primitives, parameters: int) -> None:
         self.code, self.plan = code, Plan(parameters)
         self.views = dict[Tensor, View]()
+        self.readers = dict[Tensor, list[Tensor]]()
+        for z in code.order:
+            for x in z.args:
+                self.readers.setdefault(x, []).append(z)
         self.finals = dict[
             Tensor, View
         ]()  # what is computed where it stands in the gradient
@@ -56,6 +60,22 @@ class Builder:
             zip(axes, steps_of(tuple(x.shape[i] for i in axes)), strict=True)
         )
         return slots, tuple(steps.get(i, 0) for i in range(len(x.shape)))
+
+    def wished(self, z: Tensor) -> list[int]:
+        """The order of the long axes in what a Tensor meets first, number by number; none if that is not known."""
+        moved = z
+        for _ in range(len(z.shape) + 1):
+            readers = self.readers.get(moved, [])
+            if not readers or readers[0].word != "expand":
+                break
+            moved = readers[0]
+        for reader in self.readers.get(moved, []):
+            for x in reader.args:
+                view = self.views.get(x)
+                if view and moved.shape == x.shape == reader.shape and 0 not in long_strides(view):
+                    places = dict(zip(long(x.shape), long(z.shape), strict=True))
+                    return [places[i] for i in view.order]
+        return []
 
     def step(self, word: str, out: Array, *args: Operand, data: Any = None) -> None:
         self.plan.steps.append(Step(word, out, args, data))
@@ -103,6 +123,14 @@ class Builder:
         array = x.matrix(tuple(range(len(x.shape))), *[(ROWS,)] * x.rows)
         assert array is not None
         return array
+
+
+def long(shape: Shape) -> list[int]:
+    return [i for i, n in enumerate(shape) if n > 1]
+
+
+def long_strides(x: View) -> list[int]:
+    return [s for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
 
 
 def repeated(x: View, axis: int) -> Dim:

@@ -16,7 +16,7 @@ from .steps import Plan, Step, arrays_of
 
 CALL = 0.5  # of a call of NumPy
 CALLS = {
-    "dot": 0.9, "matmul": 1.5, "einsum": 2.5, "take": 1.5, "copy": 0.6, "sum": 2.5, "max": 2.5,
+    "dot": 0.9, "matmul": 1.5, "vecdot": 1.0, "einsum": 2.5, "take": 1.5, "copy": 0.6, "sum": 2.5, "max": 2.5,
     "where": 2.5, "maximum": 1.1, "greatest": 2.5, "least": 4.0, "power": 2.0, "scatter": 4.0, "zero": 1.5,
 }  # fmt: skip
 TABLE = 0.8  # of a block of inputs
@@ -49,7 +49,7 @@ def of_call(word: str, sizes: Iterable[int]) -> float:
     """Of a call on arrays of so many numbers."""
     sizes = [*sizes]
     moved = sum(sizes) * MOVED + max(sizes, default=0) * NUMBERS.get(word, 0)
-    if word in ("dot", "matmul", "einsum"):
+    if word in ("dot", "matmul", "vecdot", "einsum"):
         moved += prod(sizes) ** 0.5 * PRODUCT
     return CALLS.get(word, CALL) + moved
 

@@ -12,7 +12,7 @@ from ..defining import define
 from ..forking import unforked
 from .arrays import BY_HAND, Array as Floats, function_of
 from .places import Array
-from .steps import Buffer, Plan, Step
+from .steps import Buffer, Operand, Plan, Step
 
 Call = tuple[
     Callable[..., Any], tuple[Any, ...], bool
@@ -22,6 +22,9 @@ Call = tuple[
 def raw(function: Any) -> Callable[..., Any]:
     """The inner function, which does not look for __array_function__."""
     return getattr(function, "_implementation", function)
+
+
+COPY = raw(np.copyto)
 
 
 class Calls:
@@ -100,12 +103,21 @@ class Calls:
         ]
         if step.word in SPECIAL:
             yield from SPECIAL[step.word](step, out, *args)
+        elif step.word == "where" and self.is_known(step.args[0]):
+            yield COPY, (out, args[2]), False
+            yield COPY, (out, args[1], "same_kind", args[0] != 0), False
         elif step.word == "maximum" and repr(step.args[1]) == "0.0":
             yield np.maximum, (*args, out), True
             yield np.add, (out, args[1], out), False
+        elif step.word == "power" and isinstance(step.args[1], float) and step.args[1] != 0.5:
+            yield np.power, (*args, out), False
         else:
             function = function_of(step.word)
             yield function, (*args, out), not isinstance(function, np.ufunc)
+
+    def is_known(self, x: Operand) -> bool:
+        """Whether no step and no run writes it."""
+        return isinstance(x, Array) and self.plan.buffers[x.buffer].kind == "const"
 
     # --------------------------------------------------------------------------------------------------- runs
     def run(
@@ -146,10 +158,8 @@ def columns(places: list[int]) -> slice | list[int]:
 
 def name_of(known: dict[str, Any], x: Any) -> str:
     """A name for what a call reads: the same for the same."""
-    for name, other in known.items():
-        if other is x:
-            return name
-    name = f"{getattr(x, '__name__', 'a')}_{len(known)}"
+    kind = "" if isinstance(x, np.ndarray) else getattr(x, "__name__", "")
+    name = f"{kind or 'a'}_{id(x)}"
     known[name] = x
     return name
 
@@ -172,8 +182,12 @@ def einsum(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
     yield c_einsum, (step.data, x, y, out), True
 
 
+def vecdot(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
+    yield np.vecdot, (x, y, out), False
+
+
 def copy(step: Step, out: Floats, x: Any) -> Iterator[Call]:
-    yield raw(np.copyto), (out, x), False
+    yield COPY, (out, x), False
 
 
 def take(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
@@ -196,12 +210,6 @@ def greatest(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
     yield np.maximum.reduce, (x, -1, None, out), False
 
 
-def where(
-    step: Step, out: Floats, condition: Floats, x: Floats, y: Floats
-) -> Iterator[Call]:
-    yield BY_HAND["where"], (condition, x, y, out), False
-
-
 SPECIAL: dict[str, Callable[..., Iterator[Call]]] = {
     "dot": dot,
     "matmul": matmul,
@@ -212,5 +220,5 @@ SPECIAL: dict[str, Callable[..., Iterator[Call]]] = {
     "zero": zero,
     "sum": total,
     "max": greatest,
-    "where": where,
+    "vecdot": vecdot,
 }

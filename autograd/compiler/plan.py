@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from .beside import owner_of
-from .building import Builder
+from .building import Builder, long_strides
 from .places import ROWS, Array, View, affine
 from .primitives import Primitives
 from .products import product_of, total_of
@@ -300,10 +300,6 @@ def root(x: Tensor) -> Tensor:
     while x.word in MOVES and len(x.args) == 1:
         x = x.args[0]
     return x
-
-
-def long_strides(x: View) -> list[int]:
-    return [s for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
 
 
 PLACED: dict[str, Callable[[Planner, Tensor], View]] = {

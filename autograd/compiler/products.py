@@ -37,10 +37,11 @@ def product_of(b: Builder, z: Tensor) -> View:
 
 
 def wants_left(b: Builder, z: Tensor, axes: Axis) -> bool:
-    """Whether the axes of y stand before those of x, where the result goes."""
-    if z in b.finals and axes.left and axes.right:
-        order = b.finals[z].order
-        return order.index(axes.right[0]) < order.index(axes.left[0])
+    """Whether the axes of y stand before those of x, where the result goes or what it meets is."""
+    if ROWS not in axes.right and axes.left and axes.right:
+        order = b.finals[z].order if z in b.finals else b.wished(z)
+        if order:
+            return order.index(axes.right[0]) < order.index(axes.left[0])
     first = b.code.ones.get(z)
     return first is not None and first in axes.right and ROWS not in axes.right
 
@@ -146,25 +147,39 @@ def fast(dims: Sequence[Dim]) -> bool:
 
 def stack_of(b: Builder, z: Tensor, x: View, y: View, axes: Axis) -> View:
     """A stack of products of matrices; by indices if the rows are stacked."""
-    if ROWS in axes.both or not (axes.left and axes.right):
+    if ROWS in axes.both:
+        return by_indices(b, z, x, y)
+    if not axes.left and not axes.right:
+        return stack_of_vectors(b, z, x, y, axes)
+    if not (axes.left and axes.right):
         return by_indices(b, z, x, y)
     if ROWS in axes.left:
         x, y, axes = y, x, axes._replace(left=axes.right, right=axes.left)
-    out = room(b, z, (*axes.both, *axes.left, *axes.right))
+    out = b.new(z)
     left, right = (
         [i for i in out_order(out) if i in part] for part in (axes.left, axes.right)
     )
     both = [[i] for i in axes.both]
     over = common_order(x, y, axes.over)
-    arrays = [
-        x.matrix(*both, left, over),
-        y.matrix(*both, over, right),
-        out.matrix(*both, left, right),
-    ]
-    if None in arrays:
+    first, second = x.matrix(*both, left, over), y.matrix(*both, over, right)
+    target = out.matrix(*both, left, right)
+    if first is None or second is None or target is None:
         return by_indices(b, z, x, y, out)
-    first, second, target = arrays
     b.step("matmul", target, first, second)
+    return out
+
+
+def stack_of_vectors(b: Builder, z: Tensor, x: View, y: View, axes: Axis) -> View:
+    """A sum of products for each of what a stack has."""
+    over = common_order(x, y, axes.over)
+    both = [[i] for i in axes.both]
+    first, second = x.matrix(*both, over), y.matrix(*both, over)
+    if first is None or second is None:
+        return by_indices(b, z, x, y)
+    out = room(b, z, axes.both)
+    target = out.matrix(*both)
+    assert target is not None
+    b.step("vecdot", target, first, second)
     return out
 
 
@@ -176,12 +191,13 @@ def by_indices(
     letters = {i: chr(ord("a") + i) for i in range(len(z.shape))} | {ROWS: "n"}
     axes = [axes_of(v, ()) for v in (x, y)]
     kept = out_order(out)
-    arrays = [
+    target, first, second = (
         v.matrix(*[(i,) for i in order])
         for v, order in zip((out, x, y), (kept, *axes), strict=True)
-    ]
+    )
+    assert target and first and second
     words = ["".join(letters[i] for i in order) for order in (*axes, kept)]
-    b.step("einsum", *arrays, data=f"{words[0]},{words[1]}->{words[2]}")
+    b.step("einsum", target, first, second, data=f"{words[0]},{words[1]}->{words[2]}")
     return out
 
 
