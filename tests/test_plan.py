@@ -23,7 +23,7 @@ from autograd import (
     where,
     zero_grad,
 )
-from autograd.compiler import storage
+from autograd.compiler import costs, planning, storage
 from autograd.compiler.numpy_calls import Calls
 from autograd.compiler.places import ROWS, Array, Dim, View, affine, joined
 from autograd.compiler.planning import copied, plan_of
@@ -164,7 +164,7 @@ def test_no_buffer_is_used_while_it_is_alive_for_something_else(seed: int) -> No
 def test_memory_is_shared() -> None:
     """Less than half of what the buffers would take one beside the other."""
     plan = plan_of(woven(classifier()))
-    work = [b for b in plan.storage.of]
+    work = list(plan.storage.of)
     assert len(plan.storage.memories) < len(work) / 2
     sizes = [plan.buffers[b].slots for b in work]
     assert sum(m.slots for m in plan.storage.memories) < sum(sizes) / 2
@@ -252,7 +252,7 @@ def test_without_numbers_of_its_own_a_program_adds_up_the_seeds() -> None:
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Every program by a plan where it has one; the rows of each run."""
     runs, run_calls = list[int](), Calls.run
-    monkeypatch.setattr(program_module, "faster", lambda *_: True)
+    monkeypatch.setattr(program_module, "is_faster", lambda *_: True)
     monkeypatch.setattr(program_module.Program, "by_row", lambda *_: False)
     monkeypatch.setattr(
         Calls,
@@ -311,7 +311,7 @@ def test_the_cheaper_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_module.Program, "by_row", lambda *_: False)
     kinds = list[Any]()
     for ratio in (0.0, 1e9):
-        monkeypatch.setattr(program_module, "FASTER", ratio)
+        monkeypatch.setattr(costs, "FASTER", ratio)
         program = compile(outputs, inputs, parameters)
         kinds.append(type(program.bind(4, 0)).__name__)
     assert kinds == ["Bound", "Calls"]
@@ -326,7 +326,7 @@ def test_a_program_is_woven_once(
         tried.append(1)
         raise NotWovenError("no")
 
-    monkeypatch.setattr(program_module, "weave", never)
+    monkeypatch.setattr(planning, "weave", never)
     x = Value(1.0)
     program = compile(x * x, [x])
     assert program([1.0, 2.0]).tolist() == [1.0, 4.0]

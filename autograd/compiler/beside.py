@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .tensors import Axes, Shape, Tensor, Tensors
+from .tensors import Shape, Tensor, Tensors, without
 
-MOVED = ("expand",)
+Places: TypeAlias = NDArray[np.int64]
+# What has no room of its own behind which a 1 could stand.
+NO_ROOM = ("theta", "seed", "part", "permute", "refold", "spread", "pick", "ones")
 
 
 class Layer(NamedTuple):
@@ -36,16 +39,7 @@ class Beside:
     def with_one(self, v: Tensor, axis: int) -> Tensor | None:
         """[v | 1] along an axis; None if v cannot have it."""
         owner, at = owner_of(v), axis
-        if owner.word in (
-            "theta",
-            "seed",
-            "part",
-            "permute",
-            "refold",
-            "spread",
-            "pick",
-            "ones",
-        ):
+        if owner.word in NO_ROOM:
             return None
         at = long(owner.shape)[long(v.shape).index(axis)]
         if self.ones.setdefault(owner, at) != at:
@@ -71,9 +65,11 @@ class Beside:
                     adjoints[layer.both] = both
         return [*adjoints.items()]
 
-    def gradient(self, layer: Layer, dW: Tensor, db: Tensor) -> Tensor | None:
-        """[dW | db], if dW is a product of what db is the sum of."""
-        product, total = owner_of(dW), owner_of(db)
+    def gradient(
+        self, layer: Layer, d_weights: Tensor, db: Tensor
+    ) -> Tensor | None:
+        """[dW | db], if the first is a product of what the second is the sum of."""
+        product, total = owner_of(d_weights), owner_of(db)
         if product.word != "contract" or total.word != "sum":
             return None
         for dz, v in (product.args, product.args[::-1]):
@@ -101,14 +97,10 @@ def fitted(b: Tensors, both: Tensor, layer: Layer, axis: int) -> Tensor | None:
     sizes = [n for n in both.shape if n > 1]
     if sizes != [n for n in layer.both.shape if n > 1]:
         return None
-    place = [i for i in long(both.shape)].index(axis)
+    place = long(both.shape).index(axis)
     if long(layer.both.shape)[place] != layer.axis:
         return None
-    return (
-        both
-        if both.shape == layer.both.shape
-        else b.make("expand", (both,), layer.both.shape)
-    )
+    return in_axes(b, both, layer.both.shape)
 
 
 def owner_of(x: Tensor) -> Tensor:
@@ -158,69 +150,59 @@ def joined(
     beside: Beside, product: Tensor, e: Tensor, bias: Tensor
 ) -> Tensor | None:
     """The product with the bias in it, in the axes of the sum."""
-    (axes, rows), b = product.data, owner_of(bias)
-    if b.word != "theta" or len(axes) != 1 or rows:
+    axes, rows = product.data
+    if owner_of(bias).word != "theta" or len(axes) != 1 or rows:
         return None
-    for W, v in (product.args, product.args[::-1]):
-        leaf = owner_of(W)
-        if leaf.word == "theta" and v.shape[axes[0]] > 1:
-            places = both_places(leaf, W, b, bias, e, product, axes[0])
-            if places is not None:
-                return in_one(beside, places, W, v, product, e, (leaf, b))
+    for weights, v in (product.args, product.args[::-1]):
+        if owner_of(weights).word == "theta" and weights.shape[axes[0]] > 1:
+            affine = Affine(product, e, weights, v, bias, axes[0])
+            found = affine.in_one(beside)
+            if found is not None:
+                return found
     return None
 
 
-def both_places(
-    leaf: Tensor,
-    W: Tensor,
-    b: Tensor,
-    bias: Tensor,
-    e: Tensor,
-    product: Tensor,
-    axis: int,
-) -> np.ndarray | None:
-    """The places of weights and bias, as one regular array; None if they do not stand beside."""
-    lengths = dict.fromkeys(range(len(product.shape)), 1)
-    lengths.update(
-        zip(
-            long(product.shape), [bias.shape[i] for i in long(e.shape)], strict=True
-        )
-    )
-    shape = tuple(lengths.values())
-    places = leaf.data.reshape(W.shape)
-    if shape != (*W.shape[:axis], 1, *W.shape[axis + 1 :]) or W.shape[axis] < 2:
-        return None
-    last, before = places.take([-1], axis), places.take([-2], axis)
-    bias_places = b.data.reshape(shape)
-    if (bias_places - last != last - before).any():
-        return None
-    return np.concatenate([places, bias_places], axis)
+class Affine(NamedTuple):
+    """Σ weights·v along an axis, in the axes of e, and a bias."""
+
+    product: Tensor
+    e: Tensor
+    weights: Tensor
+    v: Tensor
+    bias: Tensor
+    axis: int
+
+    def places(self) -> Places | None:
+        """Those of weights and bias as one regular array; None if they do not stand beside."""
+        lengths = dict.fromkeys(range(len(self.product.shape)), 1)
+        wide = [self.bias.shape[i] for i in long(self.e.shape)]
+        lengths.update(zip(long(self.product.shape), wide, strict=True))
+        shape = tuple(lengths.values())
+        if shape != without(self.weights.shape, (self.axis,)):
+            return None
+        places: Places = owner_of(self.weights).data.reshape(self.weights.shape)
+        behind: Places = owner_of(self.bias).data.reshape(shape)
+        last, before = places.take([-1], self.axis), places.take([-2], self.axis)
+        regular = bool((behind - last == last - before).all())
+        return np.concatenate([places, behind], self.axis) if regular else None
+
+    def in_one(self, beside: Beside) -> Tensor | None:
+        """The same as one product; None if there is none."""
+        places = self.places()
+        wide = None if places is None else beside.with_one(self.v, self.axis)
+        if places is None or wide is None:
+            return None
+        b, leaf, product = beside.b, owner_of(self.weights), self.product
+        at = long(leaf.shape)[long(self.weights.shape).index(self.axis)]
+        shape = (*leaf.shape[:at], leaf.shape[at] + 1, *leaf.shape[at + 1 :])
+        both = b.leaf("theta", places.reshape(shape))
+        layer = Layer(leaf, owner_of(self.bias), both, owner_of(self.v), at)
+        beside.layers.append(layer)
+        args = in_axes(b, both, places.shape), wide
+        z = b.make("contract", args, product.shape, product.data, rows=product.rows)
+        return in_axes(b, z, self.e.shape)
 
 
-def in_one(
-    beside: Beside,
-    places: np.ndarray,
-    W: Tensor,
-    v: Tensor,
-    product: Tensor,
-    e: Tensor,
-    leaves: tuple[Tensor, Tensor],
-) -> Tensor | None:
-    axes: Axes = product.data[0]
-    wide = beside.with_one(v, axes[0])
-    if wide is None:
-        return None
-    b, leaf = beside.b, leaves[0]
-    at = long(leaf.shape)[long(W.shape).index(axes[0])]
-    shape = (*leaf.shape[:at], leaf.shape[at] + 1, *leaf.shape[at + 1 :])
-    both = b.leaf("theta", places.reshape(shape))
-    beside.layers.append(Layer(*leaves, both, owner_of(v), at))
-    weights = (
-        both
-        if both.shape == places.shape
-        else b.make("expand", (both,), places.shape)
-    )
-    z = b.make(
-        "contract", (weights, wide), product.shape, product.data, rows=product.rows
-    )
-    return z if z.shape == e.shape else b.make("expand", (z,), e.shape)
+def in_axes(b: Tensors, x: Tensor, shape: Shape) -> Tensor:
+    """With axes of one more or fewer."""
+    return x if x.shape == shape else b.make("expand", (x,), shape)

@@ -62,7 +62,7 @@ class Builder:
         return slots, tuple(steps.get(i, 0) for i in range(len(x.shape)))
 
     def wished(self, z: Tensor) -> list[int]:
-        """The order of the long axes in what a Tensor meets first, number by number; none if that is not known."""
+        """The order of the long axes in what a Tensor meets first, or none."""
         moved = z
         for _ in range(len(z.shape) + 1):
             readers = self.readers.get(moved, [])
@@ -72,7 +72,11 @@ class Builder:
         for reader in self.readers.get(moved, []):
             for x in reader.args:
                 view = self.views.get(x)
-                if view and moved.shape == x.shape == reader.shape and 0 not in long_strides(view):
+                if (
+                    view
+                    and moved.shape == x.shape == reader.shape
+                    and 0 not in long_strides(view)
+                ):
                     places = dict(zip(long(x.shape), long(z.shape), strict=True))
                     return [places[i] for i in view.order]
         return []

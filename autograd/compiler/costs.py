@@ -28,6 +28,14 @@ NUMBERS = {
 PRODUCT = 0.0001  # of a multiplication in a product of matrices
 
 
+FASTER = 0.8  # so much of the lines' cost a plan's may be: both are estimates
+
+
+def is_faster(plan: Plan, code: Emitter, n: int) -> bool:
+    """Whether a plan is faster than lines, by far enough."""
+    return of_plan(plan, n) <= FASTER * of_lines(code, n)
+
+
 def of_plan(plan: Plan, n: int) -> float:
     """Of a run of a plan on n rows."""
     return sum(of_step(step, n) for step in plan.steps) + TABLE * len(plan.tables)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..defining import define
 from ..forking import unforked
-from .arrays import BY_HAND, Array as Floats, function_of
+from .arrays import Array as Floats, function_of
 from .places import Array
 from .steps import Buffer, Operand, Plan, Step
 
@@ -79,7 +79,7 @@ class Calls:
             for line in (f"def {name}():", *["    " + line for line in lines])
         ]
         text = "\n".join([*body, "return forward, backward"])
-        return cast("Any", define("program", [], text, known, {})())
+        return define("program", [], text, known, {})()
 
     def line(
         self,
@@ -109,7 +109,11 @@ class Calls:
         elif step.word == "maximum" and repr(step.args[1]) == "0.0":
             yield np.maximum, (*args, out), True
             yield np.add, (out, args[1], out), False
-        elif step.word == "power" and isinstance(step.args[1], float) and step.args[1] != 0.5:
+        elif (
+            step.word == "power"
+            and isinstance(step.args[1], float)
+            and step.args[1] != 0.5
+        ):
             yield np.power, (*args, out), False
         else:
             function = function_of(step.word)
@@ -157,9 +161,9 @@ def columns(places: list[int]) -> slice | list[int]:
 
 
 def name_of(known: dict[str, Any], x: Any) -> str:
-    """A name for what a call reads: the same for the same."""
-    kind = "" if isinstance(x, np.ndarray) else getattr(x, "__name__", "")
-    name = f"{kind or 'a'}_{id(x)}"
+    """A name for what a call reads."""
+    kind: str = getattr(x, "__name__", "a")
+    name = f"{kind}_{id(x)}"
     known[name] = x
     return name
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from .beside import owner_of
 from .building import Builder, long_strides
+from .matrices import product_of, total_of
 from .places import ROWS, Array, View, affine
 from .primitives import Primitives
-from .products import product_of, total_of
 from .steps import Plan
 from .storage import stored
 from .tensors import MOVES, Axes, Tensor
@@ -46,11 +46,15 @@ class Planner(Builder):
         if code.turn >= len(code.order):
             plan.turn = len(plan.steps)
         self.add_late()
-        plan.outputs = [self.views[y].matrix((ROWS,)) for y in code.outputs]
+        plan.outputs = [self.one(self.views[y]) for y in code.outputs]
         plan.back = [self.input_adjoint(x, d) for x, d in code.X]
         kept = [x.buffer for x in plan.outputs] + [x.buffer for _, x in plan.back]
         plan.storage = stored(plan.buffers, plan.steps, kept)
         return plan
+
+    def one(self, y: View) -> Array:
+        """A number, of each row or of all."""
+        return Array(y.buffer, y.base, (y.dim(ROWS),))
 
     # ------------------------------------------------------------------------------------------------- leaves
     def windows(self) -> View:
@@ -155,9 +159,10 @@ class Planner(Builder):
 
     def join(self, x: Tensor) -> View:
         out, at = self.new(x), 0
+        axis: int = x.data
         for y in x.args:
-            count = y.shape[x.data]
-            self.each("copy", out.part(x.data, at, count), self.operand(y))
+            count = y.shape[axis]
+            self.each("copy", out.part(axis, at, count), self.operand(y))
             at += count
         return out
 

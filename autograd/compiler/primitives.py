@@ -111,8 +111,9 @@ class Lowering:
         args = [self.new[y] for y in x.args]
         if x.word in WORDS:
             return WORDS[x.word](self, x, *args)
-        key = x.data.tobytes() if isinstance(x.data, np.ndarray) else None
-        return self.b.make(x.word, args, x.shape, x.data, rows=x.rows, key=key)
+        data: Any = x.data
+        key = data.tobytes() if isinstance(data, np.ndarray) else None
+        return self.b.make(x.word, args, x.shape, data, rows=x.rows, key=key)
 
     # ---------------------------------------------------------------------------------------- number by number
     def op(self, x: Tensor) -> Tensor:
@@ -165,12 +166,15 @@ class Lowering:
     def rows(self, z: Tensor, x: Tensor) -> Tensor:
         """A sum over the rows; of a product that nothing else reads a contraction."""
         if self.readers[z.args[0]] == 1:
-            if x.word == "multiply":
-                return self.contract(*x.args, (), True)
-            if x.word == "contract":
-                return self.contract(*x.args, x.data[0], True)
-            if x.word == "sum":
-                return self.summed(*x.args, x.data[0], True)
+            match x.word, x.args:
+                case "multiply", (y, w):
+                    return self.contract(y, w, (), True)
+                case "contract", (y, w):
+                    return self.contract(y, w, x.data[0], True)
+                case "sum", (y,):
+                    return self.summed(y, x.data[0], True)
+                case _:
+                    pass
         return self.summed(x, (), True)
 
     def summed(self, x: Tensor, axes: Axes, rows: bool) -> Tensor:

@@ -25,18 +25,17 @@ from .. import value as engine  # for its clock, which moves
 from ..forking import Kept, after_fork, unforked
 from ..ieee import REAL
 from ..value import Value, describe, toposort
-from . import costs
 from .arrays import Array
 from .bound import Bound, Mask, Pool
+from .costs import is_faster
 from .emitting import Emitter
 from .layout import Layout
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .numpy_calls import Calls
-from .planning import plan_of
+from .planning import Plans
 from .rowwise import MOST, Rowwise
 from .steps import Plan
 from .tables import TABLE, columns, floats
-from .weaving import NotWovenError, Woven, weave
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
@@ -190,8 +189,7 @@ class Program:
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.codes = dict[bool, Emitter | None]()
-        self.weavings = list[Woven | None]()
-        self.plans = dict[bool, Plan | None]()
+        self.plans = Plans(outputs, inputs, parameters)
         self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
@@ -349,30 +347,10 @@ class Program:
         code = self.code(by_inputs)
         return code is None or (size <= MOST and size * n < 7 * len(code.lines))
 
-    def woven(self) -> Woven | None:
-        """The graph as arrays, if it can be woven; tried once."""
-        with self.lock:
-            if not self.weavings:
-                made = None
-                with no_collecting(), suppress(NotWovenError):
-                    made = weave(
-                        self.rowwise.outputs,
-                        self.inputs,
-                        self.parameters,
-                        exact=True,
-                    )
-                self.weavings.append(made)
-            return self.weavings[0]
-
     def plan(self, by_inputs: bool = False) -> Plan | None:
-        """The arrays on buffers, for the gradient by the parameters, or also by the inputs."""
-        with self.lock:
-            if by_inputs not in self.plans:
-                made, woven = None, self.woven()
-                with no_collecting(), suppress(NotImplementedError):
-                    made = woven and plan_of(woven, by_inputs=by_inputs)
-                self.plans[by_inputs] = made
-            return self.plans[by_inputs]
+        """The graph as arrays on buffers, if it can be woven."""
+        with self.lock, no_collecting():
+            return self.plans.get(by_inputs)
 
     def bind(self, n: int, by_inputs: int) -> Bound | Calls | None:
         """The faster of lines and plan, on buffers for n rows; None where straight-line Python is faster."""
@@ -380,7 +358,9 @@ class Program:
         if code is None:
             return None
         plan = self.plan(by_inputs > 0)
-        return Calls(plan, n) if plan and faster(plan, code, n) else Bound(code, n)
+        return (
+            Calls(plan, n) if plan and is_faster(plan, code, n) else Bound(code, n)
+        )
 
     def bind_lines(self, n: int, by_inputs: int) -> Bound:
         """The lines on buffers for n rows, for rows that are not finite."""
@@ -571,11 +551,6 @@ def shown(values: Sequence[Value]) -> str:
     ]
     names += ["…"] * (len(values) > FEW)
     return f" ({', '.join(names)})" if names else ""
-
-
-def faster(plan: Plan, code: Emitter, n: int) -> bool:
-    """Whether a plan is faster than lines, by far enough."""
-    return costs.of_plan(plan, n) <= FASTER * costs.of_lines(code, n)
 
 
 def finite(*arrays: Array) -> bool:

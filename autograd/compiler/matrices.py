@@ -19,7 +19,7 @@ class Axis(NamedTuple):
     over: list[int]  # of x and y
 
 
-def axes_of(x: View, kept: Sequence[int]) -> list[int]:
+def axes_of(x: View) -> list[int]:
     """The axes along which there is more than one number, those with the largest steps first."""
     return [*x.order, *[ROWS] * x.rows]
 
@@ -49,7 +49,7 @@ def wants_left(b: Builder, z: Tensor, axes: Axis) -> bool:
 def sorted_axes(z: Tensor, x: View, y: View) -> Axis:
     """Which axes have which part in a product."""
     over = {*z.data[0], *[ROWS] * z.data[1]}
-    of_x, of_y = axes_of(x, ()), axes_of(y, ())
+    of_x, of_y = axes_of(x), axes_of(y)
     # a stack's matrices should stand one behind the other in the operand that is larger
     both = [i for i in of_x if i in of_y]
     return Axis(
@@ -94,10 +94,10 @@ def out_order(out: View) -> list[int]:
 def common_order(x: View, y: View, over: Sequence[int]) -> list[int]:
     """The order of the axes over which a product sums: one in which neither needs a copy, if there is one."""
     for view in (x, y):
-        order = [i for i in axes_of(view, ()) if i in over]
+        order = [i for i in axes_of(view) if i in over]
         if x.group(order) and y.group(order):
             return order
-    return [i for i in axes_of(x, ()) if i in over]
+    return [i for i in axes_of(x) if i in over]
 
 
 def grouped(view: View, *groups: Sequence[int]) -> Array | None:
@@ -189,7 +189,7 @@ def by_indices(
     """Any other sum of products."""
     out = out or b.new(z, x.order if x.shape == z.shape else ())
     letters = {i: chr(ord("a") + i) for i in range(len(z.shape))} | {ROWS: "n"}
-    axes = [axes_of(v, ()) for v in (x, y)]
+    axes = [axes_of(v) for v in (x, y)]
     kept = out_order(out)
     target, first, second = (
         v.matrix(*[(i,) for i in order])
@@ -197,14 +197,16 @@ def by_indices(
     )
     assert target and first and second
     words = ["".join(letters[i] for i in order) for order in (*axes, kept)]
-    b.step("einsum", target, first, second, data=f"{words[0]},{words[1]}->{words[2]}")
+    b.step(
+        "einsum", target, first, second, data=f"{words[0]},{words[1]}->{words[2]}"
+    )
     return out
 
 
 def total_of(b: Builder, z: Tensor, over: Axes) -> View | None:
     """A sum as a product with ones; None where that is no product of matrices."""
     view = b.views[z.args[0]]
-    axes = axes_of(view, ())
+    axes = axes_of(view)
     summed = [i for i in axes if i in over]
     kept = [i for i in axes if i not in over]
     array = grouped(view, kept, summed)
