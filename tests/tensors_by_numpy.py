@@ -63,7 +63,9 @@ def join(t: Tensor, *parts: Array) -> Array:
     axis = t.data + 1
     rows = max(map(len, parts))
     wide = [
-        np.broadcast_to(x, (rows, *t.shape[: axis - 1], x.shape[axis], *t.shape[axis:]))
+        np.broadcast_to(
+            x, (rows, *t.shape[: axis - 1], x.shape[axis], *t.shape[axis:])
+        )
         for x in parts
     ]
     return np.concatenate(wide, axis)

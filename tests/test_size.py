@@ -159,7 +159,7 @@ autograd.pictures: __init__ boxes algebra writing naming formulas labels
 autograd: nonfinite slopes checking
 autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting bound
-autograd.compiler: tensors numbering patterns holes axes ragged views sums weaving reverse
+autograd.compiler: tensors numbering patterns holes axes ragged views sums worklist padding weaving reverse
 autograd.compiler: places steps storage beside primitives building matrices plan planning costs numpy_calls program
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__

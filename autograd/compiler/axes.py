@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -62,8 +62,10 @@ def repeated(ids: Ids, axis: int) -> int | None:
     if not len(breaks):
         return None
     length = int(breaks[0])
-    regular = 1 < length and n % length == 0
-    if regular and np.array_equal(breaks, np.arange(length, n, length)):
+    regular = length > 1 and n % length == 0
+    if regular and np.array_equal(
+        breaks, cast("Ids", np.arange(length, n, length))
+    ):
         return length
     return period(lines)
 
@@ -72,30 +74,26 @@ def period(lines: Ids) -> int | None:
     """After how many lines they come again, all of them equally often."""
     n = len(lines)
     for length in range(2, n // 2 + 1):
-        if n % length == 0 and np.array_equal(lines[0], lines[length]):
-            if np.array_equal(lines[length:], lines[:-length]):
-                return length
+        begins_again = n % length == 0 and np.array_equal(lines[0], lines[length])
+        if begins_again and np.array_equal(lines[length:], lines[:-length]):
+            return length
     return None
 
 
-def cuts(labels: Ids) -> tuple[int, Ids]:
-    """The axis along which an array is taken to pieces of one label each, and the label of each index.
+def cuts(labels: Ids) -> tuple[int, list[Ids]] | None:
+    """The axis along which an array is taken to the fewest pieces of one label each, and their indices.
 
-    Negative labels are of holes, and stand beside any other.  Where no axis will do, the shortest one is
-    taken to pieces of one index, which are taken to pieces along another axis.
+    Negative labels are of holes, and stand beside any other.  None if there is no such axis.
     """
-    options = list[tuple[int, int, Ids]]()
+    found: tuple[int, list[Ids]] | None = None
     for axis, n in enumerate(labels.shape):
         lines = np.moveaxis(labels, axis, 0).reshape(n, -1)
         top = lines.max(axis=1, keepdims=True)
-        if n > 1 and ((lines == top) | (lines < 0)).all():
-            found = carried(top[:, 0])
-            options.append((int((np.diff(found) != 0).sum()), -axis, found))
-    if options:
-        _, negative, found = min(options, key=lambda option: option[:2])
-        return -negative, found
-    axis = min((n, axis) for axis, n in enumerate(labels.shape) if n > 1)[1]
-    return axis, np.arange(labels.shape[axis])
+        if ((lines == top) | (lines < 0)).all():
+            indices = pieces(carried(top[:, 0]))
+            if found is None or len(indices) < len(found[1]):
+                found = axis, indices
+    return found
 
 
 def carried(labels: Ids) -> Ids:

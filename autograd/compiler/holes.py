@@ -1,9 +1,9 @@
 """Arrays of numbers' ids, with holes where an array has a place and the graph has no number.
 
-    ANY       a place that nobody reads: any number will do
-    ZERO      it counts as 0
-    filled    the number with this id, in place of one that is not there: a hole of an op such as exp, whose
-              operands are then those of a real number, and never scores that the graph does not have
+ANY       a place that nobody reads: any number will do
+ZERO      it counts as 0
+filled    the number with this id, in place of one that is not there: a hole of an op such as exp, whose
+          operands are then those of a real number, and never scores that the graph does not have
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def once(ids: Ids, axis: int) -> Ids:
 
 def closed(ids: Ids, axis: int) -> Ids:
     """The same where holes may take what is beside them."""
-    top, low = ids.max(axis, keepdims=True), ids.min(axis, keepdims=True)
+    top: Ids = ids.max(axis, keepdims=True)
+    low: Ids = ids.min(axis, keepdims=True)
     one = np.where(top >= 0, top, low)
     same = (ids == one) | (ids == ANY) | ((top >= 0) & (ids == filled(top)))
     return one if same.all() else ids

@@ -6,7 +6,7 @@ Constants are folded, and equal constants are one number.  A product has its wei
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -16,9 +16,9 @@ from ..value import Op, Value, toposort
 
 Ids: TypeAlias = NDArray[np.int64]
 NONE = -1  # where there is no operand, or no place
-# Which factor of a product stands in front, of factors that vary from row to row or that do not.
-RANKS = {"theta": 0, "const": 1, "X": 3}
-OTHER = 2
+# Which factor of a product stands in front: weights, constants, what they make, what varies from row to row.
+KNOWN, UNIFORM, VARYING = 1, 2, 3
+RANKS = {"theta": 0, "const": KNOWN, "X": 4}
 
 
 @dataclass
@@ -34,67 +34,83 @@ class Columns:
     roots: list[int]  # the outputs
 
 
-@dataclass
 class Numbering:
     """The columns while they grow."""
 
-    ops: list[str] = field(default_factory=list[str])
-    args: list[tuple[int, int, int]] = field(
-        default_factory=list[tuple[int, int, int]]
-    )
-    places: list[int] = field(default_factory=list[int])
-    numbers: list[float] = field(default_factory=list[float])
-    ranks: list[int] = field(default_factory=list[int])
-    values: list[Value | None] = field(default_factory=list["Value | None"])
-    constants: dict[float | str, int] = field(default_factory=dict["float | str", int])
+    def __init__(self) -> None:
+        self.ops = list[str]()
+        self.args = list[tuple[int, int, int]]()
+        self.ranks = [NONE]  # the last one is that of no operand
+        self.values = list[Value | None]()
+        self.places, self.numbers = dict[int, int](), dict[int, float]()
+        self.at = dict[Value | float, int]()
+        self.constants = dict[float | str, int]()
 
-    def leaf(self, word: str, place: int, x: float, v: Value | None) -> int:
+    def number(self, v: Value) -> int:
+        """The number of a constant, or of an op's result."""
+        if v.form is None:
+            return self.constant(v.data, v)
+        xs = [
+            self.constant(cast("float", x)) if x.__class__ is float else self.at[x]
+            for x in v.args
+        ]
+        return self.result(v.form.op, (*xs, NONE, NONE), v)
+
+    def leaf(self, word: str, v: Value | None) -> int:
         """A leaf as the next number."""
         self.ops.append(word)
         self.args.append((NONE, NONE, NONE))
-        self.places.append(place)
-        self.numbers.append(x)
-        self.ranks.append(RANKS[word] + 4 * (word == "X"))
+        self.ranks.insert(-1, RANKS[word])
         self.values.append(v)
         return len(self.ops) - 1
+
+    def leaves(self, word: str, values: Sequence[Value]) -> list[int]:
+        """Parameters or inputs, with their places."""
+        ids = [self.leaf(word, v) for v in values]
+        self.places.update(zip(ids, range(len(ids)), strict=True))
+        return ids
 
     def constant(self, x: float, v: Value | None = None) -> int:
         """A known number; the same one for the same float."""
         key = x if x and x == x else repr(x)
         if key not in self.constants:
-            self.constants[key] = self.leaf("const", NONE, x, v)
+            new = self.constants[key] = self.leaf("const", v)
+            self.numbers[new] = x
         return self.constants[key]
 
-    def result(self, op: Op, xs: list[int], v: Value) -> int:
+    def result(self, op: Op, operands: tuple[int, ...], v: Value) -> int:
         """What an op makes of numbers."""
-        ranks = [self.ranks[x] for x in xs]
-        if all(self.ops[x] == "const" for x in xs):
-            return self.constant(op.evaluate(*[self.numbers[x] for x in xs]), v)
-        if op.name == "mul" and ranks[0] > ranks[1]:
-            xs.reverse()
-        x, y, w = (*xs, NONE, NONE)[:3]
+        x, y, w = operands[:3]
+        rank, last, third = self.ranks[x], self.ranks[y], self.ranks[w]
+        highest = max(rank, last, third)
+        if highest == KNOWN:
+            folded = self.folded(op, x, y, w)
+            if folded is not None:
+                return self.constant(folded, v)
+        swapped = rank > last and op.name == "mul"
         self.ops.append(op.name)
-        self.args.append((x, y, w))
-        self.places.append(NONE)
-        self.numbers.append(0.0)
-        # what varies from row to row ranks behind what does not
-        self.ranks.append(OTHER + 4 * (max(ranks) >= 4))
+        self.args.append((y, x, w) if swapped else (x, y, w))
+        self.ranks.insert(-1, min(max(highest, UNIFORM), VARYING))
         self.values.append(v)
         return len(self.ops) - 1
 
+    def folded(self, op: Op, *operands: int) -> float | None:
+        """What an op makes of constants; None of other numbers."""
+        xs = [x for x in operands if x != NONE]
+        if any(self.ranks[x] != KNOWN for x in xs):
+            return None
+        return op.evaluate(*[self.numbers[x] for x in xs])
+
     def columns(self, roots: list[int]) -> Columns:
         """All of them as arrays."""
+        n = len(self.ops)
         args = np.array(self.args, np.int64).reshape(-1, 3)
         read = np.concatenate([args[args >= 0], np.array(roots, np.int64)])
-        return Columns(
-            self.ops,
-            args,
-            np.array(self.places, np.int64),
-            np.array(self.numbers, float),
-            np.bincount(read, minlength=len(self.ops)),
-            self.values,
-            roots,
-        )
+        places, numbers = np.full(n, NONE), np.zeros(n)
+        places[[*self.places]] = [*self.places.values()]
+        numbers[[*self.numbers]] = [*self.numbers.values()]
+        uses = np.bincount(read, minlength=n)
+        return Columns(self.ops, args, places, numbers, uses, self.values, roots)
 
 
 def number_graph(
@@ -106,19 +122,10 @@ def number_graph(
     >>> number_graph([x * w + 3.0], [x], [w]).ops
     ['theta', 'X', 'mul', 'const', 'add']
     """
-    new, at = Numbering(), dict[Value, int]()
+    new = Numbering()
     for word, leaves in ("theta", parameters), ("X", inputs):
-        for place, v in enumerate(leaves):
-            at[v] = new.leaf(word, place, v.data, v)
+        new.at.update(zip(leaves, new.leaves(word, leaves), strict=True))
     for v in toposort(*outputs):
-        if v in at:
-            continue
-        if v.form is None:
-            at[v] = new.constant(v.data, v)
-            continue
-        xs = [
-            at[cast("Value", x)] if x.__class__ is not float else new.constant(x)
-            for x in v.args
-        ]
-        at[v] = new.result(v.form.op, xs, v)
-    return new.columns([at[y] for y in outputs])
+        if v not in new.at:
+            new.at[v] = new.number(v)
+    return new.columns([new.at[y] for y in outputs])

@@ -51,7 +51,8 @@ class Classifier:
         self.args: list[list[int]] = columns.args.tolist()
         self.known = dict[Hashable, int]()
         n = len(columns.ops)
-        self.formulas, self.terms = [NONE] * n, [NONE] * n
+        # the last formula is that of no operand
+        self.formulas, self.terms = [NONE] * (n + 1), [NONE] * n
         self.inside: list[bool] = read_once_by_sums(columns).tolist()
         self.sums = dict[int, deque[int]]()
         self.maxima = dict[int, list[int]]()
@@ -67,7 +68,7 @@ class Classifier:
             else:
                 term = self.terms[v] = self.intern(self.term(v, name))
                 self.formulas[v] = self.intern(frozenset((term,)))
-        formulas, terms = np.array(self.formulas), np.array(self.terms)
+        formulas, terms = np.array(self.formulas[:-1]), np.array(self.terms)
         return Classes(formulas, terms, *self.arranged(terms), self.maxima)
 
     def add_up(self, v: int) -> None:
@@ -91,8 +92,7 @@ class Classifier:
             return "max", self.formulas[self.maxima[v][0]]
         if name == "power" and self.columns.ops[y] == "const":
             return name, self.formulas[x], repr(self.columns.numbers[y])
-        formulas = [self.formulas[z] if z != NONE else NONE for z in (x, y, w)]
-        return name, *formulas
+        return name, self.formulas[x], self.formulas[y], self.formulas[w]
 
     def one_maximum(self, v: int, x: int) -> bool:
         """Whether a stopped chain of maxima has members of one formula; a lone number is such a chain."""
@@ -112,20 +112,32 @@ class Classifier:
         starts = np.arange(n)
         starts[sums] = n + np.cumsum(sizes) - sizes
         singles, profiles = np.unique(terms, return_inverse=True)
-        kinds = {((term, 0, 1),): i for i, term in enumerate(singles.tolist())}
+        kinds = dict[Profile, int]()
+        for i, term in enumerate(singles.tolist()):
+            kinds[((term, 0, 1),)] = i
         for i, profile in enumerate(runs(owner, terms[flat][order], len(sums))):
             profiles[sums[i]] = kinds.setdefault(profile, len(kinds))
-        return np.concatenate([np.arange(n), flat[order]]), starts, profiles, [*kinds]
+        return (
+            np.concatenate([np.arange(n), flat[order]]),
+            starts,
+            profiles,
+            [*kinds],
+        )
 
     def keys(self, flat: Ids) -> Ids:
         """The place of the leaf in an addend, of its weight if it is a product."""
-        places, product = self.columns.places, [o == "mul" for o in self.columns.ops]
+        places, product = (
+            self.columns.places,
+            [o == "mul" for o in self.columns.ops],
+        )
         x, y = self.columns.args[flat, 0], self.columns.args[flat, 1]
         of_factors = np.where(places[x] >= 0, places[x], places[y])
         return np.where(np.array(product, bool)[flat], of_factors, places[flat])
 
 
-def read_once_by_sums(columns: Columns) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def read_once_by_sums(
+    columns: Columns,
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which sums are an addend of one other sum, and nothing else."""
     sums = np.array([name == "add" for name in columns.ops], bool)
     read = np.zeros(len(sums), bool)
@@ -163,12 +175,10 @@ def runs(owner: Ids, terms: Ids, count: int) -> list[Profile]:
     firsts = np.concatenate([[0], np.flatnonzero(change) + 1])
     lengths = np.diff([*firsts.tolist(), len(owner)])
     begin = np.searchsorted(owner, owner[firsts])
-    for i, term, where, many in zip(
-        owner[firsts].tolist(),
-        terms[firsts].tolist(),
-        (firsts - begin).tolist(),
-        lengths.tolist(),
-        strict=True,
-    ):
+    columns = np.stack(
+        [owner[firsts], terms[firsts], firsts - begin, lengths], axis=1
+    )
+    entries: list[tuple[int, int, int, int]] = columns.tolist()
+    for i, term, where, many in entries:
         found[i].append((term, where, many))
     return [tuple(profile) for profile in found]

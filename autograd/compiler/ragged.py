@@ -28,7 +28,7 @@ def placed(rows: Ids, columns: Ids, width: int) -> Ids | None:
 
 def as_in_array(rows: Ids, at: Ids, shape: Shape) -> Ids | None:
     """In the columns of an array in which all of the numbers are, at these places."""
-    coordinates = np.unravel_index(np.maximum(at, 0), shape)
+    coordinates = np.unravel_index(at, shape) if shape else ()
     for axis in reversed(range(len(shape))):
         wide = None
         if shape[axis] <= WIDER * rows.shape[-1]:
@@ -67,7 +67,9 @@ def repeats(wide: Ids, rows: Ids, keys: Ids, axis: int) -> bool:
     """Whether the operands do not change along the axis, in these columns."""
     key_of = np.full(int(rows.max()) + 1, -1)
     key_of[rows[rows >= 0]] = keys[rows >= 0]
-    return dense(np.where(wide >= 0, key_of[np.maximum(wide, 0)], -1)).shape[axis] == 1
+    return (
+        dense(np.where(wide >= 0, key_of[np.maximum(wide, 0)], -1)).shape[axis] == 1
+    )
 
 
 def is_regular(rows: Ids, operand: Ids) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .holes import ANY, ZERO
 from .numbering import Columns, Ids
-from .patterns import Classes
+from .patterns import Classes, Profile
 from .views import strides
 
 Parts: TypeAlias = "list[Part]"
@@ -37,17 +37,25 @@ def parts_of(columns: Columns, classes: Classes, ids: Ids) -> Parts:
     """The addends of sums of one formula, long parts first; each part is ZERO where its sum is."""
     flat = ids.ravel()
     profiles = classes.profiles[np.maximum(flat, 0)]
-    kinds = {i: classes.kinds[i] for i in np.unique(profiles[flat >= 0]).tolist()}
-    terms = list(dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind))
+    present: list[int] = np.unique(profiles[flat >= 0]).tolist()
+    kinds = {i: classes.kinds[i] for i in present}
+    terms = list(
+        dict.fromkeys(term for kind in kinds.values() for term, _, _ in kind)
+    )
     found = list[Part]()
     for term in terms:
+        spans = {i: span(kind, term) for i, kind in kinds.items()}
         where, count = np.zeros(len(flat), np.int64), np.zeros(len(flat), np.int64)
-        for i, kind in kinds.items():
-            _, offset, many = next(entry for entry in kind if entry[0] == term)
+        for i, (offset, many) in spans.items():
             where[profiles == i], count[profiles == i] = offset, many
         members = members_of(classes, flat, where, count)
         found.append(part(columns, term, members.reshape(*ids.shape, -1)))
     return sorted(found, key=lambda part: part.count == 1)
+
+
+def span(kind: Profile, term: int) -> tuple[int, int]:
+    """Where the addends of a term begin in a kind of sum, and how many there are."""
+    return next((offset, many) for other, offset, many in kind if other == term)
 
 
 def members_of(classes: Classes, flat: Ids, where: Ids, count: Ids) -> Ids:
@@ -79,21 +87,27 @@ def side_by_side(columns: Columns, part: Part) -> bool:
     ids = part.ids
     if part.count == 1 or ids.min() < 0:
         return False
-    for x in [columns.args[ids, i] for i in (0, 1)] if part.product else [ids]:
-        places = columns.places[x]
-        if places.max() >= 0 and (places.min() < 0 or strides(places) is None):
-            return False
-    return True
+    operands = [columns.args[ids, i] for i in (0, 1)] if part.product else [ids]
+    return all(regular(columns.places[x]) for x in operands)
+
+
+def regular(places: Ids) -> bool:
+    """Whether places of leaves are equally far apart; of no leaves they are negative."""
+    if places.max() < 0:
+        return True
+    return places.min() >= 0 and strides(places) is not None
 
 
 def weights_of(columns: Columns, parts: Parts) -> Ids | None:
     """The weights in the longest products, if all long parts are products with weights."""
-    longs = [part.ids for part in parts if part.count > 1]
-    products = [part.product for part in parts if part.count > 1]
-    if not longs or not all(products):
+    longs = [part for part in parts if part.count > 1]
+    if not longs or not all(weighted(columns, part) for part in longs):
         return None
-    firsts = [int(columns.args[ids.max(), 0]) for ids in longs]
-    if any(columns.ops[x] != "theta" for x in firsts):
-        return None
-    ids = longs[0]
+    ids = longs[0].ids
     return np.where(ids < 0, ANY, columns.args[np.maximum(ids, 0), 0])
+
+
+def weighted(columns: Columns, part: Part) -> bool:
+    """Whether the addends are products with weights."""
+    first = int(columns.args[part.ids.max(), 0])
+    return part.product and columns.ops[first] == "theta"

@@ -185,10 +185,12 @@ class Tensors:
             return self.number(x.number * y.number, x)
         if x.number == 1.0 and len(x.shape) == len(y.shape):
             return y
-        for a, b in ((x, y), (y, x)):
-            if b.word == "reciprocal" and a is not b:
-                return self.op("div", a, b.args[0])
-        return self.gathered(x, y)
+        return self.quotient(x, y) or self.quotient(y, x) or self.gathered(x, y)
+
+    def quotient(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """x·(1/w) as x/w."""
+        divides = y.word == "reciprocal" and x is not y
+        return self.op("div", x, y.args[0]) if divides else None
 
     def gathered(self, x: Tensor, y: Tensor) -> Tensor:
         """x·y with all numbers in front: 2·(3·x) is 6·x."""

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .holes import dense
+from .holes import ANY, dense
 from .numbering import Ids
 from .tensors import Axes, Shape, Tensor, Tensors
 
@@ -49,19 +49,29 @@ def view(b: Tensors, x: Tensor, at: Ids) -> Tensor:
     """The numbers at these places of an array; a negative place is of a hole, where any number will do."""
     if at.size == x.size and np.array_equal(at.ravel(), np.arange(x.size)):
         return b.refold(x, at.shape)
-    coordinates = [
-        dense(np.where(at < 0, -1, c))
-        for c in np.unravel_index(np.maximum(at, 0), x.shape)
-    ]
+    coordinates = coordinates_of(at, x.shape)
     if separate(coordinates):
         return grid(b, x, coordinates)
-    for axis in reversed(range(len(x.shape))):
-        others = coordinates[:axis] + coordinates[axis + 1 :]
-        if separate(others) and at.size * x.shape[axis] <= WIDEST:
-            return chosen(b, x, coordinates, axis)
+    axis = choice_axis(coordinates)
+    if axis is not None and at.size * x.shape[axis] <= WIDEST:
+        return chosen(b, x, coordinates, axis)
     flat = b.refold(x, (x.size,))
     index = np.maximum(at, 0).ravel()
     return b.refold(take(b, flat, index, 0), at.shape)
+
+
+def coordinates_of(at: Ids, shape: Shape) -> Coordinates:
+    """Where places are along each axis, without repetition."""
+    found = np.unravel_index(np.maximum(at, 0), shape)
+    return [dense(np.where(at < 0, ANY, c)) for c in found]
+
+
+def choice_axis(coordinates: Coordinates) -> int | None:
+    """The last axis without which the others are separate."""
+    for axis in reversed(range(len(coordinates))):
+        if separate(coordinates[:axis] + coordinates[axis + 1 :]):
+            return axis
+    return None
 
 
 def long(ids: Ids) -> Axes:
@@ -78,13 +88,12 @@ def grid(b: Tensors, x: Tensor, coordinates: Coordinates) -> Tensor:
     """All combinations of some indices along each axis."""
     for axis, c in enumerate(coordinates):
         x = take(b, x, completed(c.ravel(), x.shape[axis]), axis)
-    order = [axis for c in coordinates for axis in long(c)]
-    if not coordinates:
-        return x
     rank = coordinates[0].ndim
-    lengths = [c.shape[axis] for c in coordinates for axis in long(c)]
-    unfolded = b.refold(x, (*lengths, *[1] * (rank - len(lengths))))
-    missing = [axis for axis in range(rank) if axis not in order]
+    order = [axis for c in coordinates for axis in long(c)]
+    lengths = [n for c in coordinates for n in c.shape if n > 1]
+    ones = [1] * (rank - len(lengths))
+    missing = sorted({*range(rank)} - {*order})
+    unfolded = b.refold(x, (*lengths, *ones))
     return b.permute(unfolded, back((*order, *missing)))
 
 
@@ -128,7 +137,7 @@ def leaf(b: Tensors, word: str, places: Ids) -> Tensor:
     if steps is None:
         return table_rows(b, word, places) or b.leaf(word, places)
     order = tuple(sorted(range(places.ndim), key=lambda axis: -steps[axis]))
-    straight = b.leaf(word, np.ascontiguousarray(places.transpose(order)))
+    straight = b.leaf(word, np.array(places.transpose(order), order="C"))
     return b.permute(straight, back(order))
 
 
@@ -138,7 +147,11 @@ def table_rows(b: Tensors, word: str, places: Ids) -> Tensor | None:
         return None
     firsts, n = places[:, 0], places.shape[1]
     index = (firsts - firsts.min()) // n
-    whole = firsts.min() + np.arange((int(index.max()) + 1) * n).reshape(-1, n)
+    count = int(index.max()) + 1
+    table = (count, n)
+    whole = int(firsts.min()) + np.ravel_multi_index(
+        tuple(np.indices(table)), table
+    )
     if not np.array_equal(whole[index], places):
         return None
     return b.pick(b.leaf(word, whole), index)
