@@ -123,6 +123,20 @@ class View(NamedTuple):
         long = [i for i, n in enumerate(self.shape) if n > 1]
         return sorted(long, key=lambda i: -self.strides[i])
 
+    @property
+    def axes(self) -> list[int]:
+        """The same, and that of the rows."""
+        return [*self.order, *[ROWS] * self.rows]
+
+    def strided(self) -> Array:
+        """With all of its long axes."""
+        return Array(self.buffer, self.base, tuple(map(self.dim, self.axes)))
+
+
+def singles(axes: Iterable[int]) -> list[tuple[int]]:
+    """A group for each."""
+    return [(i,) for i in axes]
+
 
 def merge(axes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Lengths and steps, with neighbours as one axis where they are steps of one."""
@@ -153,22 +167,21 @@ def joined(x: Dim, y: Dim) -> Dim | None:
 
 def simplest(arrays: Sequence[Sequence[Dim]]) -> list[list[Dim]]:
     """Axes of arrays of one shape (but for what repeats), as few as possible."""
-    found: list[list[Dim]] = [[] for _ in arrays]
+    found = list[tuple[Dim, ...]]()
     for dims in zip(*arrays, strict=True):
-        if all(x == ONE for x in dims):
-            continue
-        pairs = (
-            [joined_alike(x[-1], y) for x, y in zip(found, dims, strict=True)]
-            if found[0]
-            else [None]
-        )
-        if None in pairs:
-            for x, y in zip(found, dims, strict=True):
-                x.append(y)
-        else:
-            for x, y in zip(found, pairs, strict=True):
-                x[-1] = y or ONE
-    return found
+        whole = all_joined(found[-1], dims) if found else None
+        if whole is not None:
+            found[-1] = whole
+        elif {*dims} != {ONE}:
+            found.append(dims)
+    return [[dims[i] for dims in found] for i in range(len(arrays))]
+
+
+def all_joined(xs: Sequence[Dim], ys: Sequence[Dim]) -> tuple[Dim, ...] | None:
+    """Two axes of every array as one; None if that fails for one of them."""
+    pairs = [joined_alike(x, y) for x, y in zip(xs, ys, strict=True)]
+    found = [x for x in pairs if x is not None]
+    return tuple(found) if len(found) == len(pairs) else None
 
 
 def joined_alike(x: Dim, y: Dim) -> Dim | None:

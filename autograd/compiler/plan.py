@@ -7,12 +7,12 @@ places), and the number of rows is open.  NumPy's calls are one reading of it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from .beside import owner_of
 from .building import Builder, long_strides
-from .matrices import product_of, total_of
-from .places import ROWS, Array, View, affine
+from .matrices import among, but, product_of, total_of
+from .places import ROWS, Array, Dim, View, affine, singles
 from .primitives import Primitives
 from .steps import Plan
 from .storage import stored
@@ -207,30 +207,23 @@ class Planner(Builder):
         return self.reduced("max", x, x.data)
 
     def reduced(self, word: str, x: Tensor, over: Axes) -> View:
+        """A reduction over axes, which stand last then."""
         view = self.views[x.args[0]]
-        kept = [i for i in view.order if i not in over]
-        out = self.new(
-            x, [*kept, *[i for i in range(len(x.shape)) if i not in kept]]
-        )
-        axes = [*view.order, *[ROWS] * view.rows]
-        over = tuple(i for i in axes if i in over)
-        array = view.matrix(
-            *[(i,) for i in kept],
-            *[(ROWS,)] * (view.rows and ROWS not in over),
-            over,
-        )
+        kept = but(view.order, over)
+        out = self.new(x, [*kept, *but(range(len(x.shape)), kept)])
+        groups = [*singles(but(view.axes, over)), among(view.axes, over)]
+        array = view.matrix(*groups)
         if array is None:
-            view = self.copied(view, [*kept, *[i for i in over if i != ROWS]])
-            array = view.matrix(
-                *[(i,) for i in kept],
-                *[(ROWS,)] * (view.rows and ROWS not in over),
-                over,
-            )
+            view = self.copied(view, [*kept, *but(groups[-1], (ROWS,))])
+            array = view.matrix(*groups)
         assert array is not None
-        target = out.matrix(*[(i,) for i in kept], *[(ROWS,)] * out.rows)
-        assert target is not None
-        self.step(word, target, array)
+        self.step(
+            word, Array(out.buffer, out.base, self.dims(out, groups[:-1])), array
+        )
         return out
+
+    def dims(self, x: View, groups: Iterable[Sequence[int]]) -> tuple[Dim, ...]:
+        return tuple(x.dim(i) for i, *_ in groups)
 
     def contract(self, x: Tensor) -> View:
         return product_of(self, x)

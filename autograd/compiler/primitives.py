@@ -84,25 +84,30 @@ class Lowering:
         self.fast: Mapping[str, Callable[..., Expr]] = {}
 
     def run(self) -> Primitives:
-        for x in self.order:
-            if x.at < self.adjoints.turn:
-                self.new[x] = self.lowered(x)
-        turn = len(self.b.order)
-        self.fast = IN_PARTIALS
-        for x in self.order:
-            if x.at >= self.adjoints.turn:
-                self.new[x] = self.lowered(x)
-        theta = [(self.new[x], self.new[d]) for x, d in self.adjoints.theta.items()]
+        forward = self.adjoints.turn
+        self.lower([x for x in self.order if x.at < forward])
+        turn, self.fast = len(self.b.order), IN_PARTIALS
+        self.lower([x for x in self.order if x.at >= forward])
         done = len(self.b.order)
-        theta = self.beside.gradients(theta)
-        X = [(self.new[x], self.new[d]) for x, d in self.adjoints.X.items()]
+        theta = self.beside.gradients(self.pairs(self.adjoints.theta))
+        X = self.pairs(self.adjoints.X)
         outputs = [self.new[x] for x in self.outputs]
         live = reachable([*outputs, *[d for _, d in theta + X]])
         order = early([x for x in self.b.order if x in live], done)
-        forward = [i for i, x in enumerate(order) if x.at < turn]
-        turn = max(forward, default=-1) + 1
+        values = [i for i, x in enumerate(order) if x.at < turn]
         ones = {x: axis for x, axis in self.beside.ones.items() if x in live}
-        return Primitives(order, turn, outputs, theta, X, ones)
+        first = max(values, default=-1) + 1
+        return Primitives(order, first, outputs, theta, X, ones)
+
+    def lower(self, order: Iterable[Tensor]) -> None:
+        for x in order:
+            self.new[x] = self.lowered(x)
+
+    def pairs(
+        self, adjoints: Mapping[Tensor, Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Leaves and adjoints, as primitives."""
+        return [(self.new[x], self.new[d]) for x, d in adjoints.items()]
 
     def lowered(self, x: Tensor) -> Tensor:
         """The primitive of a Tensor whose operands have theirs."""
