@@ -6,12 +6,12 @@ It compares a plan with lines (see emitting) for a number of rows; measured on o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from .arrays import Ref
 from .emitting import Emitter
-from .places import Array
+from .places import Dim
 from .steps import Plan, Step, arrays_of
 
 CALL = 0.5  # of a call of NumPy
@@ -25,10 +25,11 @@ NUMBERS = {
     "exp": 0.003, "log": 0.004, "tanh": 0.008, "sin": 0.01, "cos": 0.01, "power": 0.02, "where": 0.002,
     "einsum": 0.0005, "max": 0.001, "sum": 0.001, "maximum": 0.0006,
 }  # fmt: skip
+PRODUCTS = ("dot", "matmul", "vecdot", "einsum")
 PRODUCT = 0.0001  # of a multiplication in a product of matrices
 
 
-FASTER = 0.8  # so much of the lines' cost a plan's may be: both are estimates
+FASTER = 0.85  # so much of the lines' cost a plan's may be: both are estimates
 
 
 def is_faster(plan: Plan, code: Emitter, n: int) -> bool:
@@ -42,45 +43,49 @@ def of_plan(plan: Plan, n: int) -> float:
 
 
 def of_step(step: Step, n: int) -> float:
+    """Of one step."""
     word = (
         "greatest" if step.word == "maximum" and step.args[-1] != 0.0 else step.word
     )
-    sizes = [size_of(x, n) for x in arrays_of(step)]
-    return of_call(word, sizes)
+    sizes = [size_of(x.dims, n) for x in arrays_of(step)]
+    stack = size_of(step.out.dims[:-2], n) if word == "matmul" else 1
+    return of_call(
+        word, sizes, stacked(step.data, n) if word == "einsum" else stack
+    )
 
 
-def size_of(x: Array, n: int) -> int:
-    return prod(dim.size * (n if dim.rows else 1) for dim in x.dims)
+def size_of(dims: Iterable[Dim], n: int) -> int:
+    return prod(dim.size * (n if dim.rows else 1) for dim in dims)
 
 
-def of_call(word: str, sizes: Iterable[int]) -> float:
-    """Of a call on arrays of so many numbers."""
-    sizes = [*sizes]
+def stacked(words: str, n: int) -> int:
+    """How many products a sum by indices is, at least: one for each row, where all arrays have rows."""
+    return n if words.count("n") == 3 else 1
+
+
+def of_call(word: str, sizes: Sequence[int], stack: int = 1) -> float:
+    """Of a call on arrays of so many numbers; of a product of matrices, in a stack of so many."""
     moved = sum(sizes) * MOVED + max(sizes, default=0) * NUMBERS.get(word, 0)
-    if word in ("dot", "matmul", "vecdot", "einsum"):
-        moved += prod(sizes) ** 0.5 * PRODUCT
+    if word in PRODUCTS:
+        moved += (prod(sizes) / max(stack, 1)) ** 0.5 * PRODUCT
     return CALLS.get(word, CALL) + moved
 
 
 def of_lines(code: Emitter, n: int) -> float:
     """Of a run of lines on n rows."""
-    sizes = {
-        name: prod(ref.shape) * (n if ref.rows else 1)
-        for ref, name in code.names.items()
-        if isinstance(ref, Ref)
-    }
+    refs = [(name, ref) for ref, name in code.names.items() if isinstance(ref, Ref)]
+    sizes = {name: prod(ref.shape) * (n if ref.rows else 1) for name, ref in refs}
     calls = [call for line in code.lines for call in line.split("; ")]
-    return sum(of_line(call, sizes) for call in calls) + TABLE * len(
-        code.layout.tables
-    )
+    tables = TABLE * len(code.layout.tables)
+    return sum(of_line(call, sizes, n) for call in calls) + tables
 
 
-def of_line(line: str, sizes: Mapping[str, int]) -> float:
+def of_line(line: str, sizes: Mapping[str, int], n: int) -> float:
     """Of one call, as text."""
     word, _, rest = line.partition("(")
     names = re.findall(r"\w+", rest)
     if word == "maximum" and "zero" not in names:
         word = "greatest"
-    return of_call(
-        word if rest else "take", [sizes[x] for x in names if x in sizes]
-    )
+    known = [sizes[x] for x in names if x in sizes]
+    stack = stacked(rest.partition(", ")[0], n) if word == "einsum" else 1
+    return of_call(word if rest else "take", known, stack)
