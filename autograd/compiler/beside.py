@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .places import long
 from .tensors import Shape, Tensor, Tensors, without
 
 Places: TypeAlias = NDArray[np.int64]
@@ -108,10 +109,6 @@ def owner_of(x: Tensor) -> Tensor:
     while x.word == "expand":
         x = x.args[0]
     return x
-
-
-def long(shape: Shape) -> list[int]:
-    return [i for i, n in enumerate(shape) if n > 1]
 
 
 def same_sum(product: Tensor, dz: Tensor, total: Tensor) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .places import ONE, ROWS, Array, Dim, View, simplest, steps_of
+from .places import ONE, ROWS, Array, Dim, View, in_order, long, simplest
 from .primitives import Primitives
 from .steps import Buffer, Operand, Plan, Step
-from .tensors import Shape, Tensor
+from .tensors import Axes, Tensor
 
 
 class Builder:
@@ -46,39 +46,33 @@ class Builder:
         buffer = self.buffer(slots, x.rows, ones=x in self.code.ones)
         return View(buffer, 0, x.shape, strides, x.rows)
 
-    def layout(
-        self, x: Tensor, order: Sequence[int] = ()
-    ) -> tuple[int, tuple[int, ...]]:
+    def layout(self, x: Tensor, order: Sequence[int] = ()) -> tuple[int, Axes]:
         """How many slots, and strides; the axis behind which a 1 stands is the first."""
-        axes = list(order) or [*range(len(x.shape))]
-        slots = x.size
         first = self.code.ones.get(x)
-        if first is not None:
-            axes = [first, *[i for i in axes if i != first]]
-            slots += x.size // x.shape[first]
-        steps = dict(
-            zip(axes, steps_of(tuple(x.shape[i] for i in axes)), strict=True)
-        )
-        return slots, tuple(steps.get(i, 0) for i in range(len(x.shape)))
+        if first is None:
+            return x.size, in_order(x.shape, order)
+        axes = (first, *[i for i in order if i != first])
+        return x.size + x.size // x.shape[first], in_order(x.shape, axes)
+
+    def first_meeting(self, z: Tensor) -> Tensor:
+        """The same numbers in the axes in which another array is met."""
+        readers = self.readers.get(z, [])
+        while readers and readers[0].word == "expand":
+            z = readers[0]
+            readers = self.readers.get(z, [])
+        return z
 
     def wished(self, z: Tensor) -> list[int]:
         """The order of the long axes in what a Tensor meets first, or none."""
-        moved = z
-        for _ in range(len(z.shape) + 1):
-            readers = self.readers.get(moved, [])
-            if not readers or readers[0].word != "expand":
-                break
-            moved = readers[0]
-        for reader in self.readers.get(moved, []):
-            for x in reader.args:
-                view = self.views.get(x)
-                if (
-                    view
-                    and moved.shape == x.shape == reader.shape
-                    and 0 not in long_strides(view)
-                ):
-                    places = dict(zip(long(x.shape), long(z.shape), strict=True))
-                    return [places[i] for i in view.order]
+        moved = self.first_meeting(z)
+        readers = self.readers.get(moved, [])
+        for x in [
+            x for reader in readers for x in reader.args if reader.shape == x.shape
+        ]:
+            view = self.views.get(x)
+            if view and moved.shape == x.shape and not view.repeats:
+                places = dict(zip(long(x.shape), long(z.shape), strict=True))
+                return [places[i] for i in view.order]
         return []
 
     def step(self, word: str, out: Array, *args: Operand, data: Any = None) -> None:
@@ -108,13 +102,9 @@ class Builder:
 
     def copied_room(self, x: View, order: Sequence[int]) -> View:
         """Room for the same numbers as neighbours, the axes in this order."""
-        axes = [i for i in order if i != ROWS]
-        axes += [i for i in range(len(x.shape)) if i not in axes]
-        steps = dict(
-            zip(axes, steps_of(tuple(x.shape[i] for i in axes)), strict=True)
-        )
-        strides = tuple(steps[i] for i in range(len(x.shape)))
-        return View(self.buffer(prod(x.shape), x.rows), 0, x.shape, strides, x.rows)
+        strides = in_order(x.shape, [i for i in order if i != ROWS])
+        buffer = self.buffer(prod(x.shape), x.rows)
+        return View(buffer, 0, x.shape, strides, x.rows)
 
     def copied(self, x: View, order: Sequence[int] = ()) -> View:
         """The same numbers as neighbours, the axes in this order."""
@@ -127,14 +117,6 @@ class Builder:
         array = x.matrix(tuple(range(len(x.shape))), *[(ROWS,)] * x.rows)
         assert array is not None
         return array
-
-
-def long(shape: Shape) -> list[int]:
-    return [i for i, n in enumerate(shape) if n > 1]
-
-
-def long_strides(x: View) -> list[int]:
-    return [s for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
 
 
 def repeated(x: View, axis: int) -> Dim:

@@ -40,6 +40,32 @@ def steps_of(shape: Shape) -> tuple[int, ...]:
     return tuple(prod(shape[i + 1 :]) if n > 1 else 0 for i, n in enumerate(shape))
 
 
+def long(shape: Shape) -> list[int]:
+    """The axes along which there is more than one number."""
+    return [i for i, n in enumerate(shape) if n > 1]
+
+
+def strided(shape: Shape, steps: Iterable[int]) -> tuple[int, ...]:
+    """Strides, from those of the long axes."""
+    found = iter(steps)
+    return tuple(next(found) if n > 1 else 0 for n in shape)
+
+
+def in_order(shape: Shape, order: Sequence[int]) -> tuple[int, ...]:
+    """The strides of neighbours, the axes in this order; others stand behind."""
+    axes = [*order, *[i for i in range(len(shape)) if i not in order]]
+    steps = dict(zip(axes, steps_of(tuple(shape[i] for i in axes)), strict=True))
+    return tuple(steps[i] for i in range(len(shape)))
+
+
+def taken(sizes: Sequence[int], size: int) -> list[int]:
+    """So many of the lengths that they have this product, or more."""
+    count = 0
+    while prod(sizes[:count]) < size:
+        count += 1
+    return [*sizes[:count]]
+
+
 class View(NamedTuple):
     """A Tensor's numbers in a buffer: a slot for each, by strides."""
 
@@ -58,10 +84,7 @@ class View(NamedTuple):
 
     def expand(self, shape: Shape) -> View:
         """With axes of one more or fewer."""
-        steps = iter(
-            [s for n, s in zip(self.shape, self.strides, strict=True) if n > 1]
-        )
-        strides = tuple(next(steps) if n > 1 else 0 for n in shape)
+        strides = strided(shape, [s for _, s in self.long])
         return self._replace(shape=shape, strides=strides)
 
     def permute(self, order: Axes) -> View:
@@ -77,21 +100,13 @@ class View(NamedTuple):
 
     def refold(self, shape: Shape) -> View | None:
         """The same numbers in other axes, if that is a view."""
-        chunks = merge(
-            [(n, s) for n, s in zip(self.shape, self.strides, strict=True) if n > 1]
-        )
-        long = [n for n in shape if n > 1]
-        strides = list[int]()
-        for size, step in chunks:
-            taken = list[int]()
-            while prod(taken) < size:
-                taken.append(long[len(strides) + len(taken)])
-            if prod(taken) != size:
+        sizes, steps = [n for n in shape if n > 1], list[int]()
+        for size, step in merge(self.long):
+            parts = taken(sizes[len(steps) :], size)
+            if prod(parts) != size:
                 return None
-            strides += [step * prod(taken[i + 1 :]) for i in range(len(taken))]
-        found = iter(strides)
-        steps = tuple(next(found) if n > 1 else 0 for n in shape)
-        return self._replace(shape=shape, strides=steps)
+            steps += [step * prod(parts[i + 1 :]) for i in range(len(parts))]
+        return self._replace(shape=shape, strides=strided(shape, steps))
 
     def dim(self, axis: int) -> Dim:
         """One of its axes, or that of the rows."""
@@ -118,10 +133,23 @@ class View(NamedTuple):
         )
 
     @property
+    def long(self) -> list[tuple[int, int]]:
+        """The lengths and steps of its long axes."""
+        return [
+            pair
+            for pair in zip(self.shape, self.strides, strict=True)
+            if pair[0] > 1
+        ]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the same number stands in several places."""
+        return 0 in dict(self.long).values()
+
+    @property
     def order(self) -> list[int]:
         """Its long axes, those with the largest steps first."""
-        long = [i for i, n in enumerate(self.shape) if n > 1]
-        return sorted(long, key=lambda i: -self.strides[i])
+        return sorted(long(self.shape), key=lambda i: -self.strides[i])
 
     @property
     def axes(self) -> list[int]:
@@ -151,17 +179,13 @@ def merge(axes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def joined(x: Dim, y: Dim) -> Dim | None:
     """Two axes as one; None if they have no common step."""
-    if x == ONE or y == ONE:
+    if ONE in (x, y):
         return y if x == ONE else x
-    if x.rows:
-        return None
-    if y.rows:
-        return (
-            Dim(x.size, 1, rows=True)
-            if (x.step, x.wide, y.size) == (1, True, 1)
-            else None
-        )
-    same = x.step == y.step * y.size and x.wide == y.wide
+    if y.rows and (x.step, x.wide, x.rows, y.size) == (1, True, False, 1):
+        return Dim(x.size, 1, rows=True)
+    same = (
+        (x.step, x.wide) == (y.step * y.size, y.wide) and not x.rows and not y.rows
+    )
     return Dim(x.size * y.size, y.step, wide=y.wide) if same else None
 
 
@@ -193,11 +217,8 @@ def affine(
     places: Sequence[int], shape: Shape
 ) -> tuple[int, tuple[int, ...]] | None:
     """The base and the strides of places in a shape; None if they are not regular."""
-    base, full = places[0], steps_of(shape)
-    steps = tuple(
-        places[f] - base if n > 1 else 0 for n, f in zip(shape, full, strict=True)
-    )
-    wanted = [base]
+    base, wanted = places[0], [places[0]]
+    steps = strided(shape, [places[f] - base for f in steps_of(shape) if f])
     for n, step in zip(shape, steps, strict=True):
         wanted = [at + step * i for at in wanted for i in range(n)]
     return (

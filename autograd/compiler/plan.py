@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from .beside import owner_of
-from .building import Builder, long_strides
+from .building import Builder
 from .matrices import among, but, product_of, total_of
 from .places import ROWS, Array, Dim, View, affine, singles
 from .primitives import Primitives
@@ -179,9 +179,7 @@ class Planner(Builder):
         """An op, number by number; the axes stand as in its largest operand."""
         args = [self.operand(y) for y in x.args]
         views = [y for y in args if isinstance(y, View)]
-        alike = [
-            y for y in views if y.shape == x.shape and 0 not in long_strides(y)
-        ]
+        alike = [y for y in views if y.shape == x.shape and not y.repeats]
         order = alike[0].order if alike else []
         out = self.new(
             x, [*order, *[i for i in range(len(x.shape)) if i not in order]]

@@ -195,23 +195,20 @@ class Lowering:
     def contract(self, x: Tensor, y: Tensor, axes: Axes, rows: bool) -> Tensor:
         """Σ x·y; what only one of them has is added up before."""
         axes = long_axes(joint([x.shape, y.shape]), axes)
-        x, y = (
-            self.summed(
-                a,
-                tuple(i for i in axes if b.shape[i] == 1),
-                rows and not b.rows,
-            )
-            for a, b in ((x, y), (y, x))
-        )
-        rows = rows and x.rows and y.rows
-        shape = joint([x.shape, y.shape])
-        axes = long_axes(shape, axes)
+        x, y = self.alone(x, y, axes, rows), self.alone(y, x, axes, rows)
+        both = joint([x.shape, y.shape])
+        data = axes, rows = long_axes(both, axes), rows and x.rows and y.rows
         if not axes and not rows:
             return self.word("multiply", x, y)
-        varies = (x.rows or y.rows) and not rows
+        varies = not rows and (x.rows or y.rows)
         return self.b.make(
-            "contract", (x, y), without(shape, axes), (axes, rows), rows=varies
+            "contract", (x, y), without(both, axes), data, rows=varies
         )
+
+    def alone(self, x: Tensor, y: Tensor, axes: Axes, rows: bool) -> Tensor:
+        """x, added up over those of the axes that y lacks."""
+        own = tuple(i for i in axes if y.shape[i] == 1)
+        return self.summed(x, own, rows and not y.rows)
 
 
 WORDS: dict[str, Callable[..., Tensor]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .places import Array
 from .steps import Buffer, Memory, Step, Storage, arrays_of
 
 # Words that read what they have written already, if that is in the place of an operand.
@@ -23,56 +22,61 @@ def stored(
     buffers: Sequence[Buffer], steps: Sequence[Step], kept: Iterable[int]
 ) -> Storage:
     """Memory for the buffers that steps compute; ``kept`` are read after the last step."""
-    shared = {i for i, b in enumerate(buffers) if b.kind == "work" and not b.ones}
-    lasting, last = {*kept}, last_reads(steps)
-    memories, of, free = list[Memory](), dict[int, int](), list[int]()
+    sharing = Sharing(buffers, last_reads(steps), {*kept})
     for i, step in enumerate(steps):
-        dying = [
-            x.buffer
-            for x in dict.fromkeys(arrays_of(step))
-            if last[x.buffer] == i and x.buffer in shared - lasting
-        ]
+        sharing.after(i, step)
+    return Storage(sharing.memories, sharing.of)
+
+
+class Sharing:
+    """Which buffer has which memory, step by step."""
+
+    def __init__(
+        self, buffers: Sequence[Buffer], last: dict[int, int], kept: set[int]
+    ) -> None:
+        self.buffers, self.last, self.kept = buffers, last, kept
+        self.memories, self.of = list[Memory](), dict[int, int]()
+        self.free = list[int]()
+
+    def after(self, i: int, step: Step) -> None:
+        """Gives memory to what a step computes, and takes that of what it reads last."""
         target = step.out.buffer
-        if target in shared and target not in of:
-            heir = inherited(step, dying, buffers)
-            if heir is None:
-                of[target] = allotted(buffers[target], memories, free)
-            else:
-                of[target] = of[heir]
-                dying.remove(heir)
-        free += dict.fromkeys(of[b] for b in dying)
-    return Storage(memories, of)
+        ending = [
+            b for b in {x.buffer: 0 for x in arrays_of(step)} if self.ends(b, i)
+        ]
+        if self.is_shared(target) and target not in self.of:
+            heirs = [b for b in ending if b != target and self.inherits(step, b)]
+            self.of[target] = self.of[heirs[0]] if heirs else self.allotted(target)
+            ending = [b for b in ending if b not in heirs[:1]]
+        self.free += [self.of[b] for b in ending]
 
+    def is_shared(self, buffer: int) -> bool:
+        return self.buffers[buffer].kind == "work" and not self.buffers[buffer].ones
 
-def inherited(
-    step: Step, dying: Sequence[int], buffers: Sequence[Buffer]
-) -> int | None:
-    """An operand's buffer that a step may write over, number by number."""
-    if step.word in NOT_IN_PLACE:
-        return None
-    size = buffers[step.out.buffer].slots
-    for x in step.args:
-        if (
-            isinstance(x, Array)
-            and x.buffer in dying
-            and x.buffer != step.out.buffer
-        ):
-            places = [a[1:] for a in arrays_of(step) if a.buffer == x.buffer]
-            if {*places} == {step.out[1:]} and buffers[x.buffer].slots == size:
-                return x.buffer
-    return None
+    def ends(self, buffer: int, i: int) -> bool:
+        """Whether nobody reads it after this step."""
+        lasting = buffer in self.kept or not self.is_shared(buffer)
+        return self.last[buffer] == i and not lasting
 
+    def inherits(self, step: Step, buffer: int) -> bool:
+        """Whether a step may write over this operand, number by number."""
+        places = {x[1:] for x in arrays_of(step) if x.buffer == buffer}
+        sizes = {self.buffers[b].slots for b in (buffer, step.out.buffer)}
+        alike = places == {step.out[1:]} and len(sizes) == 1
+        return alike and step.word not in NOT_IN_PLACE
 
-def allotted(buffer: Buffer, memories: list[Memory], free: list[int]) -> int:
-    """Memory that is free and fits, or new memory."""
-    fitting = [
-        m
-        for m in free
-        if memories[m].rows == buffer.rows and memories[m].slots >= buffer.slots
-    ]
-    if fitting:
-        best = min(fitting, key=lambda m: memories[m].slots)
-        free.remove(best)
-        return best
-    memories.append(Memory(buffer.slots, buffer.rows))
-    return len(memories) - 1
+    def allotted(self, buffer: int) -> int:
+        """Memory that is free and fits, or new memory."""
+        slots, rows = self.buffers[buffer].slots, self.buffers[buffer].rows
+        sizes = {
+            m: self.memories[m].slots
+            for m in self.free
+            if self.memories[m].rows == rows
+        }
+        fitting = [m for m, size in sizes.items() if size >= slots]
+        if fitting:
+            best = min(fitting, key=lambda m: sizes[m])
+            self.free.remove(best)
+            return best
+        self.memories.append(Memory(slots, rows))
+        return len(self.memories) - 1
