@@ -17,13 +17,14 @@ from .steps import Plan, Step, arrays_of
 CALL = 0.5  # of a call of NumPy
 CALLS = {
     "dot": 0.9, "matmul": 1.5, "vecdot": 1.0, "einsum": 2.5, "take": 1.5, "copy": 0.6, "sum": 2.5, "max": 2.5,
-    "where": 2.5, "maximum": 1.1, "greatest": 2.5, "least": 4.0, "power": 2.0, "scatter": 4.0, "zero": 1.5,
+    "where": 2.5, "masked": 1.2, "maximum": 1.1, "greatest": 2.5, "least": 4.0,
+    "power": 2.0, "scatter": 4.0, "zero": 1.5,
 }  # fmt: skip
 TABLE = 0.8  # of a block of inputs
 MOVED = 0.0003  # of a number that is read or written in a cache
 NUMBERS = {
     "exp": 0.003, "log": 0.004, "tanh": 0.008, "sin": 0.01, "cos": 0.01, "power": 0.02, "where": 0.002,
-    "einsum": 0.0005, "max": 0.001, "sum": 0.001, "maximum": 0.0006,
+    "masked": 0.001, "einsum": 0.0005, "max": 0.001, "sum": 0.001, "maximum": 0.0006,
 }  # fmt: skip
 PRODUCTS = ("dot", "matmul", "vecdot", "einsum")
 PRODUCT = 0.0001  # of a multiplication in a product of matrices

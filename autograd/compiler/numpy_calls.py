@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -14,9 +15,11 @@ from .arrays import Array as Floats, function_of
 from .places import Array
 from .steps import Buffer, Operand, Plan, Step
 
-Call = tuple[
-    Callable[..., Any], tuple[Any, ...], bool
-]  # whether the last is named out
+Block: TypeAlias = (
+    "tuple[slice | list[int], Floats]"  # columns of a table, and numbers
+)
+# A function, what it takes, and whether the last is named out.
+Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], bool]
 
 
 def raw(function: Any) -> Callable[..., Any]:
@@ -24,7 +27,7 @@ def raw(function: Any) -> Callable[..., Any]:
     return getattr(function, "_implementation", function)
 
 
-COPY = raw(np.copyto)
+COPY, DOT, TAKE = raw(np.copyto), raw(np.dot), raw(np.take)
 
 
 class Calls:
@@ -33,95 +36,73 @@ class Calls:
     def __init__(self, plan: Plan, n: int) -> None:
         self.plan, self.n, self.numpy = plan, n, unforked()
         self.memories = [
-            np.zeros(m.slots * (n if m.rows else 1)) for m in plan.storage.memories
+            np.zeros(self.width(m.slots, m.rows)) for m in plan.storage.memories
         ]
         self.flat = [self.memory(i, b) for i, b in enumerate(plan.buffers)]
-        kinds = {b.kind: x for b, x in zip(plan.buffers, self.flat, strict=True)}
-        self.theta, self.gradient = kinds["theta"], kinds["gradient"]
-        self.varying = any(b.rows for b in plan.buffers if b.kind == "seeds")
-        width = n if self.varying else 1
-        self.seeds = kinds["seeds"].reshape(len(plan.outputs), width)
+        kinds = {b.kind: i for i, b in enumerate(plan.buffers)}
+        self.theta = self.flat[kinds["theta"]]
+        self.gradient = self.flat[kinds["gradient"]]
+        # without rows in the seeds, one number of an output is for all rows
+        self.varying = plan.buffers[kinds["seeds"]].rows
+        shape = len(plan.outputs), self.width(1, self.varying)
+        self.seeds = self.flat[kinds["seeds"]].reshape(shape)
         self.seen: Floats | None = None
-        self.tables = [(columns(p), self.array(x)) for p, x in plan.tables]
+        self.tables = self.blocks(plan.tables)
+        self.adjoints = self.blocks(plan.back)
         self.outputs = [self.array(x) for x in plan.outputs]
-        self.adjoints = [(columns(p), self.array(x)) for p, x in plan.back]
         self.forward, self.backward = self.functions()
+
+    def width(self, slots: int, rows: bool) -> int:
+        """How many numbers so many slots have."""
+        return slots * self.n if rows else slots
+
+    def blocks(self, pairs: Sequence[tuple[list[int], Array]]) -> list[Block]:
+        """Columns of a table, and arrays."""
+        return [(columns(places), self.array(x)) for places, x in pairs]
 
     def memory(self, i: int, buffer: Buffer) -> Floats:
         """The numbers of a buffer in one axis."""
-        width = self.n if buffer.rows else 1
         if i in self.plan.storage.of:
             return self.memories[self.plan.storage.of[i]]
-        made = np.full(buffer.slots * width, float(buffer.ones))
-        if buffer.data is not None:
-            made[: len(buffer.data) * width] = np.repeat(buffer.data, width)
+        made = np.full(self.width(buffer.slots, buffer.rows), float(buffer.ones))
+        if buffer.data is not None:  # numbers, which have no rows
+            made[: len(buffer.data)] = buffer.data
         return made
 
     def array(self, x: Array) -> Floats:
         """The array of a place."""
-        n, buffer = self.n, self.plan.buffers[x.buffer]
-        shape = [dim.size * (n if dim.rows else 1) for dim in x.dims]
-        strides = [8 * dim.step * (n if dim.wide else 1) for dim in x.dims]
-        start = x.base * (n if buffer.rows else 1)
+        shape = [self.width(dim.size, dim.rows) for dim in x.dims]
+        strides = [8 * self.width(dim.step, dim.wide) for dim in x.dims]
+        start = self.width(x.base, self.plan.buffers[x.buffer].rows)
         return as_strided(self.flat[x.buffer][start:], shape, strides)
 
     # -------------------------------------------------------------------------------------------------- calls
     def functions(self) -> tuple[Callable[[], Any], Callable[[], Any]]:
         """Two functions of no arguments: the values, and the adjoints."""
-        known, halves = dict[str, Any](), list[list[str]]()
-        turn = self.plan.turn
-        for steps in (self.plan.steps[:turn], self.plan.steps[turn:]):
-            calls = [call for step in steps for call in self.calls(step)]
-            halves.append([self.line(known, *call) for call in calls] or ["pass"])
-        body = [
-            line
-            for name, lines in zip(("forward", "backward"), halves, strict=True)
-            for line in (f"def {name}():", *["    " + line for line in lines])
+        known, steps, turn = dict[str, Any](), self.plan.steps, self.plan.turn
+        lines = [
+            *self.lines("forward", steps[:turn], known),
+            *self.lines("backward", steps[turn:], known),
+            "return forward, backward",
         ]
-        text = "\n".join([*body, "return forward, backward"])
-        return define("program", [], text, known, {})()
+        return define("program", [], "\n".join(lines), known, {})()
 
-    def line(
-        self,
-        known: dict[str, Any],
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        by_name: bool,
-    ) -> str:
-        """A call as text; its function and arrays become known names."""
-        names = [name_of(known, x) for x in (function, *args)]
-        if by_name:
-            names[-1] = f"out={names[-1]}"
-        return f"{names[0]}({', '.join(names[1:])})"
+    def lines(
+        self, name: str, steps: Sequence[Step], known: dict[str, Any]
+    ) -> Iterator[str]:
+        """The steps as the text of a function; its functions and arrays become known names."""
+        yield f"def {name}():"
+        yield "    pass"
+        for call in chain.from_iterable(map(self.calls, steps)):
+            yield f"    {text_of(call, known)}"
 
     def calls(self, step: Step) -> Iterator[Call]:
         """The calls of a step."""
-        out = self.array(step.out)
-        args = [
-            self.array(x) if isinstance(x, Array) else np.array(x)
-            for x in step.args
-        ]
-        if step.word in SPECIAL:
-            yield from SPECIAL[step.word](step, out, *args)
-        elif step.word == "where" and self.is_known(step.args[0]):
-            yield COPY, (out, args[2]), False
-            yield COPY, (out, args[1], "same_kind", args[0] != 0), False
-        elif step.word == "maximum" and repr(step.args[1]) == "0.0":
-            yield np.maximum, (*args, out), True
-            yield np.add, (out, args[1], out), False
-        elif (
-            step.word == "power"
-            and isinstance(step.args[1], float)
-            and step.args[1] != 0.5
-        ):
-            yield np.power, (*args, out), False
-        else:
-            function = function_of(step.word)
-            yield function, (*args, out), not isinstance(function, np.ufunc)
+        args = [self.operand(x) for x in step.args]
+        return SPECIAL.get(step.word, by_word)(step, self.array(step.out), *args)
 
-    def is_known(self, x: Operand) -> bool:
-        """Whether no step and no run writes it."""
-        return isinstance(x, Array) and self.plan.buffers[x.buffer].kind == "const"
+    def operand(self, x: Operand) -> Floats:
+        return self.array(x) if isinstance(x, Array) else np.array(x)
 
     # --------------------------------------------------------------------------------------------------- runs
     def run(
@@ -160,20 +141,53 @@ def columns(places: list[int]) -> slice | list[int]:
     return near if places == [*range(near.start, near.stop)] else places
 
 
-def name_of(known: dict[str, Any], x: Any) -> str:
-    """A name for what a call reads."""
-    kind: str = getattr(x, "__name__", "a")
-    name = f"{kind}_{id(x)}"
-    known[name] = x
-    return name
+def text_of(call: Call, known: dict[str, Any]) -> str:
+    """A call as text; what it names becomes known."""
+    function, args, by_name = call
+    names = list[str]()
+    for x in (function, *args):
+        kind: str = getattr(x, "__name__", "a")
+        names.append(f"{kind}_{id(x)}")
+        known[names[-1]] = x
+    if by_name:
+        names[-1] = f"out={names[-1]}"
+    return f"{names[0]}({', '.join(names[1:])})"
 
 
 # -------------------------------------------------------------------------------------------------- by words
+def by_word(step: Step, out: Floats, *args: Floats) -> Iterator[Call]:
+    """Number by number, by the table of words."""
+    function = function_of(step.word)
+    yield function, (*args, out), not isinstance(function, np.ufunc)
+
+
+def maximum(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
+    """With 0.0 it is 0.0 of -0.0."""
+    if repr(step.args[1]) != "0.0":
+        yield from by_word(step, out, x, y)
+        return
+    yield np.maximum, (x, y, out), True
+    yield np.add, (out, y, out), False
+
+
+def power(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
+    """NumPy takes the square root for an exponent of 0.5 alone."""
+    if not isinstance(step.args[1], float) or step.args[1] == 0.5:
+        yield from by_word(step, out, x, y)
+        return
+    yield np.power, (x, y, out), False
+
+
+def masked(
+    step: Step, out: Floats, mask: Floats, x: Floats, y: Floats
+) -> Iterator[Call]:
+    """One of two numbers, where it is known which."""
+    yield COPY, (out, y), False
+    yield COPY, (out, x, "same_kind", mask != 0), False
+
+
 def dot(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
-    function = np.dot if out.flags.c_contiguous else np.matmul
-    if function is np.matmul and 1 in (x.ndim, y.ndim) and out.ndim == 0:
-        function = np.dot
-    yield raw(function), (x, y, out), False
+    yield DOT if out.flags.c_contiguous else np.matmul, (x, y, out), False
 
 
 def matmul(step: Step, out: Floats, x: Floats, y: Floats) -> Iterator[Call]:
@@ -195,7 +209,7 @@ def copy(step: Step, out: Floats, x: Any) -> Iterator[Call]:
 
 
 def take(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
-    yield raw(np.take), (x, np.array(step.data), 0, out, "clip"), False
+    yield TAKE, (x, np.array(step.data), 0, out, "clip"), False
 
 
 def scatter(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
@@ -215,6 +229,9 @@ def greatest(step: Step, out: Floats, x: Floats) -> Iterator[Call]:
 
 
 SPECIAL: dict[str, Callable[..., Iterator[Call]]] = {
+    "maximum": maximum,
+    "power": power,
+    "masked": masked,
     "dot": dot,
     "matmul": matmul,
     "einsum": einsum,

@@ -184,7 +184,8 @@ class Planner(Builder):
         out = self.new(
             x, [*order, *[i for i in range(len(x.shape)) if i not in order]]
         )
-        self.each(x.word, out, *args)
+        masked = x.word == "where" and x.args[0].word == "const"
+        self.each("masked" if masked else x.word, out, *args)
         return out
 
     def sum(self, x: Tensor) -> View:

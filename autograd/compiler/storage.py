@@ -9,7 +9,7 @@ from .steps import Buffer, Memory, Step, Storage, arrays_of
 # Words that read what they have written already, if that is in the place of an operand.
 NOT_IN_PLACE = {
     "dot", "matmul", "vecdot", "einsum", "take", "sum", "max", "scatter", "zero", "copy",
-    "where", "maximum", "minimum", "power",
+    "where", "masked", "maximum", "minimum", "power",
 }  # fmt: skip
 
 
