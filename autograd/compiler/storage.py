@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from .steps import Buffer, Memory, Step, Storage, arrays_of
 
@@ -40,15 +41,20 @@ class Sharing:
 
     def after(self, i: int, step: Step) -> None:
         """Gives memory to what a step computes, and takes that of what it reads last."""
-        target = step.out.buffer
-        ending = [
-            b for b in {x.buffer: 0 for x in arrays_of(step)} if self.ends(b, i)
-        ]
+        target, ending = step.out.buffer, self.ending(i, step)
         if self.is_shared(target) and target not in self.of:
-            heirs = [b for b in ending if b != target and self.inherits(step, b)]
-            self.of[target] = self.of[heirs[0]] if heirs else self.allotted(target)
-            ending = [b for b in ending if b not in heirs[:1]]
-        self.free += [self.of[b] for b in ending]
+            heir = next(filter(partial(self.inherits, step), ending), None)
+            if heir is None:
+                self.of[target] = self.allotted(target)
+            else:
+                self.of[target] = self.of[heir]
+                ending.remove(heir)
+        self.free += map(self.of.__getitem__, ending)
+
+    def ending(self, i: int, step: Step) -> list[int]:
+        """The buffers that nobody reads after a step."""
+        touched = sorted({x.buffer for x in arrays_of(step)})
+        return [b for b in touched if self.ends(b, i)]
 
     def is_shared(self, buffer: int) -> bool:
         return self.buffers[buffer].kind == "work" and not self.buffers[buffer].ones
@@ -63,7 +69,7 @@ class Sharing:
         places = {x[1:] for x in arrays_of(step) if x.buffer == buffer}
         sizes = {self.buffers[b].slots for b in (buffer, step.out.buffer)}
         alike = places == {step.out[1:]} and len(sizes) == 1
-        return alike and step.word not in NOT_IN_PLACE
+        return buffer != step.out.buffer and alike and step.word not in NOT_IN_PLACE
 
     def allotted(self, buffer: int) -> int:
         """Memory that is free and fits, or new memory."""
