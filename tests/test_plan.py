@@ -317,6 +317,18 @@ def test_the_cheaper_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kinds == ["Bound", "Calls"]
 
 
+def test_many_nodes_in_few_lines_are_not_woven(
+    planned: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long time to weave them, for few calls that could be saved."""
+    outputs, inputs, parameters = classifier()
+    for woven_nodes, kind in ((1000, "Calls"), (1, "Bound")):
+        monkeypatch.setattr(program_module, "WOVEN", woven_nodes)
+        program = compile(outputs, inputs, parameters)
+        assert type(program.bind(4, 0)).__name__ == kind
+    assert not planned
+
+
 def test_a_program_is_woven_once(
     planned: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ from .tables import TABLE, columns, floats
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
+WOVEN = 1000  # nodes for each line: to weave more takes longer than a plan could win back
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 FASTER = (
     0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
@@ -357,10 +358,11 @@ class Program:
         code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
         if code is None:
             return None
-        plan = self.plan(by_inputs > 0)
-        return (
-            Calls(plan, n) if plan and is_faster(plan, code, n) else Bound(code, n)
-        )
+        is_short = len(code.lines) * WOVEN < len(self.rowwise.order)
+        plan = None if is_short else self.plan(by_inputs > 0)
+        if plan is None or not is_faster(plan, code, n):
+            return Bound(code, n)
+        return Calls(plan, n)
 
     def bind_lines(self, n: int, by_inputs: int) -> Bound:
         """The lines on buffers for n rows, for rows that are not finite."""
