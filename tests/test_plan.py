@@ -26,9 +26,12 @@ from autograd import (
 from autograd.compiler import costs, planning, storage
 from autograd.compiler.numpy_calls import Calls
 from autograd.compiler.places import ROWS, Array, Dim, View, affine, joined
+from autograd.compiler.plan import plan
 from autograd.compiler.planning import copied, plan_of
+from autograd.compiler.primitives import Primitives
 from autograd.compiler.reverse import reverse
 from autograd.compiler.steps import Plan, Step, arrays_of
+from autograd.compiler.tensors import Tensors
 from autograd.compiler.weaving import NotWovenError, Woven, weave
 from nn import MLP, cross_entropy_with_logits
 from tests.structured import structured
@@ -84,7 +87,7 @@ def run(
     plan: Plan, theta: Floats, X: Floats, seeds: Floats, by_inputs: bool
 ) -> Results:
     """By calls; from the second run on, buffers hold what the first one left."""
-    calls = Calls(plan, len(X))
+    calls = Calls(made, len(X))
     out, back = np.empty(seeds.shape), np.empty((len(X), X.shape[1] * by_inputs))
     for _ in range(2):
         with np.errstate(all="ignore"):
@@ -195,8 +198,8 @@ def classifier() -> Graph:
     return [cross_entropy_with_logits(model(x), t)], [*x, *t], model.parameters()
 
 
-def words(plan: Plan) -> list[str]:
-    return [step.word for step in plan.steps]
+def words(made: Plan) -> list[str]:
+    return [step.word for step in made.steps]
 
 
 def test_a_layer_is_one_product_with_its_bias_and_so_is_its_gradient() -> None:
@@ -237,14 +240,6 @@ def test_a_plan_is_for_any_number_of_rows() -> None:
         theta, X, seeds = block(graph, n)
         found = run(plan, theta, X, seeds, by_inputs=False)
         same(found, (*wanted(arrays, theta, X, seeds)[:2], found[2]))
-
-
-def test_without_numbers_of_its_own_a_program_adds_up_the_seeds() -> None:
-    w = Value(3.0)
-    program = compile([w * w, 2 * w], [], [w])
-    for n in (0, 1, 3):
-        gradient, _ = program.vjp(np.zeros((n, 0)))
-        assert gradient.tolist() == [n * 8.0]
 
 
 # --------------------------------------------------------------------------------------------------- programs
@@ -396,6 +391,42 @@ def test_places_that_are_regular() -> None:
     assert View(0, 0, (2, 3), (3, 1), True).group((0, 1, ROWS)) == Dim(
         6, 1, rows=True
     )
+
+
+def test_without_rows_of_its_own_a_program_adds_up_the_seeds(
+    planned: list[int],
+) -> None:
+    w = Value(3.0)
+    program = compile([w * w, 2 * w], [], [w])
+    for n in (0, 1, 3):
+        gradient, _ = program.vjp(np.zeros((n, 0)))
+        assert gradient.tolist() == [n * 8.0]
+    assert planned == [0, 1, 3]
+
+
+def test_a_bias_that_does_not_stand_beside_its_weights_is_added() -> None:
+    w, b = [Value(0.1 * i) for i in range(6)], [Value(1.0 * i) for i in range(3)]
+    x = [Value(0.5), Value(2.0)]
+    outputs = [
+        w[2 * i] * x[0] + w[2 * i + 1] * x[1] + b[(i * 2) % 3] for i in range(3)
+    ]
+    plan = plan_of(woven((outputs, x, [*w, *b])))
+    assert "add" in words(plan)
+
+
+def test_leaves_with_one_adjoint_and_a_third_that_overlaps() -> None:
+    """Where one's adjoint stands, more is added; the other's is without it."""
+    b = Tensors()
+    x, y, both = (b.leaf("theta", np.arange(*at)) for at in ((3,), (3, 6), (6,)))
+    shared, other = b.make("exp", (x,), (3,)), b.make("sin", (both,), (6,))
+    one = b.const(np.ones(()))
+    pairs = [(x, shared), (both, other), (y, shared)]
+    calls = Calls(plan(Primitives(b.order, 0, [one], pairs, [], {}), 6), 1)
+    theta = np.arange(6.0)
+    block = np.zeros((1, 0)), np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 0))
+    gradient = calls.run(theta, *block)
+    wanted = np.sin(theta) + np.tile(np.exp(theta[:3]), 2)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-15)
 
 
 def test_choices_and_largest_numbers(planned: list[int]) -> None:
