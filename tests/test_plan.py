@@ -26,7 +26,7 @@ from autograd import (
 from autograd.compiler import costs, planning, storage
 from autograd.compiler.numpy_calls import Calls
 from autograd.compiler.places import ROWS, Array, Dim, View, affine, joined
-from autograd.compiler.plan import plan
+from autograd.compiler.plan import plan as placed
 from autograd.compiler.planning import copied, plan_of
 from autograd.compiler.primitives import Primitives
 from autograd.compiler.reverse import reverse
@@ -87,7 +87,7 @@ def run(
     plan: Plan, theta: Floats, X: Floats, seeds: Floats, by_inputs: bool
 ) -> Results:
     """By calls; from the second run on, buffers hold what the first one left."""
-    calls = Calls(made, len(X))
+    calls = Calls(plan, len(X))
     out, back = np.empty(seeds.shape), np.empty((len(X), X.shape[1] * by_inputs))
     for _ in range(2):
         with np.errstate(all="ignore"):
@@ -198,8 +198,8 @@ def classifier() -> Graph:
     return [cross_entropy_with_logits(model(x), t)], [*x, *t], model.parameters()
 
 
-def words(made: Plan) -> list[str]:
-    return [step.word for step in made.steps]
+def words(plan: Plan) -> list[str]:
+    return [step.word for step in plan.steps]
 
 
 def test_a_layer_is_one_product_with_its_bias_and_so_is_its_gradient() -> None:
@@ -421,7 +421,7 @@ def test_leaves_with_one_adjoint_and_a_third_that_overlaps() -> None:
     shared, other = b.make("exp", (x,), (3,)), b.make("sin", (both,), (6,))
     one = b.const(np.ones(()))
     pairs = [(x, shared), (both, other), (y, shared)]
-    calls = Calls(plan(Primitives(b.order, 0, [one], pairs, [], {}), 6), 1)
+    calls = Calls(placed(Primitives(b.order, 0, [one], pairs, [], {}), 6), 1)
     theta = np.arange(6.0)
     block = np.zeros((1, 0)), np.ones((1, 1)), np.zeros((1, 1)), np.zeros((1, 0))
     gradient = calls.run(theta, *block)
