@@ -160,7 +160,8 @@ autograd: nonfinite slopes checking
 autograd.pictures: amounts lettering table styles rendering drawing frames stepper
 autograd.compiler: __init__ arrays tables lowering columnwise rowwise layout emitting bound
 autograd.compiler: tensors numbering patterns holes axes ragged views sums worklist padding weaving reverse
-autograd.compiler: places steps storage beside primitives building matrices plan planning costs numpy_calls program
+autograd.compiler: places steps storage beside primitives building matrices plan
+autograd.compiler: planning costs numpy_calls program
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording training __init__ __main__
