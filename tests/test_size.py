@@ -189,7 +189,9 @@ autograd.pictures: amounts lettering table styles rendering programs digraph dra
 autograd.compiler: __init__ tensors numbering patterns holes axes ragged views sums worklist padding weaving
 autograd.compiler: reverse rewriting gradients helpers phrases products wording naming typesetting constants
 autograd.compiler: stories unpacking packing leaves chapter libraries book
-autograd.compiler: arrays lazy tables lowering columnwise rowwise layout emitting bound program
+autograd.compiler: arrays lazy tables lowering columnwise rowwise layout emitting bound
+autograd.compiler: places steps storage beside primitives building matrices plan
+autograd.compiler: planning costs numpy_calls program
 autograd: scanning spelling reading __init__ __main__
 autograd.tracer: __init__
 nn: modules losses recording inputs optimizers progress training __init__ __main__

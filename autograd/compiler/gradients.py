@@ -45,7 +45,7 @@ class BookSweep(Sweep):
     """A sweep whose adjoints are sealed, and in which the slope of a maximum is a word."""
 
     def __init__(self, tensors: Sealing, by: set[str]) -> None:
-        super().__init__(tensors, by)
+        super().__init__(tensors, by, book=True)
         self.sealing = tensors
 
     def total(self, x: Tensor) -> Tensor | None:

@@ -28,17 +28,25 @@ from ..value import Value, describe, toposort
 from .arrays import Array
 from .book import Book, Functions, book_of
 from .bound import Bound, Mask, Pool
+from .costs import is_faster
 from .emitting import Emitter
 from .layout import Layout
 from .lazy import by_parts, is_lazy
 from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
+from .numpy_calls import Calls
+from .planning import Plans
 from .rowwise import MOST, Rowwise
+from .steps import Plan
 from .tables import floats, numbers
 from .tensors import NotWovenError
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
+WOVEN = 1000  # nodes for each line: to weave more takes longer than a plan could win back
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
+FASTER = (
+    0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
+)
 
 
 def compile(
@@ -185,6 +193,7 @@ class Program:
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.codes = dict[bool, Emitter | None]()
+        self.plans = Plans(outputs, inputs, parameters)
         self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
@@ -209,6 +218,7 @@ class Program:
         self.lock = self.rowwise.lock = RLock()
         self.numpy = unforked()
         self.bounds, self.exact = Pool(self.bind), Pool(self.bind_exact)
+        self.lines = Pool(self.bind_lines)
         # NumPy does not warn in a copy of this context, which is ten times as fast as np.errstate.
         self.quiet = Context()
         self.quiet.run(np.seterr, all="ignore")
@@ -402,10 +412,27 @@ class Program:
         code = self.code(by_inputs)
         return code is None or (size <= MOST and size * n < 7 * len(code.lines))
 
-    def bind(self, n: int, by_inputs: int) -> Bound | None:
-        """The lines on buffers for n rows, where they are faster than straight-line Python."""
+    def plan(self, by_inputs: bool = False) -> Plan | None:
+        """The graph as arrays on buffers, if it can be woven."""
+        with self.lock, no_collecting():
+            return self.plans.get(by_inputs)
+
+    def bind(self, n: int, by_inputs: int) -> Bound | Calls | None:
+        """The faster of lines and plan, on buffers for n rows; None where straight-line Python is faster."""
         code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
-        return Bound(code, n) if code else None
+        if code is None:
+            return None
+        is_short = len(code.lines) * WOVEN < len(self.rowwise.order)
+        plan = None if is_short else self.plan(by_inputs > 0)
+        if plan is None or not is_faster(plan, code, n):
+            return Bound(code, n)
+        return Calls(plan, n)
+
+    def bind_lines(self, n: int, by_inputs: int) -> Bound:
+        """The lines on buffers for n rows, for rows that are not finite."""
+        code = self.code(by_inputs > 0)
+        assert code is not None
+        return Bound(code, n)
 
     def bind_exact(self, n: int, by_inputs: int) -> Bound:
         """The same with lines that lose no nan."""
@@ -462,9 +489,12 @@ class Program:
         return result
 
     def finished(
-        self, bound: Bound, theta: Array, *block: Array
+        self, bound: Bound | Calls, theta: Array, *block: Array
     ) -> tuple[Array, Mask | None]:
-        """The same on these buffers."""
+        """The same on these buffers.
+
+        A plan's are written over, so they do not tell which rows left the finite numbers; those of lines do.
+        """
         rows, seeds, out, back = block
         with bound.numpy:
             gradient = bound.run(theta, *block).copy()
@@ -472,6 +502,11 @@ class Program:
                 return gradient, None
         if not seeds.shape[1]:
             return gradient, self.came_from_ops(rows, out)
+        if isinstance(bound, Calls):
+            lines = self.lines.take(len(rows), back.shape[1])
+            result = self.finished(lines, theta, *block)
+            self.lines.give(lines, len(rows), back.shape[1])
+            return result
         spared = self.keep_nan(rows)
         if not (spared.any() and self.rowwise.hasty):
             return self.spared(bound, spared, gradient, theta, *block)

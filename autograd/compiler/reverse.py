@@ -46,15 +46,20 @@ def reverse(
     *,
     rows: bool,
     by: Iterable[str] = ("theta",),
+    book: bool = True,
 ) -> Adjoints:
-    """The adjoints of the leaves, from a seed for every output; ``rows`` says whether there is a table."""
-    return Sweep(tensors, {*by}).run(outputs, rows)
+    """The adjoints of the leaves, from a seed for every output; ``rows`` says whether there is a table.
+
+    Without ``book`` the partials are those that stay accurate where a book's cancel.
+    """
+    return Sweep(tensors, {*by}, book).run(outputs, rows)
 
 
 class Sweep:
     """One reverse sweep."""
 
-    def __init__(self, tensors: Tensors, by: set[str]) -> None:
+    def __init__(self, tensors: Tensors, by: set[str], book: bool) -> None:
+        self.book = book
         self.tensors, self.forward = tensors, [*tensors.order]
         # The Tensors that depend on what is differentiated by.
         self.needed = set[Tensor]()
@@ -161,14 +166,15 @@ class Sweep:
         return None if slope.number == 0 else self.tensors.dot(adjoint, slope)
 
     def slope(self, z: Tensor, i: int) -> Tensor:
-        """∂z/∂operand i, as books have it."""
+        """∂z/∂operand i, as books have it, or accurate."""
         op, places = OPS[z.word], [Value(1.5), *[Value(1.5) for _ in z.args]]
         operands = [
             place if x.number is None else x.number
             for place, x in zip(places[1:], z.args, strict=True)
         ]
         with within(None):
-            slope = op.book[i](places[0], *cast("Any", operands))
+            partials = op.book if self.book else op.partials
+            slope = partials[i](places[0], *cast("Any", operands))
         known = dict(zip(places, (z, *z.args), strict=True))
         if z.word == "relu":  # whose result says on which side its operand is
             known[places[1]] = z
@@ -276,13 +282,12 @@ class Sweep:
         """A sum over what was picked, by a matrix with a 1 where it was picked from."""
         [x], tensors, index = z.args, self.tensors, np.ravel(z.data)
         count, *rest = x.shape
-        hot = np.zeros((len(index), count))
+        hot = np.zeros((len(index), count, *[1] * len(rest)))
         hot[np.arange(len(index)), index] = 1.0
-        wide = tensors.spread(adjoint, z.shape)
-        column = tensors.expand(wide, (len(index), 1, *rest))
-        matrix = tensors.const(hot.reshape(len(index), count, *[1] * len(rest)))
-        flow = tensors.dot(matrix, column, (0,))
-        self.flows[x].append(tensors.expand(flow, x.shape))
+        wide = tensors.spread(adjoint, (len(index), *adjoint.shape[1:]))
+        apart = (wide.shape[0], 1, *wide.shape[1:])
+        flow = tensors.dot(tensors.const(hot), tensors.expand(wide, apart), (0,))
+        self.flows[x].append(tensors.expand(flow, flow.shape[1:]))
 
     def spread(self, z: Tensor, adjoint: Tensor) -> None:
         self.give(z.args[0], adjoint, z.shape, z.rows)

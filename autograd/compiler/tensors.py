@@ -95,9 +95,13 @@ def long_axes(shape: Shape, axes: Iterable[int]) -> Axes:
 
 
 class Tensors:
-    """All Tensors of a program, made once each, operands before results."""
+    """All Tensors of a program, made once each, operands before results.
 
-    def __init__(self) -> None:
+    ``exact`` ones keep what only decides the sign of a zero: 0.0 + x is not x, which may be -0.0.
+    """
+
+    def __init__(self, *, exact: bool = False) -> None:
+        self.exact = exact
         self.order: list[Tensor] = []
         self.known: dict[Any, Tensor] = {}
 
@@ -323,11 +327,18 @@ def same_shape(x: Tensor, y: Tensor) -> bool:
     return joint([x.shape, y.shape]) == x.shape
 
 
+def changes_nothing(b: Tensors, number: float | None, zero: float) -> bool:
+    """Whether a number is a zero that may be left out: any, or one of this sign."""
+    return number == 0 and not (
+        b.exact and math.copysign(1, number) != math.copysign(1, zero)
+    )
+
+
 def sum_of(b: Tensors, args: tuple[Tensor, ...], numbers: Numbers) -> Tensor | None:
     x, y = args
-    if numbers[0] == 0 and same_shape(y, x):
+    if changes_nothing(b, numbers[0], -0.0) and same_shape(y, x):
         return y
-    if numbers[1] == 0 and same_shape(x, y):
+    if changes_nothing(b, numbers[1], -0.0) and same_shape(x, y):
         return x
     for kept, other in ((x, y), (y, x)):
         factor, inner = b.split(other)
@@ -340,9 +351,9 @@ def difference(
     b: Tensors, args: tuple[Tensor, ...], numbers: Numbers
 ) -> Tensor | None:
     x, y = args
-    if numbers[1] == 0 and same_shape(x, y):
+    if changes_nothing(b, numbers[1], 0.0) and same_shape(x, y):
         return x
-    if numbers[0] == 0 and same_shape(y, x):
+    if changes_nothing(b, numbers[0], -0.0) and same_shape(y, x):
         return b.neg(y)
     factor, inner = b.split(y)
     if factor is not None and factor < 0:
