@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from importlib import import_module
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from ..forking import Kept
 from .arrays import Array
 
 GRAPH = "__dask_graph__"
@@ -123,7 +124,7 @@ class Fixed:
     def __call__(self, part: Any) -> Array:
         return self.program(part, self.theta)
 
-    @cached_property
+    @Kept
     def stored(self) -> bytes:
         return pickle.dumps(self.program)
 
