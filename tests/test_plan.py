@@ -243,6 +243,31 @@ def test_a_plan_is_for_any_number_of_rows() -> None:
 
 
 # --------------------------------------------------------------------------------------------------- programs
+@pytest.fixture(autouse=True)
+def at_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan is tried before the first run, but where a test is about that."""
+    if "later" not in request.node.name:
+        monkeypatch.setattr(program_module, "WARM", 0)
+
+
+def test_a_plan_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the lines have run so often that weaving the graph can pay; numbers stay as they are."""
+    outputs, inputs, parameters = classifier()
+    monkeypatch.setattr(program_module, "is_faster", lambda *_: True)
+    monkeypatch.setattr(program_module.Program, "by_row", lambda *_: False)
+    program = compile(outputs, inputs, parameters)
+    X = np.random.default_rng(0).normal(size=(4, len(inputs)))
+    first, kinds = program(X), list[str]()
+    for _ in range(program.warm + 2):
+        assert np.allclose(program(X), first, rtol=1e-12)
+        kinds.append(type(program.bounds.free[4, 0][0]).__name__)
+    assert 5 < program.warm < 10_000
+    assert kinds.count("Calls") == 4
+    assert kinds[-4:] == ["Calls"] * 4
+
+
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Every program by a plan where it has one; the rows of each run."""

@@ -43,6 +43,7 @@ from .tensors import NotWovenError
 ROW = np.zeros((1, 0))  # the table of a program without inputs
 FEW = 4  # names that are shown
 WOVEN = 1000  # nodes for each line: to weave more takes longer than a plan could win back
+WARM = 4  # so many lines for each node have run before a graph is woven: by then its plan can pay
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 FASTER = (
     0.8  # of the cost of the lines, a plan's estimate must be: it is an estimate
@@ -194,6 +195,7 @@ class Program:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.codes = dict[bool, Emitter | None]()
         self.plans = Plans(outputs, inputs, parameters)
+        self.runs = self.warm = 0
         self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
@@ -422,8 +424,12 @@ class Program:
         code = None if self.by_row(n, by_inputs > 0) else self.code(by_inputs > 0)
         if code is None:
             return None
-        is_short = len(code.lines) * WOVEN < len(self.rowwise.order)
-        plan = None if is_short else self.plan(by_inputs > 0)
+        nodes, lines = len(self.rowwise.order), len(code.lines)
+        self.warm = WARM * nodes // max(lines, 1)
+        is_short = lines * WOVEN < nodes
+        plan = (
+            None if is_short or self.runs < self.warm else self.plan(by_inputs > 0)
+        )
         if plan is None or not is_faster(plan, code, n):
             return Bound(code, n)
         return Calls(plan, n)
@@ -481,6 +487,9 @@ class Program:
         lines as it does in the engine.
         """
         n, by_inputs = len(block[0]), block[3].shape[1]
+        self.runs += 1
+        if self.runs == self.warm:  # from now on a plan may pay
+            self.bounds = Pool(self.bind)
         bound = self.bounds.take(n, by_inputs)
         if bound is None:
             return self.rowwise.run(range(n), theta, *block), None
