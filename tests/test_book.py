@@ -670,3 +670,92 @@ def test_a_number_stays_in_the_adjoint_that_it_belongs_to() -> None:
     text = book(([loss * 0.01], [], net.parameters())).source
     backward = text.split("# backward")[1].split("return")[0]
     assert backward.count("0.01") == 1
+
+
+# ------------------------------------------------------------------------------------------------------- names
+@pytest.mark.parametrize(
+    "pair",
+    ["µμ", "ϕφ", "ϵε", "ſs", "ªa", ("ﬁt", "fit"), ("x₁", "x1"), ("ｅｘｐ", "exp")],
+)
+def test_names_that_python_reads_as_one_are_two(pair: str) -> None:
+    """As parameters, inputs, intermediates and constants."""
+    a, b = Value(0.5, pair[0]), Value(0.25, pair[1])
+    p, q = Value(1.5, pair[0]), Value(-0.5, pair[1])
+    agrees(([exp(a * p) - b * q], [a, b], [p, q]))
+    agrees(([exp(a * p) - b * q], [a, p], [b, q]))
+    agrees(([exp(a) * 3 - tanh(b) * p + q], [], [a, b]))
+    y, z = exp(a), tanh(b)
+    y.name, z.name = pair[0], pair[1]
+    agrees(([y * z + y, z * z + y], [a, b], []))
+    names = Names()
+    assert len({*map(names.fresh, pair)}) == 2
+
+
+WORDS_OF_OTHERS = """
+gamma mean floor sum theta forward n take beside bell dot max rows part join seed
+const pick spread X dy unpack reshape concat print float eye is_larger math y x abs
+sigmoid_slope erf_ µ comb e vjp where_op
+""".split()
+
+
+@pytest.mark.parametrize("name", WORDS_OF_OTHERS)
+def test_an_op_with_the_name_of_a_word_is_the_op(name: str) -> None:
+    """Its own formula is called, beside the word."""
+    op = Op(name, name, "3 * x * x + x", (lambda z, x: 6 * x + 1,))
+    try:
+        w, x = values("w", 4), values("x", 3)
+        hidden = [
+            op(sum(a * b for a, b in zip(w, x, strict=False)) + i) for i in (1, 2)
+        ]
+        agrees(([hidden[0] * op(w[3]) + tanh(hidden[1])], x, w))
+        agrees(([hidden[0], op(x[0]), w[0]], x, w))
+        text = agrees(([op(x[0]) + relu(w[0]) + op(x[1])], x, w))
+        assert "3 * x * x + x" in text
+    finally:
+        del OPS[name]
+
+
+def test_ops_of_one_reading_are_two_ops() -> None:
+    """And an op that comes later changes no name."""
+    lines = {"mean": "x + 1", "mean_op": "x * 2", "µ": "x * 3", "μ": "x * 5"}
+    try:
+        ops = [
+            Op(name, name, line, (lambda z, x: 1.0,))
+            for name, line in lines.items()
+        ]
+        x = Value(0.5, "x")
+        ops = [op(x) for op in ops]
+        f = run(book((ops, [x], [])).source)["forward"]
+        assert f(np.zeros(0), np.ones((1, 1))).tolist() == [[2, 2, 3, 5]]
+    finally:
+        for name in lines:
+            OPS.pop(name, None)
+
+
+def test_a_formula_calls_the_word_of_the_same_name() -> None:
+    """The op gamma is 2·gamma(x), with Python's gamma."""
+    op = Op("gamma", "Γ", "2 * gamma(x)", (lambda z, x: z,))
+    try:
+        x = Value(3.0, "x")
+        f = run(book(([op(x)], [x], [])).source)["forward"]
+        assert f(np.zeros(0), np.array([[4.0]])).tolist() == [12.0]
+    finally:
+        del OPS["gamma"]
+
+
+def test_an_op_defined_after_a_text_is_reserved_too() -> None:
+    x, w = Value(0.5, "h_late"), Value(0.25, "w")
+    before = book(([tanh(x) * w], [x], [w]))
+    op = Op("h_late", "h", "x * x", (lambda z, x: 2 * x,))
+    try:
+        assert not Names().free("h_late")
+        agrees(([op(x) * w + x], [x], [w]))
+        assert "def h_late" not in before.source
+        run(before.source)["forward"](np.ones(1), np.ones((2, 1)))
+    finally:
+        del OPS["h_late"]
+
+
+def test_a_name_is_free_where_it_is_read() -> None:
+    assert free("def f(a): return a + b\ndef g(b): return a(b)") == {"a", "b"}
+    assert free("c = d\ndef f(): return c + f") == {"d"}

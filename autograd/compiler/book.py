@@ -18,7 +18,7 @@ from ..value import Value
 from .chapter import Chapter, Plot
 from .constants import Constants
 from .gradients import Sealing, gradients
-from .helpers import free, imports, needed
+from .helpers import TAKEN, free, imports, needed
 from .leaves import Leaves, key_of
 from .libraries import mathematical, word
 from .naming import Namer, Names, output_stem
@@ -30,10 +30,6 @@ from .tensors import LEAVES, Tensor, Tensors
 from .typesetting import gradient_line, joined, wrapped
 from .weaving import weave
 from .wording import Wording
-
-# What no name of an array may be.
-FUNCTIONS = ("unpack", "forward", "value_and_grad", "vjp")
-TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", *FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,8 @@ class Book:
         self.leaves = Leaves(live, inputs, parameters, self.names, self.constants)
         self.body = self.written()
         self.constants.keep(free(self.body))
+        # Words of a library, functions for it, and words of Python's math.
+        self.helpers = needed(self.body, self.constants.arrays)
 
     # ------------------------------------------------------------------------------------------------- chapters
     def chapter(
@@ -219,16 +217,6 @@ class Book:
         return titles
 
     # ----------------------------------------------------------------------------------------------------- text
-    @cached_property
-    def helpers(self) -> tuple[list[str], list[str], list[str]]:
-        """Words of a library, functions for it, and words of Python's math."""
-        words, functions, others = needed(self.body)
-        return (
-            words,
-            functions,
-            [x for x in others if x not in self.constants.arrays],
-        )
-
     @cached_property
     def head(self) -> str:
         """What the body needs, from NumPy: its words, and the recorded constants."""

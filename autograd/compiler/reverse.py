@@ -15,8 +15,17 @@ from typing import Any, cast
 import numpy as np
 
 from ..scopes import within
-from ..value import OPS, Value, toposort
-from .tensors import Axes, NotWovenError, Shape, Tensor, Tensors, joint, without
+from ..value import Op, Value, toposort
+from .tensors import (
+    Axes,
+    NotWovenError,
+    Shape,
+    Tensor,
+    Tensors,
+    joint,
+    op_of,
+    without,
+)
 
 
 @dataclass
@@ -49,6 +58,13 @@ def reverse(
 ) -> Adjoints:
     """The adjoints of the leaves, from a seed for every output; ``rows`` says whether there is a table."""
     return Sweep(tensors, {*by}).run(outputs, rows)
+
+
+def table_op(z: Tensor) -> Op:
+    """The op that makes a Tensor."""
+    op = op_of(z.word)
+    assert op is not None
+    return op
 
 
 class Sweep:
@@ -143,7 +159,7 @@ class Sweep:
     # ------------------------------------------------------------------------------------- number by number
     def through(self, z: Tensor, adjoint: Tensor) -> None:
         """Through an op of the table."""
-        op = OPS[z.word]
+        op = table_op(z)
         for i, x in enumerate(z.args):
             if x not in self.needed:
                 continue
@@ -162,7 +178,7 @@ class Sweep:
 
     def slope(self, z: Tensor, i: int) -> Tensor:
         """∂z/∂operand i, as books have it."""
-        op, places = OPS[z.word], [Value(1.5), *[Value(1.5) for _ in z.args]]
+        op, places = table_op(z), [Value(1.5), *[Value(1.5) for _ in z.args]]
         operands = [
             place if x.number is None else x.number
             for place, x in zip(places[1:], z.args, strict=True)

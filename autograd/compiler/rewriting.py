@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from ..value import OPS
-from .tensors import LEAVES, Tensor, Tensors
+from .tensors import LEAVES, Tensor, Tensors, op_of
 
 Args: TypeAlias = tuple[Tensor, ...]
 Rule: TypeAlias = Callable[[Tensors, Tensor, Args], "Tensor | None"]
@@ -33,8 +32,9 @@ def same(target: Tensors, x: Tensor, args: Args) -> Tensor:
     """The same word of new operands, through the builder's algebra."""
     if x.word in LEAVES:
         return leaf(target, x)
-    if x.word in OPS:
-        return target.op(x.word, *args)
+    op = op_of(x.word)
+    if op is not None:
+        return target.op(op.name, *args)
     if x.word in MADE:
         return MADE[x.word](target, x, args)
     return target.make(x.word, args, x.shape, x.data)

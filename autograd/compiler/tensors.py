@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..value import OPS
+from ..value import OPS, Op
 
 Shape: TypeAlias = tuple[int, ...]
 Axes: TypeAlias = tuple[int, ...]
@@ -37,7 +37,19 @@ Floats: TypeAlias = NDArray[np.float64]
 LEAVES = ("theta", "X", "const", "seed")
 # What only moves numbers; an adjoint comes back by the opposite move.
 MOVES = ("expand", "refold", "permute", "join", "part", "pick", "spread")
+SUMS = ("dot", "sum", "max", "rows", "is_larger")
+STRUCTURE = frozenset({*LEAVES, *MOVES, *SUMS})
 MODERATE = 1e8  # a factor that may change its place in a product, without harm to the numbers' range
+
+
+def word_of(op: str) -> str:
+    """The word of an op's Tensors: its name, if that is no other word."""
+    return f"{op}()" if op in STRUCTURE else op
+
+
+def op_of(word: str) -> Op | None:
+    """The op of this word, if it is an op's."""
+    return None if word in STRUCTURE else OPS.get(word.removesuffix("()"))
 
 
 class NotWovenError(NotImplementedError):
@@ -154,15 +166,16 @@ class Tensors:
 
     # ------------------------------------------------------------------------------------- number by number
     def op(self, name: str, *args: Tensor) -> Tensor:
-        """An op of the table; what is known is computed, and what changes nothing left out."""
+        """An op by its name or word; what is known is computed, and what changes nothing left out."""
         numbers = [x.number for x in args]
         if None not in numbers and args:
-            z = OPS[name].evaluate(*[x for x in numbers if x is not None])
+            op = OPS[name.removesuffix("()")]
+            z = op.evaluate(*[x for x in numbers if x is not None])
             return self.number(z, args[0])
         shorter = SHORTER[name](self, args, numbers) if name in SHORTER else None
         if shorter is not None:
             return shorter
-        return self.make(name, args, joint(x.shape for x in args))
+        return self.make(word_of(name), args, joint(x.shape for x in args))
 
     def neg(self, x: Tensor) -> Tensor:
         return self.dot(self.number(-1.0, x), x)
