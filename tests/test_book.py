@@ -300,7 +300,7 @@ def value_and_grad(theta, X):
     return mean(y2), dtheta
 """
 HINGE_NET = """
-from numpy import concat, maximum, mean, ones_like, reshape, sum, where, zeros_like
+from numpy import concat, mean, ones_like, reshape, sum, where, zeros_like
 
 
 def beside(*columns):
@@ -308,7 +308,7 @@ def beside(*columns):
 
 
 def relu(z):
-    return maximum(z, 0)
+    return where(z <= 0, zeros_like(z), z)
 
 
 def step(z):
@@ -657,7 +657,7 @@ def test_helpers_stand_before_those_that_use_them() -> None:
     names = [text.split("(")[0].split()[-1] for text in functions]
     assert names.index("bell") < names.index("tanh_slope")
     assert names.index("sigmoid") < names.index("bell")
-    assert others == ["erfc", "x"] and {"exp", "abs"} <= {*words}
+    assert others == ["erfc", "x"] and {"exp", "where"} <= {*words}
     assert free("def f(a): return a + b") == {"b"}
 
 
@@ -691,11 +691,47 @@ def test_names_that_python_reads_as_one_are_two(pair: str) -> None:
     assert len({*map(names.fresh, pair)}) == 2
 
 
-WORDS_OF_OTHERS = """
-gamma mean floor sum theta forward n take beside bell dot max rows part join seed
-const pick spread X dy unpack reshape concat print float eye is_larger math y x abs
-sigmoid_slope erf_ µ comb e vjp where_op
-""".split()
+WORDS_OF_OTHERS = [
+    "gamma",
+    "mean",
+    "floor",
+    "sum",
+    "theta",
+    "forward",
+    "n",
+    "take",
+    "beside",
+    "bell",
+    "dot",
+    "max",
+    "rows",
+    "part",
+    "join",
+    "seed",
+    "const",
+    "pick",
+    "spread",
+    "X",
+    "dy",
+    "unpack",
+    "reshape",
+    "concat",
+    "print",
+    "float",
+    "eye",
+    "is_larger",
+    "math",
+    "y",
+    "x",
+    "abs",
+    "sigmoid_slope",
+    "erf_",
+    "µ",
+    "comb",
+    "e",
+    "vjp",
+    "where_op",
+]
 
 
 @pytest.mark.parametrize("name", WORDS_OF_OTHERS)
@@ -759,3 +795,130 @@ def test_an_op_defined_after_a_text_is_reserved_too() -> None:
 def test_a_name_is_free_where_it_is_read() -> None:
     assert free("def f(a): return a + b\ndef g(b): return a(b)") == {"a", "b"}
     assert free("c = d\ndef f(): return c + f") == {"d"}
+
+
+# ------------------------------------------------------------------------- what others' autograd makes of helpers
+SMOOTH = ["sigmoid", "softplus", "logsigmoid", "gauss", "tanh", "gelu"]
+KINKED = ["relu", "leaky_relu", "elu"]
+POINTS = [-800.0, -40.0, -1.0, -0.0, 0.0, 1e-300, 1.0, 40.0, 800.0]
+
+
+def orders(name: str, x: float) -> list[float]:
+    """The value, the slope and the slope's slope, by the engine."""
+    v = Value(x, "x")
+    y = OPS[name](v)
+    slope = autograd.grad(y, v)
+    return [y.data, slope.data, autograd.grad(slope, v).data]
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+def test_jax_differentiates_the_helpers_twice(name: str) -> None:
+    """At 0 and where exp overflows."""
+    xp, jax = library("jax.numpy"), pytest.importorskip("jax")
+    x = Value(0.5, "x")
+    f = book(([OPS[name](x)], [x], [])).functions(xp).forward
+
+    def at(z: Any) -> Any:
+        return f(xp.zeros(0), xp.reshape(z, (1, 1)))[0]
+
+    for z in POINTS:
+        found = [float(g(z)) for g in (at, jax.grad(at), jax.grad(jax.grad(at)))]
+        assert found == pytest.approx(orders(name, z), rel=1e-12, abs=1e-15), z
+    assert math.isnan(float(at(math.nan)))
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+def test_pytorch_differentiates_the_helpers_twice(name: str) -> None:
+    torch, x = library("torch"), Value(0.5, "x")
+    f = book(([OPS[name](x)], [x], [])).functions(torch).forward
+    for z in POINTS:
+        leaf = torch.tensor([[z]], dtype=torch.float64, requires_grad=True)
+        y = f(torch.zeros(0), leaf)[0]
+        [slope] = torch.autograd.grad(y, leaf, create_graph=True)
+        twice = None
+        if slope.requires_grad:
+            [twice] = torch.autograd.grad(slope, leaf, allow_unused=True)
+        found = [y.item(), slope.item(), 0.0 if twice is None else twice.item()]
+        assert found == pytest.approx(orders(name, z), rel=1e-12, abs=1e-15), z
+
+
+CHOOSING = [
+    "atan_1", "atan_2", "gauss_1", "gauss_2", "tanh_3", "sigmoid_3", "gelu_1", "gelu_2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_branch_that_is_not_taken_does_no_harm(name: str) -> None:
+    """No warning in NumPy, no nan in JAX."""
+    xp, jax, x = library("jax.numpy"), pytest.importorskip("jax"), Value(0.5, "x")
+    text = book(([OPS[name](x)], [x], []))
+    X = np.array([[-3.0], [-0.0], [0.0], [0.3], [30.0]])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = text.functions(np).forward(np.zeros(0), X)
+    f = text.functions(xp).forward
+    slopes = jax.grad(lambda z: f(xp.zeros(0), z).sum())(xp.asarray(X))[:, 0]
+    wanted = [orders(name, z)[:2] for z in X[:, 0].tolist()]
+    close(y, np.array([a for a, _ in wanted]))
+    close(slopes, np.array([b for _, b in wanted]))
+
+
+# ---------------------------------------------------------------------------------------------------- the edges
+def hypotenuse(x: Value) -> Value:
+    return autograd.hypot(x, 0 * x)
+
+
+EDGES: list[tuple[Callable[[Value], Any], float]] = [
+    (lambda x: x ** Value(2.0, "w"), 0.0),
+    (lambda x: x ** Value(1.0, "w"), 0.0),
+    (lambda x: x**0, 0.0),
+    (lambda x: x**1, 0.0),
+    (lambda x: x**2, 0.0),
+    (lambda x: x**0.5, 0.0),
+    (autograd.sqrt, -0.0),
+    (autograd.sqrt, 0.0),
+    (hypotenuse, 0.0),
+    (lambda x: autograd.hypot(x, 3.0), math.inf),
+    (lambda x: Value(0.0, "b") ** x, 2.0),
+]
+
+
+@pytest.mark.parametrize(("formula", "at"), EDGES)
+def test_slopes_at_edges_are_the_engines(
+    formula: Callable[[Value], Any], at: float
+) -> None:
+    x = Value(at, "x")
+    y = formula(x)
+    program = autograd.compile(y, [x])
+    graph: Graph = ([y], [x], program.parameters)
+    functions = run(book(graph).source)
+    with np.errstate(all="ignore"):
+        found = functions["vjp"](program.theta, np.array([[at]]), np.ones(1))
+    y.backward()
+    assert found[1].tolist() == [[x.grad]]
+    assert found[0].tolist() == [p.grad for p in program.parameters]
+
+
+ZEROS: list[Callable[[Value], Any]] = [
+    lambda x: x + 0.0,
+    lambda x: 0.0 + x,
+    lambda x: x + -0.0,
+    lambda x: x - 0.0,
+    lambda x: x - -0.0,
+    lambda x: 0.0 - x,
+    lambda x: -0.0 - x,
+    lambda x: x + 0 * Value(1.0),
+]
+
+
+@pytest.mark.parametrize("formula", ZEROS)
+def test_the_sign_of_zero_is_kept(formula: Callable[[Value], Any]) -> None:
+    x = Value(0.0, "x")
+    forward = run(book(([formula(x)], [x], [])).source)["forward"]
+    for zero in (0.0, -0.0, 1.0):
+        x.data = zero
+        wanted = float(formula(x).data)
+        [found] = forward(np.zeros(0), np.array([[zero]])).tolist()
+        assert (found, math.copysign(1, found)) == (
+            wanted,
+            math.copysign(1, wanted),
+        )

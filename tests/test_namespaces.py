@@ -210,3 +210,29 @@ def test_printing_shows_the_text() -> None:
     space: dict[str, Any] = {}
     exec(program.source, space)  # noqa: S102  our own text
     assert space["forward"](None, np.array([[2.0]])).tolist() == [math.sin(2.0)]
+
+
+@pytest.mark.parametrize("with_inputs", [True, False])
+def test_a_list_with_one_output_keeps_its_axis(with_inputs: bool) -> None:
+    """As the program does; the mean and its gradient are there all the same."""
+    x, w = Value(0.5, "x"), Value(2.0, "w")
+    for y in (x * w + sin(x), w * w, w + 0.0, x):
+        program = compile([y], [x] if with_inputs else [])
+        X = np.array([[1.0], [2.0], [3.0]]) if with_inputs else None
+        f, n = program.function(np), 3 if with_inputs else 1
+        shape = (n, 1) if with_inputs else (1,)
+        wanted = program(X).reshape(shape)
+        np.testing.assert_allclose(f(program.theta, X), wanted, rtol=1e-14)
+        assert np.shape(f(program.theta, X)) == shape
+        seeds = np.arange(1.0, n + 1).reshape(shape)
+        by_theta, by_inputs = f.vjp(program.theta, X, seeds)
+        both = program.vjp(X, seeds)
+        np.testing.assert_allclose(by_theta, both[0], rtol=1e-14)
+        if with_inputs:
+            np.testing.assert_allclose(by_inputs, both[1], rtol=1e-14)
+        assert f.value_and_grad is not None
+        mean, gradient = f.value_and_grad(program.theta, X)
+        np.testing.assert_allclose(mean, program.value_and_grad(X)[0], rtol=1e-14)
+        np.testing.assert_allclose(
+            gradient, program.value_and_grad(X)[1], rtol=1e-14
+        )

@@ -63,8 +63,10 @@ class Book:
         inputs: Sequence[Value],
         parameters: Sequence[Value],
         values: Mapping[Tensor, NDArray[np.object_]],
+        many: bool = False,
     ) -> None:
-        self.inputs, self.many = [*inputs], len(outputs) > 1
+        self.inputs, self.single = [*inputs], len(outputs) == 1
+        self.many = many or not self.single  # whether outputs have an axis
         known = {x: np.asarray(v, object).ravel() for x, v in values.items()}
         forward = Adjoints(len(tensors.order), [])
         first = Story(tensors, [*outputs], known, forward)
@@ -140,7 +142,7 @@ class Book:
     def written(self) -> str:
         """All functions."""
         texts = [self.leaves.shared, self.forward()]
-        texts += [] if self.many else [self.value_and_grad()]
+        texts += [self.value_and_grad()] if self.single else []
         return "\n\n\n".join([x for x in [*texts, self.vjp()] if x]) + "\n"
 
     def opening(self, name: str, *others: str) -> list[str]:
@@ -254,17 +256,24 @@ class Book:
         known = {name: word(xp, name) for name in words}
         known |= {name: mathematical(xp, name) for name in others}
         known |= {name: xp.asarray(x) for name, x in self.constants.arrays.items()}
-        middle = "None" if self.many else "value_and_grad"
+        middle = "value_and_grad" if self.single else "None"
         body = f"{self.text}\nreturn forward, {middle}, vjp"
         return Functions(*define("functions", [], body, known, {})())
 
 
 def book_of(
-    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+    outputs: Sequence[Value],
+    inputs: Sequence[Value],
+    parameters: Sequence[Value],
+    many: bool = False,
 ) -> Book:
-    """The text of a graph.  NotWovenError where arrays do not serve it."""
+    """The text of a graph; ``many`` outputs have an axis, even if there is one.
+
+    NotWovenError where arrays do not serve the graph.
+    """
     woven = weave(outputs, inputs, parameters)
-    return Book(woven.tensors, woven.outputs, inputs, parameters, woven.values)
+    graph = woven.tensors, woven.outputs, inputs, parameters, woven.values
+    return Book(*graph, many)
 
 
 def both(chapter: Chapter) -> list[str]:

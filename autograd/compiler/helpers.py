@@ -14,7 +14,7 @@ from keyword import iskeyword
 from ..evaluators import CAREFUL
 from ..ieee import WORDS as OWN
 from ..ops import TABLE
-from ..terms import CALL, Printed, Term, Tree, fold
+from ..terms import CALL, Printed, Term, Tree, fold, terms_of
 from ..value import OPS, Op
 
 # What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
@@ -41,7 +41,15 @@ SPELLED = {
 BY_HAND = {
     "relu": """
 def relu(z):
-    return maximum(z, 0)
+    return where(z <= 0, zeros_like(z), z)
+""",
+    "leaky_relu": """
+def leaky_relu(z):
+    return where(z <= 0, 0.01 * z, z)
+""",
+    "elu": """
+def elu(z):
+    return where(z >= 0, z, expm1(where(z >= 0, zeros_like(z), z)))
 """,
     "step": """
 def step(z):
@@ -49,7 +57,16 @@ def step(z):
 """,
     "sigmoid": """
 def sigmoid(z):
-    return exp(minimum(z, 0)) / (1 + exp(-abs(z)))
+    e = exp(where(z > 0, -z, z))
+    return where(z > 0, ones_like(z), e) / (1 + e)
+""",
+    "softplus": """
+def softplus(z):
+    return where(z > 0, z, zeros_like(z)) + log1p(exp(where(z > 0, -z, z)))
+""",
+    "logsigmoid": """
+def logsigmoid(z):
+    return -(where(z > 0, zeros_like(z), -z) + log1p(exp(where(z > 0, -z, z))))
 """,
     "bell": """
 def bell(z):
@@ -57,9 +74,7 @@ def bell(z):
 """,
     "gauss": """
 def gauss(x):
-    size = minimum(abs(x), 40)
-    head = floor(size * 65536) / 65536
-    return exp(-head * head) * exp((head - size) * (head + size))
+    return exp(-x * x)
 """,
     "is_larger": """
 def is_larger(x, y):
@@ -238,7 +253,9 @@ def settled(tree: Tree) -> Tree:
 def of_op(op: Op, name: str) -> str:
     """An op's line as a function."""
     operands = {x: x for x in op.operands}
-    body = formula(op.tree, operands)
+    chooses = any(term.word == "if" for term in terms_of(op.tree))
+    # Where both branches are computed, one that is not taken may divide by 0.
+    body = formula(op.printed if chooses else op.tree, operands)
     return f"\ndef {name}({', '.join(operands)}):\n    return {body}\n"
 
 

@@ -273,7 +273,8 @@ class Program:
         """The text that a book would print, or why there is none."""
         with no_collecting():
             try:
-                return book_of(self.rowwise.outputs, self.inputs, self.parameters)
+                graph = self.rowwise.outputs, self.inputs, self.parameters
+                return book_of(*graph, self.many)
             except NotWovenError as reason:
                 return reason
 

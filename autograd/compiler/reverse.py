@@ -27,6 +27,8 @@ from .tensors import (
     without,
 )
 
+BY_RESULT = ("sigmoid", "tanh")  # h(1-h) and 1-h²
+
 
 @dataclass
 class Adjoints:
@@ -177,14 +179,15 @@ class Sweep:
         return None if slope.number == 0 else self.tensors.dot(adjoint, slope)
 
     def slope(self, z: Tensor, i: int) -> Tensor:
-        """∂z/∂operand i, as books have it."""
+        """∂z/∂operand i: of sigmoid and tanh as books have it, of others right at the edges too."""
         op, places = table_op(z), [Value(1.5), *[Value(1.5) for _ in z.args]]
         operands = [
             place if x.number is None else x.number
             for place, x in zip(places[1:], z.args, strict=True)
         ]
         with within(None):
-            slope = op.book[i](places[0], *cast("Any", operands))
+            partials = op.book if z.word in BY_RESULT else op.partials
+            slope = partials[i](places[0], *cast("Any", operands))
         known = dict(zip(places, (z, *z.args), strict=True))
         if z.word == "relu":  # whose result says on which side its operand is
             known[places[1]] = z

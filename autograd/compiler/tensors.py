@@ -336,11 +336,16 @@ def same_shape(x: Tensor, y: Tensor) -> bool:
     return joint([x.shape, y.shape]) == x.shape
 
 
+def is_zero(x: float | None, sign: float) -> bool:
+    """Whether a number is the zero of this sign: x + -0.0 is x, and -0.0 + 0.0 is not -0.0."""
+    return x == 0 and math.copysign(1.0, x) == sign
+
+
 def sum_of(b: Tensors, args: tuple[Tensor, ...], numbers: Numbers) -> Tensor | None:
     x, y = args
-    if numbers[0] == 0 and same_shape(y, x):
+    if is_zero(numbers[0], -1.0) and same_shape(y, x):
         return y
-    if numbers[1] == 0 and same_shape(x, y):
+    if is_zero(numbers[1], -1.0) and same_shape(x, y):
         return x
     for kept, other in ((x, y), (y, x)):
         factor, inner = b.split(other)
@@ -353,9 +358,9 @@ def difference(
     b: Tensors, args: tuple[Tensor, ...], numbers: Numbers
 ) -> Tensor | None:
     x, y = args
-    if numbers[1] == 0 and same_shape(x, y):
+    if is_zero(numbers[1], 1.0) and same_shape(x, y):
         return x
-    if numbers[0] == 0 and same_shape(y, x):
+    if is_zero(numbers[0], -1.0) and same_shape(y, x):
         return b.neg(y)
     factor, inner = b.split(y)
     if factor is not None and factor < 0:
