@@ -245,7 +245,7 @@ class Book:
     @cached_property
     def source(self) -> str:
         """The module, for NumPy."""
-        return f"{self.head}\n\n\n{self.text}"
+        return f"{self.head}\n\n\n{self.text}".lstrip("\n")
 
     def functions(self, xp: Any) -> Functions:
         """The text as functions of arrays of a library, given as its namespace.

@@ -321,8 +321,10 @@ def globals_of(scope: symtable.SymbolTable) -> set[str]:
 
 
 def imports(words: Iterable[str]) -> str:
-    """The line that gets words from NumPy, in columns."""
+    """The line that gets words from NumPy, in columns; none for no words."""
     names = sorted(words)
+    if not names:
+        return ""
     line = f"from numpy import {', '.join(names)}"
     if len(line) <= 100:
         return line

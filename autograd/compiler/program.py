@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
@@ -35,8 +36,14 @@ from .lowering import UNIFORM, VARYING, Node, absorb, flatten, group
 from .rowwise import MOST, Rowwise
 from .tables import floats, numbers
 from .tensors import NotWovenError
+from .typesetting import WIDTH
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
+# What the straight line takes and gives, for its head.
+ONE_ROW = (
+    "sweep takes one row, all parameters, and a seed for each output; it gives lists:",
+    "the outputs, and the gradients of their sum times the seeds by theta and by the row.",
+)
 FEW = 4  # names that are shown
 CACHE = 2**18  # numbers that a block of rows may hold: 2 MB
 
@@ -287,7 +294,9 @@ class Program:
         the text is one straight line of Python for a row, and begins with the reason.
         """
         if isinstance(self.book, NotWovenError):
-            return f"# no arrays: {self.book}\n{self.rowwise.source}"
+            reason = textwrap.wrap(f"no arrays: {self.book}", WIDTH - 2)
+            head = "\n".join(f"# {line}" for line in [*reason, *ONE_ROW])
+            return f"{head}\n{self.rowwise.source}"
         return self.book.source
 
     def function(self, xp: Any = np) -> Functions:
