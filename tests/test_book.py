@@ -922,3 +922,44 @@ def test_the_sign_of_zero_is_kept(formula: Callable[[Value], Any]) -> None:
             wanted,
             math.copysign(1, wanted),
         )
+
+
+GATED: list[Callable[[Value, Value], Any]] = [
+    lambda z, u: 1 / (1 + exp(-z)) * u,
+    lambda z, u: u * (1 / (1 + exp(-z))),
+    lambda z, u: u / (1 + exp(-z)),
+    lambda z, u: u / (exp(-z) + 1),
+    lambda z, u: 3 * u / (1 + exp(-z)),
+    lambda z, u: -u / (1 + exp(-z)),
+    lambda z, u: 2 * (1 / (1 + exp(-z))) * u,
+    lambda z, u: 2 / (1 + exp(-z)) - u,
+    lambda z, u: z / (1 + exp(-z)) + u,
+    lambda z, u: 0.5 * exp(z) / (1 + exp(z)) * u,
+    lambda z, u: (
+        u * exp(z) / (1 + exp(z)) if False else u * (exp(z) / (1 + exp(z)))
+    ),
+]
+
+
+@pytest.mark.parametrize("formula", GATED)
+def test_a_composed_sigmoid_in_a_product(
+    formula: Callable[[Value, Value], Any],
+) -> None:
+    """Its slope is right where exp overflows, whatever it is multiplied by."""
+    z, u = Value(0.5, "z"), Value(2.0, "u")
+    functions = run(book(([formula(z, u)], [z, u], [])).source)
+    X = np.array([[s, 2.0] for s in (-8000.0, -800.0, -1.0, 0.0, 1.0, 800.0)])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = functions["forward"](np.zeros(0), X)
+        found = functions["vjp"](np.zeros(0), X, np.ones(len(X)))[1]
+    h = np.exp(np.minimum(X[:, 0], 0)) / (1 + np.exp(-np.abs(X[:, 0])))
+    for i in range(1, 5):  # where the formula as it was written can be evaluated
+        z.data = max(X[i, 0], -700.0)
+        if z.data == X[i, 0]:
+            wanted = formula(z, u)
+            autograd.zero_grad(z, u)
+            wanted.backward()
+            assert y[i] == pytest.approx(wanted.data, rel=1e-12)
+            assert found[i].tolist() == pytest.approx([z.grad, u.grad], rel=1e-12)
+    assert np.isfinite(found).all() and np.isfinite(y).all() and h[0] == 0
+    assert found[0, 0] == 0

@@ -290,3 +290,41 @@ def test_a_straight_line_runs_as_it_stands(width: int) -> None:
     assert found[0] == program([[0.7]])[0].tolist()
     by_theta, by_inputs = program.vjp([[0.7]], [[1.0, 3.0]])
     assert found[1] == by_theta.tolist() and [found[2]] == by_inputs.tolist()
+
+
+def test_constants_are_of_the_kind_that_is_asked_for() -> None:
+    """Floats have the dtype; all are on the device."""
+    x = [Value(0.5, f"x{i}") for i in range(4)]
+    weights = [0.1, 0.7, -0.3, 0.9]
+    hidden = [sin(v * c + c) for v, c in zip(x, weights, strict=True)]
+    mixed = [hidden[i] * hidden[j] for i, j in ((2, 0), (0, 3), (1, 1), (3, 0))]
+    program = compile([*mixed, *hidden], x)
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def asarray(numbers: Any, **kind: Any) -> Any:
+        asked.append((np.asarray(numbers).dtype.kind, kind))
+        return np.asarray(numbers, kind.get("dtype"))
+
+    words = {name: word for name, word in vars(np).items() if name != "__name__"}
+    xp = SimpleNamespace(**words | {"asarray": asarray}, __name__="placed")
+    f = program.function(xp, dtype=np.float32, device="there")
+    assert {"f"} <= {kind for kind, _ in asked}
+    for kind, given in asked:
+        wanted = {"device": "there"}
+        assert given == (wanted | {"dtype": np.float32} if kind == "f" else wanted)
+    rows = np.ones((2, 4), np.float32)
+    assert f(np.zeros(0, np.float32), rows).dtype == np.float32
+    asked.clear()
+    program.function(xp)
+    assert asked and all(not given for _, given in asked)
+
+
+def test_torch_takes_float32_constants() -> None:
+    torch: Any = pytest.importorskip("torch")
+    x, y = Value(0.5, "x"), Value(0.25, "y")
+    program = compile([sin(x * 0.1 + 0.3), sin(y * 0.7 + 0.9)], [x, y])
+    f = program.function(torch, dtype=torch.float32, device="cpu")
+    theta, X = torch.zeros(0, dtype=torch.float32), torch.ones((2, 2))
+    assert f(theta, X).dtype == torch.float32
+    dy = torch.ones((2, 2))
+    assert f.vjp(theta, X, dy)[1].dtype == torch.float32

@@ -247,15 +247,18 @@ class Book:
         """The module, for NumPy."""
         return f"{self.head}\n\n\n{self.text}".lstrip("\n")
 
-    def functions(self, xp: Any) -> Functions:
+    def functions(self, xp: Any, **kind: Any) -> Functions:
         """The text as functions of arrays of a library, given as its namespace.
 
+        Recorded constants are arrays of this kind: of its ``dtype``, if they are floats, on its ``device``.
         They raise NotImplementedError for a word that the library does not have.
         """
         words, _, others = self.helpers
         known = {name: word(xp, name) for name in words}
         known |= {name: mathematical(xp, name) for name in others}
-        known |= {name: xp.asarray(x) for name, x in self.constants.arrays.items()}
+        others = {name: x for name, x in kind.items() if name != "dtype"}
+        for name, x in self.constants.arrays.items():
+            known[name] = xp.asarray(x, **(kind if x.dtype.kind == "f" else others))
         middle = "value_and_grad" if self.single else "None"
         body = f"{self.text}\nreturn forward, {middle}, vjp"
         return Functions(*define("functions", [], body, known, {})())

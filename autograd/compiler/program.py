@@ -299,7 +299,7 @@ class Program:
             return f"{head}\n{self.rowwise.source}"
         return self.book.source
 
-    def function(self, xp: Any = np) -> Functions:
+    def function(self, xp: Any = np, **kind: Any) -> Functions:
         """The functions of ``source`` in the words of an array library: NumPy, JAX, PyTorch, Dask.
 
         >>> x, w = Value(1.0, "x"), Value(2.0, "w")
@@ -308,9 +308,21 @@ class Program:
         >>> f(theta, X), f.value_and_grad(theta, X)
         (array([ 1., 25.]), (np.float64(13.0), array([16.])))
 
-        They are pure functions of arrays, without care for rows that are not finite: where the engine's rule
-        for 0 times an infinite slope matters, use the program itself.  Numbers are of the library's own
-        precision: in JAX, enable float64.
+        Recorded constants become arrays by ``xp.asarray(x, dtype=..., device=...)``, with what is given of
+        these two; the dtype is for floats.  Numbers are of the library's own precision: in JAX, enable
+        float64.
+
+        They are pure functions of arrays, without care for rows that are not finite.  Use the program itself
+        where one of these matters, which a text alone cannot keep:
+
+        - theta, X and dy are arrays of floats; integers are not converted.
+        - The engine's rule for 0 times an infinite slope is not applied, as in a branch of ``where`` that is
+          not taken.
+        - The slopes of sigmoid and tanh are h(1-h) and 1-h², which lose digits where h saturates.
+        - A number stands in front of its product, so that a product may overflow elsewhere.
+        - A derivative that JAX or PyTorch makes of ``forward`` goes through ``stop_gradient``, and has at
+          abs(0) the library's slope.
+        - Dask must know the number of rows of its arrays.
 
         Raises ValueError where arrays do not serve the graph.  They raise NotImplementedError for a word that
         the library lacks.
@@ -319,7 +331,7 @@ class Program:
             raise ValueError(
                 f"there is no array text of this program: {self.book}; call the program itself"
             )
-        return self.book.functions(xp)
+        return self.book.functions(xp, **kind)
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs.

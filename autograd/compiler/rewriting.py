@@ -89,10 +89,23 @@ def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
 
 
 def quotient_sigmoid(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
-    """exp(z) / (1 + exp(z)) too."""
+    """exp(z) / (1 + exp(z)) too, and x / (1 + exp(-z)) is x times sigmoid(z).
+
+    A number that was moved in front of a product stays there.
+    """
     z = minus_logit(args[1])
-    alike = z is not None and args[0].word == "exp" and args[0].args == (z,)
-    return target.op("sigmoid", z) if alike and z is not None else None
+    if z is None:
+        return None
+    factor, x = target.split(args[0])
+    if x.word == "exp" and x.args == (z,):
+        product = target.op("sigmoid", z)
+    else:
+        product = target.dot(x, target.op("sigmoid", target.neg(z)))
+    return (
+        product
+        if factor is None
+        else target.product(target.number(factor, product), product)
+    )
 
 
 def minus_logit(x: Tensor) -> Tensor | None:
