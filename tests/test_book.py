@@ -300,7 +300,7 @@ def value_and_grad(theta, X):
     return mean(y2), dtheta
 """
 HINGE_NET = """
-from numpy import concat, maximum, mean, ones_like, reshape, sum, where, zeros_like
+from numpy import concat, mean, ones_like, reshape, sum, where, zeros_like
 
 
 def beside(*columns):
@@ -308,7 +308,7 @@ def beside(*columns):
 
 
 def relu(z):
-    return maximum(z, 0)
+    return where(z <= 0, zeros_like(z), z)
 
 
 def step(z):
@@ -657,7 +657,7 @@ def test_helpers_stand_before_those_that_use_them() -> None:
     names = [text.split("(")[0].split()[-1] for text in functions]
     assert names.index("bell") < names.index("tanh_slope")
     assert names.index("sigmoid") < names.index("bell")
-    assert others == ["erfc", "x"] and {"exp", "abs"} <= {*words}
+    assert others == ["erfc", "x"] and {"exp", "where"} <= {*words}
     assert free("def f(a): return a + b") == {"b"}
 
 
@@ -670,3 +670,296 @@ def test_a_number_stays_in_the_adjoint_that_it_belongs_to() -> None:
     text = book(([loss * 0.01], [], net.parameters())).source
     backward = text.split("# backward")[1].split("return")[0]
     assert backward.count("0.01") == 1
+
+
+# ------------------------------------------------------------------------------------------------------- names
+@pytest.mark.parametrize(
+    "pair",
+    ["µμ", "ϕφ", "ϵε", "ſs", "ªa", ("ﬁt", "fit"), ("x₁", "x1"), ("ｅｘｐ", "exp")],
+)
+def test_names_that_python_reads_as_one_are_two(pair: str) -> None:
+    """As parameters, inputs, intermediates and constants."""
+    a, b = Value(0.5, pair[0]), Value(0.25, pair[1])
+    p, q = Value(1.5, pair[0]), Value(-0.5, pair[1])
+    agrees(([exp(a * p) - b * q], [a, b], [p, q]))
+    agrees(([exp(a * p) - b * q], [a, p], [b, q]))
+    agrees(([exp(a) * 3 - tanh(b) * p + q], [], [a, b]))
+    y, z = exp(a), tanh(b)
+    y.name, z.name = pair[0], pair[1]
+    agrees(([y * z + y, z * z + y], [a, b], []))
+    names = Names()
+    assert len({*map(names.fresh, pair)}) == 2
+
+
+WORDS_OF_OTHERS = [
+    "gamma",
+    "mean",
+    "floor",
+    "sum",
+    "theta",
+    "forward",
+    "n",
+    "take",
+    "beside",
+    "bell",
+    "dot",
+    "max",
+    "rows",
+    "part",
+    "join",
+    "seed",
+    "const",
+    "pick",
+    "spread",
+    "X",
+    "dy",
+    "unpack",
+    "reshape",
+    "concat",
+    "print",
+    "float",
+    "eye",
+    "is_larger",
+    "math",
+    "y",
+    "x",
+    "abs",
+    "sigmoid_slope",
+    "erf_",
+    "µ",
+    "comb",
+    "e",
+    "vjp",
+    "where_op",
+]
+
+
+@pytest.mark.parametrize("name", WORDS_OF_OTHERS)
+def test_an_op_with_the_name_of_a_word_is_the_op(name: str) -> None:
+    """Its own formula is called, beside the word."""
+    op = Op(name, name, "3 * x * x + x", (lambda z, x: 6 * x + 1,))
+    try:
+        w, x = values("w", 4), values("x", 3)
+        hidden = [
+            op(sum(a * b for a, b in zip(w, x, strict=False)) + i) for i in (1, 2)
+        ]
+        agrees(([hidden[0] * op(w[3]) + tanh(hidden[1])], x, w))
+        agrees(([hidden[0], op(x[0]), w[0]], x, w))
+        text = agrees(([op(x[0]) + relu(w[0]) + op(x[1])], x, w))
+        assert "3 * x * x + x" in text
+    finally:
+        del OPS[name]
+
+
+def test_ops_of_one_reading_are_two_ops() -> None:
+    """And an op that comes later changes no name."""
+    lines = {"mean": "x + 1", "mean_op": "x * 2", "µ": "x * 3", "μ": "x * 5"}
+    try:
+        ops = [
+            Op(name, name, line, (lambda z, x: 1.0,))
+            for name, line in lines.items()
+        ]
+        x = Value(0.5, "x")
+        ops = [op(x) for op in ops]
+        f = run(book((ops, [x], [])).source)["forward"]
+        assert f(np.zeros(0), np.ones((1, 1))).tolist() == [[2, 2, 3, 5]]
+    finally:
+        for name in lines:
+            OPS.pop(name, None)
+
+
+def test_a_formula_calls_the_word_of_the_same_name() -> None:
+    """The op gamma is 2·gamma(x), with Python's gamma."""
+    op = Op("gamma", "Γ", "2 * gamma(x)", (lambda z, x: z,))
+    try:
+        x = Value(3.0, "x")
+        f = run(book(([op(x)], [x], [])).source)["forward"]
+        assert f(np.zeros(0), np.array([[4.0]])).tolist() == [12.0]
+    finally:
+        del OPS["gamma"]
+
+
+def test_an_op_defined_after_a_text_is_reserved_too() -> None:
+    x, w = Value(0.5, "h_late"), Value(0.25, "w")
+    before = book(([tanh(x) * w], [x], [w]))
+    op = Op("h_late", "h", "x * x", (lambda z, x: 2 * x,))
+    try:
+        assert not Names().free("h_late")
+        agrees(([op(x) * w + x], [x], [w]))
+        assert "def h_late" not in before.source
+        run(before.source)["forward"](np.ones(1), np.ones((2, 1)))
+    finally:
+        del OPS["h_late"]
+
+
+def test_a_name_is_free_where_it_is_read() -> None:
+    assert free("def f(a): return a + b\ndef g(b): return a(b)") == {"a", "b"}
+    assert free("c = d\ndef f(): return c + f") == {"d"}
+
+
+# ------------------------------------------------------------------------- what others' autograd makes of helpers
+SMOOTH = ["sigmoid", "softplus", "logsigmoid", "gauss", "tanh", "gelu"]
+KINKED = ["relu", "leaky_relu", "elu"]
+POINTS = [-800.0, -40.0, -1.0, -0.0, 0.0, 1e-300, 1.0, 40.0, 800.0]
+
+
+def orders(name: str, x: float) -> list[float]:
+    """The value, the slope and the slope's slope, by the engine."""
+    v = Value(x, "x")
+    y = OPS[name](v)
+    slope = autograd.grad(y, v)
+    return [y.data, slope.data, autograd.grad(slope, v).data]
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+def test_jax_differentiates_the_helpers_twice(name: str) -> None:
+    """At 0 and where exp overflows."""
+    xp, jax = library("jax.numpy"), pytest.importorskip("jax")
+    x = Value(0.5, "x")
+    f = book(([OPS[name](x)], [x], [])).functions(xp).forward
+
+    def at(z: Any) -> Any:
+        return f(xp.zeros(0), xp.reshape(z, (1, 1)))[0]
+
+    for z in POINTS:
+        found = [float(g(z)) for g in (at, jax.grad(at), jax.grad(jax.grad(at)))]
+        assert found == pytest.approx(orders(name, z), rel=1e-12, abs=1e-15), z
+    assert math.isnan(float(at(math.nan)))
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+def test_pytorch_differentiates_the_helpers_twice(name: str) -> None:
+    torch, x = library("torch"), Value(0.5, "x")
+    f = book(([OPS[name](x)], [x], [])).functions(torch).forward
+    for z in POINTS:
+        leaf = torch.tensor([[z]], dtype=torch.float64, requires_grad=True)
+        y = f(torch.zeros(0), leaf)[0]
+        [slope] = torch.autograd.grad(y, leaf, create_graph=True)
+        twice = None
+        if slope.requires_grad:
+            [twice] = torch.autograd.grad(slope, leaf, allow_unused=True)
+        found = [y.item(), slope.item(), 0.0 if twice is None else twice.item()]
+        assert found == pytest.approx(orders(name, z), rel=1e-12, abs=1e-15), z
+
+
+CHOOSING = [
+    "atan_1", "atan_2", "gauss_1", "gauss_2", "tanh_3", "sigmoid_3", "gelu_1", "gelu_2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOOSING)
+def test_a_branch_that_is_not_taken_does_no_harm(name: str) -> None:
+    """No warning in NumPy, no nan in JAX."""
+    xp, jax, x = library("jax.numpy"), pytest.importorskip("jax"), Value(0.5, "x")
+    text = book(([OPS[name](x)], [x], []))
+    X = np.array([[-3.0], [-0.0], [0.0], [0.3], [30.0]])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = text.functions(np).forward(np.zeros(0), X)
+    f = text.functions(xp).forward
+    slopes = jax.grad(lambda z: f(xp.zeros(0), z).sum())(xp.asarray(X))[:, 0]
+    wanted = [orders(name, z)[:2] for z in X[:, 0].tolist()]
+    close(y, np.array([a for a, _ in wanted]))
+    close(slopes, np.array([b for _, b in wanted]))
+
+
+# ---------------------------------------------------------------------------------------------------- the edges
+def hypotenuse(x: Value) -> Value:
+    return autograd.hypot(x, 0 * x)
+
+
+EDGES: list[tuple[Callable[[Value], Any], float]] = [
+    (lambda x: x ** Value(2.0, "w"), 0.0),
+    (lambda x: x ** Value(1.0, "w"), 0.0),
+    (lambda x: x**0, 0.0),
+    (lambda x: x**1, 0.0),
+    (lambda x: x**2, 0.0),
+    (lambda x: x**0.5, 0.0),
+    (autograd.sqrt, -0.0),
+    (autograd.sqrt, 0.0),
+    (hypotenuse, 0.0),
+    (lambda x: autograd.hypot(x, 3.0), math.inf),
+    (lambda x: Value(0.0, "b") ** x, 2.0),
+]
+
+
+@pytest.mark.parametrize(("formula", "at"), EDGES)
+def test_slopes_at_edges_are_the_engines(
+    formula: Callable[[Value], Any], at: float
+) -> None:
+    x = Value(at, "x")
+    y = formula(x)
+    program = autograd.compile(y, [x])
+    graph: Graph = ([y], [x], program.parameters)
+    functions = run(book(graph).source)
+    with np.errstate(all="ignore"):
+        found = functions["vjp"](program.theta, np.array([[at]]), np.ones(1))
+    y.backward()
+    assert found[1].tolist() == [[x.grad]]
+    assert found[0].tolist() == [p.grad for p in program.parameters]
+
+
+ZEROS: list[Callable[[Value], Any]] = [
+    lambda x: x + 0.0,
+    lambda x: 0.0 + x,
+    lambda x: x + -0.0,
+    lambda x: x - 0.0,
+    lambda x: x - -0.0,
+    lambda x: 0.0 - x,
+    lambda x: -0.0 - x,
+    lambda x: x + 0 * Value(1.0),
+]
+
+
+@pytest.mark.parametrize("formula", ZEROS)
+def test_the_sign_of_zero_is_kept(formula: Callable[[Value], Any]) -> None:
+    x = Value(0.0, "x")
+    forward = run(book(([formula(x)], [x], [])).source)["forward"]
+    for zero in (0.0, -0.0, 1.0):
+        x.data = zero
+        wanted = float(formula(x).data)
+        [found] = forward(np.zeros(0), np.array([[zero]])).tolist()
+        assert (found, math.copysign(1, found)) == (
+            wanted,
+            math.copysign(1, wanted),
+        )
+
+
+GATED: list[Callable[[Value, Value], Any]] = [
+    lambda z, u: 1 / (1 + exp(-z)) * u,
+    lambda z, u: u * (1 / (1 + exp(-z))),
+    lambda z, u: u / (1 + exp(-z)),
+    lambda z, u: u / (exp(-z) + 1),
+    lambda z, u: 3 * u / (1 + exp(-z)),
+    lambda z, u: -u / (1 + exp(-z)),
+    lambda z, u: 2 * (1 / (1 + exp(-z))) * u,
+    lambda z, u: 2 / (1 + exp(-z)) - u,
+    lambda z, u: z / (1 + exp(-z)) + u,
+    lambda z, u: 0.5 * exp(z) / (1 + exp(z)) * u,
+    lambda z, u: (
+        u * exp(z) / (1 + exp(z)) if False else u * (exp(z) / (1 + exp(z)))
+    ),
+]
+
+
+@pytest.mark.parametrize("formula", GATED)
+def test_a_composed_sigmoid_in_a_product(
+    formula: Callable[[Value, Value], Any],
+) -> None:
+    """Its slope is right where exp overflows, whatever it is multiplied by."""
+    z, u = Value(0.5, "z"), Value(2.0, "u")
+    functions = run(book(([formula(z, u)], [z, u], [])).source)
+    X = np.array([[s, 2.0] for s in (-8000.0, -800.0, -1.0, 0.0, 1.0, 800.0)])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = functions["forward"](np.zeros(0), X)
+        found = functions["vjp"](np.zeros(0), X, np.ones(len(X)))[1]
+    h = np.exp(np.minimum(X[:, 0], 0)) / (1 + np.exp(-np.abs(X[:, 0])))
+    for i in range(1, 5):  # where the formula as it was written can be evaluated
+        z.data = max(X[i, 0], -700.0)
+        if z.data == X[i, 0]:
+            wanted = formula(z, u)
+            autograd.zero_grad(z, u)
+            wanted.backward()
+            assert y[i] == pytest.approx(wanted.data, rel=1e-12)
+            assert found[i].tolist() == pytest.approx([z.grad, u.grad], rel=1e-12)
+    assert np.isfinite(found).all() and np.isfinite(y).all() and h[0] == 0
+    assert found[0, 0] == 0

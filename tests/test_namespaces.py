@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 
 from autograd import OPS, Op, Value, compile, exp, sin
+from autograd.compiler.constants import declaration
+from autograd.compiler.helpers import imports
 from autograd.compiler.program import Program
+from autograd.compiler.typesetting import WIDTH
+from autograd.ops import TABLE
 from nn import MLP, cross_entropy_with_logits, softmax
 
 LACKING = ("__name__", "einsum", "concat", "permute_dims", "absolute")
@@ -106,8 +110,6 @@ def test_every_library_gives_the_programs_numbers(
     seeds = np.random.default_rng(1).normal(size=(5, len(outputs)))
     f = program.function(xp)
     theta, rows, dy = (xp.asarray(a) for a in (program.theta, X, seeds))
-    if len(outputs) == 1:
-        dy = dy[:, 0]
     values = as_numpy(f(theta, rows)).reshape(5, -1)
     assert np.allclose(values, program(X).reshape(5, -1), rtol=1e-12, atol=1e-13)
     for got, wanted in zip(
@@ -210,3 +212,119 @@ def test_printing_shows_the_text() -> None:
     space: dict[str, Any] = {}
     exec(program.source, space)  # noqa: S102  our own text
     assert space["forward"](None, np.array([[2.0]])).tolist() == [math.sin(2.0)]
+
+
+@pytest.mark.parametrize("with_inputs", [True, False])
+def test_a_list_with_one_output_keeps_its_axis(with_inputs: bool) -> None:
+    """As the program does; the mean and its gradient are there all the same."""
+    x, w = Value(0.5, "x"), Value(2.0, "w")
+    for y in (x * w + sin(x), w * w, w + 0.0, x):
+        program = compile([y], [x] if with_inputs else [])
+        X = np.array([[1.0], [2.0], [3.0]]) if with_inputs else None
+        f, n = program.function(np), 3 if with_inputs else 1
+        shape = (n, 1) if with_inputs else (1,)
+        wanted = program(X).reshape(shape)
+        np.testing.assert_allclose(f(program.theta, X), wanted, rtol=1e-14)
+        assert np.shape(f(program.theta, X)) == shape
+        seeds = np.arange(1.0, n + 1).reshape(shape)
+        by_theta, by_inputs = f.vjp(program.theta, X, seeds)
+        both = program.vjp(X, seeds)
+        np.testing.assert_allclose(by_theta, both[0], rtol=1e-14)
+        if with_inputs:
+            np.testing.assert_allclose(by_inputs, both[1], rtol=1e-14)
+        assert f.value_and_grad is not None
+        mean, gradient = f.value_and_grad(program.theta, X)
+        np.testing.assert_allclose(mean, program.value_and_grad(X)[0], rtol=1e-14)
+        np.testing.assert_allclose(
+            gradient, program.value_and_grad(X)[1], rtol=1e-14
+        )
+
+
+def plain_leaf() -> Any:
+    """A text without any word of a library."""
+    x, w = Value(0.5, "x"), Value(2.0, "w")
+    return [x * w, x + w], [x, w], []
+
+
+def test_a_text_without_words_has_no_import() -> None:
+    assert imports([]) == ""
+    for outputs, inputs, parameters in (plain_leaf(), ([Value(3.0) * 2], [], [])):
+        source = compile(outputs, inputs, parameters).source
+        assert not source.startswith("\n") and "import \n" not in source
+        exec(source, {})  # noqa: S102  our own text
+
+
+@pytest.mark.parametrize("rows", [3, 40, 400])
+def test_long_constants_are_wrapped(rows: int) -> None:
+    """Rows of a unit matrix, numbers of many kinds, in lines that a page has."""
+    unit = np.eye(5)[np.arange(rows) * 7 % 5]
+    for numbers in (unit, np.tri(rows), np.arange(rows), unit > 0, unit + 0.5):
+        text = declaration("hot", numbers)
+        assert max(map(len, text.split("\n"))) <= WIDTH
+        space: dict[str, Any] = {}
+        exec(f"from numpy import *\n{text}", space)  # noqa: S102  our own text
+        np.testing.assert_array_equal(space["hot"], numbers)
+
+
+def unwoven(width: int) -> Any:
+    """A graph of every op, without formulas in common, of many inputs."""
+    y, inputs, _ = irregular()
+    leaves = [Value(0.3 + 0.001 * i, f"some_name_{i}") for i in range(width)]
+    total = y * 1e-3
+    for i, op in enumerate([op for op in OPS.values() if op.name in TABLE]):
+        args = [leaves[(i + k) % width] for k in range(len(op.operands))]
+        total = total * 0.5 + op(*args)
+    return total, inputs, leaves
+
+
+@pytest.mark.parametrize("width", [3, 60])
+def test_a_straight_line_runs_as_it_stands(width: int) -> None:
+    y, inputs, parameters = unwoven(width)
+    program = compile([y, y * 2.0], inputs, parameters)
+    source = program.source
+    assert source.startswith("# no arrays: ") and "one row" in source
+    assert max(map(len, source.split("\n"))) <= WIDTH
+    space: dict[str, Any] = {}
+    exec(source, space)  # noqa: S102  our own text
+    found = space["sweep"]([0.7], program.theta.tolist(), [1.0, 3.0])
+    assert found[0] == program([[0.7]])[0].tolist()
+    by_theta, by_inputs = program.vjp([[0.7]], [[1.0, 3.0]])
+    assert found[1] == by_theta.tolist() and [found[2]] == by_inputs.tolist()
+
+
+def test_constants_are_of_the_kind_that_is_asked_for() -> None:
+    """Floats have the dtype; all are on the device."""
+    x = [Value(0.5, f"x{i}") for i in range(4)]
+    weights = [0.1, 0.7, -0.3, 0.9]
+    hidden = [sin(v * c + c) for v, c in zip(x, weights, strict=True)]
+    mixed = [hidden[i] * hidden[j] for i, j in ((2, 0), (0, 3), (1, 1), (3, 0))]
+    program = compile([*mixed, *hidden], x)
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def asarray(numbers: Any, **kind: Any) -> Any:
+        asked.append((np.asarray(numbers).dtype.kind, kind))
+        return np.asarray(numbers, kind.get("dtype"))
+
+    words = {name: word for name, word in vars(np).items() if name != "__name__"}
+    xp = SimpleNamespace(**words | {"asarray": asarray}, __name__="placed")
+    f = program.function(xp, dtype=np.float32, device="there")
+    assert {"f"} <= {kind for kind, _ in asked}
+    for kind, given in asked:
+        wanted = {"device": "there"}
+        assert given == (wanted | {"dtype": np.float32} if kind == "f" else wanted)
+    rows = np.ones((2, 4), np.float32)
+    assert f(np.zeros(0, np.float32), rows).dtype == np.float32
+    asked.clear()
+    program.function(xp)
+    assert asked and all(not given for _, given in asked)
+
+
+def test_torch_takes_float32_constants() -> None:
+    torch: Any = pytest.importorskip("torch")
+    x, y = Value(0.5, "x"), Value(0.25, "y")
+    program = compile([sin(x * 0.1 + 0.3), sin(y * 0.7 + 0.9)], [x, y])
+    f = program.function(torch, dtype=torch.float32, device="cpu")
+    theta, X = torch.zeros(0, dtype=torch.float32), torch.ones((2, 2))
+    assert f(theta, X).dtype == torch.float32
+    dy = torch.ones((2, 2))
+    assert f.vjp(theta, X, dy)[1].dtype == torch.float32

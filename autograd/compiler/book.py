@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..defining import define
+from ..forking import Kept
 from ..value import Value
 from .chapter import Chapter, Plot
 from .constants import Constants
 from .gradients import Sealing, gradients
-from .helpers import free, imports, needed
+from .helpers import TAKEN, free, imports, needed
 from .leaves import Leaves, key_of
 from .libraries import mathematical, word
 from .naming import Namer, Names, output_stem
@@ -30,10 +30,6 @@ from .tensors import LEAVES, Tensor, Tensors
 from .typesetting import gradient_line, joined, wrapped
 from .weaving import weave
 from .wording import Wording
-
-# What no name of an array may be.
-FUNCTIONS = ("unpack", "forward", "value_and_grad", "vjp")
-TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", *FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,10 @@ class Book:
         inputs: Sequence[Value],
         parameters: Sequence[Value],
         values: Mapping[Tensor, NDArray[np.object_]],
+        many: bool = False,
     ) -> None:
-        self.inputs, self.many = [*inputs], len(outputs) > 1
+        self.inputs, self.single = [*inputs], len(outputs) == 1
+        self.many = many or not self.single  # whether outputs have an axis
         known = {x: np.asarray(v, object).ravel() for x, v in values.items()}
         forward = Adjoints(len(tensors.order), [])
         first = Story(tensors, [*outputs], known, forward)
@@ -82,6 +80,8 @@ class Book:
         self.leaves = Leaves(live, inputs, parameters, self.names, self.constants)
         self.body = self.written()
         self.constants.keep(free(self.body))
+        # Words of a library, functions for it, and words of Python's math.
+        self.helpers = needed(self.body, self.constants.arrays)
 
     # ------------------------------------------------------------------------------------------------- chapters
     def chapter(
@@ -142,7 +142,7 @@ class Book:
     def written(self) -> str:
         """All functions."""
         texts = [self.leaves.shared, self.forward()]
-        texts += [] if self.many else [self.value_and_grad()]
+        texts += [self.value_and_grad()] if self.single else []
         return "\n\n\n".join([x for x in [*texts, self.vjp()] if x]) + "\n"
 
     def opening(self, name: str, *others: str) -> list[str]:
@@ -219,17 +219,7 @@ class Book:
         return titles
 
     # ----------------------------------------------------------------------------------------------------- text
-    @cached_property
-    def helpers(self) -> tuple[list[str], list[str], list[str]]:
-        """Words of a library, functions for it, and words of Python's math."""
-        words, functions, others = needed(self.body)
-        return (
-            words,
-            functions,
-            [x for x in others if x not in self.constants.arrays],
-        )
-
-    @cached_property
+    @Kept
     def head(self) -> str:
         """What the body needs, from NumPy: its words, and the recorded constants."""
         words, _, others = self.helpers
@@ -243,7 +233,7 @@ class Book:
         lines += ["", self.constants.text] if self.constants.arrays else []
         return "\n".join(lines)
 
-    @cached_property
+    @Kept
     def text(self) -> str:
         """The helpers and the functions, in words that every array library has."""
         _, functions, _ = self.helpers
@@ -252,31 +242,41 @@ class Book:
         ]
         return "\n\n".join([*helpers, self.body])
 
-    @cached_property
+    @Kept
     def source(self) -> str:
         """The module, for NumPy."""
-        return f"{self.head}\n\n\n{self.text}"
+        return f"{self.head}\n\n\n{self.text}".lstrip("\n")
 
-    def functions(self, xp: Any) -> Functions:
+    def functions(self, xp: Any, **kind: Any) -> Functions:
         """The text as functions of arrays of a library, given as its namespace.
 
+        Recorded constants are arrays of this kind: of its ``dtype``, if they are floats, on its ``device``.
         They raise NotImplementedError for a word that the library does not have.
         """
         words, _, others = self.helpers
         known = {name: word(xp, name) for name in words}
         known |= {name: mathematical(xp, name) for name in others}
-        known |= {name: xp.asarray(x) for name, x in self.constants.arrays.items()}
-        middle = "None" if self.many else "value_and_grad"
+        others = {name: x for name, x in kind.items() if name != "dtype"}
+        for name, x in self.constants.arrays.items():
+            known[name] = xp.asarray(x, **(kind if x.dtype.kind == "f" else others))
+        middle = "value_and_grad" if self.single else "None"
         body = f"{self.text}\nreturn forward, {middle}, vjp"
         return Functions(*define("functions", [], body, known, {})())
 
 
 def book_of(
-    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+    outputs: Sequence[Value],
+    inputs: Sequence[Value],
+    parameters: Sequence[Value],
+    many: bool = False,
 ) -> Book:
-    """The text of a graph.  NotWovenError where arrays do not serve it."""
+    """The text of a graph; ``many`` outputs have an axis, even if there is one.
+
+    NotWovenError where arrays do not serve the graph.
+    """
     woven = weave(outputs, inputs, parameters)
-    return Book(woven.tensors, woven.outputs, inputs, parameters, woven.values)
+    graph = woven.tensors, woven.outputs, inputs, parameters, woven.values
+    return Book(*graph, many)
 
 
 def both(chapter: Chapter) -> list[str]:

@@ -77,7 +77,9 @@ def declaration(name: str, numbers: NDArray[Any]) -> str:
 def literal(numbers: NDArray[Any]) -> str:
     """An array as NumPy is told it."""
     if numbers.ndim == 2 and len(numbers) > 2 and is_chosen(numbers):
-        return f"eye({numbers.shape[1]})[{numbers.argmax(1).tolist()}]"
+        return (
+            f"take(eye({numbers.shape[1]}), {numbers.argmax(1).tolist()}, axis=0)"
+        )
     if numbers.ndim == 2 and len(numbers) > 2 and is_triangle(numbers):
         kind = ", dtype=bool" if numbers.dtype.kind == "b" else ""
         return f"tri{numbers.shape}"[:-1] + f"{kind})"

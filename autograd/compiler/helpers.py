@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import builtins
 import math
+import symtable
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from keyword import iskeyword
 
 from ..evaluators import CAREFUL
 from ..ieee import WORDS as OWN
-from ..terms import CALL, Printed, Term, Tree, fold
+from ..ops import TABLE
+from ..terms import CALL, Printed, Term, Tree, fold, terms_of
 from ..value import OPS, Op
 
 # What the array API has; einsum and vectorize are NumPy's, Dask's, JAX's or PyTorch's own.
@@ -20,6 +24,11 @@ floor full_like hypot inf log log10 log1p log2 max maximum mean minimum nan ones
 sign sin sinh sqrt stack sum take tan tanh trunc vectorize where zeros_like
 """
 LIBRARY = frozenset(WORDS.split())
+# What a text itself defines or reads, beside its helpers.
+FUNCTIONS = ("unpack", "forward", "value_and_grad", "vjp")
+TAKEN = ("theta", "X", "n", "dy", "dtheta", "dX", *FUNCTIONS)
+MATH = frozenset(name for name, x in vars(math).items() if callable(x))
+HEAD = ("eye", "tri", "math", "np", "vectorize")
 SPELLED = {
     "fabs": "abs",
     "absolute": "abs",
@@ -29,11 +38,18 @@ SPELLED = {
     "gelu_1": "gelu_slope",
     "gauss_1": "gauss_slope",
 }
-OPS_OF = {printed: op for op, printed in SPELLED.items() if op in OPS}
 BY_HAND = {
     "relu": """
 def relu(z):
-    return maximum(z, 0)
+    return where(z <= 0, zeros_like(z), z)
+""",
+    "leaky_relu": """
+def leaky_relu(z):
+    return where(z <= 0, 0.01 * z, z)
+""",
+    "elu": """
+def elu(z):
+    return where(z >= 0, z, expm1(where(z >= 0, zeros_like(z), z)))
 """,
     "step": """
 def step(z):
@@ -41,7 +57,16 @@ def step(z):
 """,
     "sigmoid": """
 def sigmoid(z):
-    return exp(minimum(z, 0)) / (1 + exp(-abs(z)))
+    e = exp(where(z > 0, -z, z))
+    return where(z > 0, ones_like(z), e) / (1 + e)
+""",
+    "softplus": """
+def softplus(z):
+    return where(z > 0, z, zeros_like(z)) + log1p(exp(where(z > 0, -z, z)))
+""",
+    "logsigmoid": """
+def logsigmoid(z):
+    return -(where(z > 0, zeros_like(z), -z) + log1p(exp(where(z > 0, -z, z))))
 """,
     "bell": """
 def bell(z):
@@ -49,9 +74,7 @@ def bell(z):
 """,
     "gauss": """
 def gauss(x):
-    size = minimum(abs(x), 40)
-    head = floor(size * 65536) / 65536
-    return exp(-head * head) * exp((head - size) * (head + size))
+    return exp(-x * x)
 """,
     "is_larger": """
 def is_larger(x, y):
@@ -76,16 +99,53 @@ def gathered_rows(d, places):
 
 
 def spelled(word: str) -> str:
-    """How a book's text calls an op, or a word of its formula."""
+    """How a book's text calls a word of a formula."""
     return SPELLED.get(word, word)
 
 
+def folded(name: str) -> str:
+    """A name as Python reads it: micro sign and Greek letter are one."""
+    return unicodedata.normalize("NFKC", name)
+
+
 @cache
+def words() -> frozenset[str]:
+    """What no op of a user's and no array is called: a word of the text, or a name that Python has."""
+    own = {*LIBRARY, *BY_HAND, *SPELLED, *SPELLED.values(), *TABLE, *OWN, *HEAD}
+    return frozenset({*own, *MATH, *dir(builtins), "inf", "nan"})
+
+
+@cache
+def names_of(ops: tuple[str, ...]) -> dict[str, str]:
+    """How a text calls each op; an op of a user's whose name is taken is an op by another name.
+
+    The names of ops that come later change none of those before.
+    """
+    names = {op: spelled(op) for op in ops if op in TABLE}
+    given = {*words(), *TAKEN}
+    for op in [op for op in ops if op not in TABLE]:
+        name = folded(op)
+        while name in given or iskeyword(name):
+            name += "_op"
+        given.add(name)
+        names[op] = name
+    return names
+
+
+def called_by(op: Op) -> str:
+    """How a book's text calls an op."""
+    return names_of(tuple(OPS))[op.name]
+
+
 def reserved() -> frozenset[str]:
-    """What a name of an array must not be: a word, or a name that Python has."""
-    words = {*LIBRARY, *BY_HAND, *SPELLED, *SPELLED.values(), *OPS, *OWN}
-    functions = {name for name, x in vars(math).items() if callable(x)}
-    return frozenset(words | functions | {*dir(builtins), "inf", "nan"})
+    """What a name of an array must not be: a word, a name that Python has, or the name of an op."""
+    return with_names(tuple(OPS))
+
+
+@cache
+def with_names(ops: tuple[str, ...]) -> frozenset[str]:
+    """The words, and these ops' names."""
+    return frozenset({*words(), *ops, *names_of(ops).values()})
 
 
 # ---------------------------------------------------------------------------------------- formulas as functions
@@ -193,7 +253,9 @@ def settled(tree: Tree) -> Tree:
 def of_op(op: Op, name: str) -> str:
     """An op's line as a function."""
     operands = {x: x for x in op.operands}
-    body = formula(op.tree, operands)
+    chooses = any(term.word == "if" for term in terms_of(op.tree))
+    # Where both branches are computed, one that is not taken may divide by 0.
+    body = formula(op.printed if chooses else op.tree, operands)
     return f"\ndef {name}({', '.join(operands)}):\n    return {body}\n"
 
 
@@ -201,14 +263,20 @@ def definition(name: str) -> str:
     """The function of this name; \"\" if there is none but in Python's math."""
     if name in BY_HAND:
         return BY_HAND[name]
-    op = OPS.get(OPS_OF.get(name, name))
-    return of_op(op, name) if op and name not in vars(math) else ""
+    known = {text: op for op, text in names_of(tuple(OPS)).items()}
+    op = OPS.get(known.get(name, ""))
+    return of_op(op, name) if op and name not in MATH else ""
 
 
-def needed(source: str) -> tuple[list[str], list[str], list[str]]:
-    """What a text uses and does not define: words of a library, functions for it, words of Python's math."""
+def needed(
+    source: str, known: Iterable[str] = ()
+) -> tuple[list[str], list[str], list[str]]:
+    """What a text uses and does not define: words of a library, functions for it, words of Python's math.
+
+    ``known`` are names that stand for something else.
+    """
     words, functions, mathematical = set[str](), dict[str, str](), set[str]()
-    asked = free(source)
+    asked = free(source) - {*known}
     while asked:
         name = asked.pop()
         text = "" if name in LIBRARY else definition(name)
@@ -237,21 +305,26 @@ def ordered(functions: dict[str, str]) -> list[str]:
 
 
 def free(source: str) -> set[str]:
-    """The names that a text reads and nowhere binds."""
-    read, bound = set[str](), set[str]()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.FunctionDef):
-            bound.add(node.name)
-    return read - bound - {"float", "int"}
+    """The names that a text reads and does not bind where it reads them."""
+    top = symtable.symtable(source, "text", "exec")
+    bound = {x.get_name() for x in top.get_symbols() if x.is_assigned()}
+    bound |= {x.get_name() for x in top.get_symbols() if x.is_namespace()}
+    return globals_of(top) - bound - {"float", "int"}
+
+
+def globals_of(scope: symtable.SymbolTable) -> set[str]:
+    """The names that a block, and those within it, read of a module."""
+    inner = set[str]().union(*map(globals_of, scope.get_children()))
+    top = scope.get_type() == "module"
+    mine = [x for x in scope.get_symbols() if x.is_referenced()]
+    return inner | {x.get_name() for x in mine if top or x.is_global()}
 
 
 def imports(words: Iterable[str]) -> str:
-    """The line that gets words from NumPy, in columns."""
+    """The line that gets words from NumPy, in columns; none for no words."""
     names = sorted(words)
+    if not names:
+        return ""
     line = f"from numpy import {', '.join(names)}"
     if len(line) <= 100:
         return line

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..value import Value
-from .helpers import reserved
+from .helpers import folded, reserved
 from .phrases import real
 from .tensors import Tensor
 
@@ -53,7 +53,8 @@ class Names:
 
     def fresh(self, stem: str) -> str:
         """The stem, or with the first number behind it that is free."""
-        name, count = stem, 1
+        name = stem = folded(stem)
+        count = 1
         joint = "_" if stem[-1:].isdigit() else ""
         while not self.free(name):
             count += 1
@@ -69,6 +70,7 @@ class Names:
 
 def usable(name: str) -> bool:
     """Whether a text may name an array."""
+    name = folded(name)
     return (
         name.isidentifier()
         and not keyword.iskeyword(name)
@@ -89,7 +91,7 @@ def stem(names: Iterable[str]) -> str:
     >>> stem(["x1", "x2"])
     'x'
     """
-    rows = [*map(pieces, names)]
+    rows = [pieces(folded(name)) for name in names]
     if not rows or not all(rows) or len({*map(len, rows)}) > 1:
         return ""
     kept = ""
@@ -241,7 +243,7 @@ def output_stem(value: Value | None, places: int, place: int) -> str:
         return f"y{place + 1}"
     if value is None:
         return "y"
-    own = value.name[:LONGEST]
+    own = folded(value.name)[:LONGEST]
     return own if usable(own) else "loss" if is_loss(value) else "y"
 
 

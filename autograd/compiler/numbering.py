@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..value import Op, Value, toposort
+from .tensors import word_of
 
 Ids: TypeAlias = NDArray[np.int64]
 NONE = -1  # where there is no operand, or no place
@@ -88,7 +89,7 @@ class Numbering:
             if folded is not None:
                 return self.constant(folded, v)
         swapped = rank > last and op.name == "mul"
-        self.ops.append(op.name)
+        self.ops.append(word_of(op.name))
         self.args.append((y, x, w) if swapped else (x, y, w))
         self.ranks.insert(-1, min(max(highest, UNIFORM), VARYING))
         self.values.append(v)

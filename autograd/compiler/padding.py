@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..value import OPS
 from .holes import (
     ANY,
     FIRST,
@@ -19,7 +18,7 @@ from .holes import (
 )
 from .numbering import Ids
 from .ragged import as_in_array, by_operand, is_regular
-from .tensors import Tensor
+from .tensors import Tensor, op_of
 from .worklist import Weaving, WorkList
 
 
@@ -45,7 +44,9 @@ class Padding(WorkList):
 
     def operands(self, ids: Ids, name: str) -> list[Ids]:
         """The operands of numbers that one op makes."""
-        count = len(OPS[name].operands)
+        op = op_of(name)
+        assert op is not None
+        count = len(op.operands)
         return [operand(self.columns.args[:, i], ids) for i in range(count)]
 
     def zero_factors(self, ids: Ids) -> list[Ids]:

@@ -32,7 +32,7 @@ class Plans:
         if not self.weavings:
             made = None
             with suppress(NotWovenError):
-                made = weave(*self.graph, exact=True)
+                made = weave(*self.graph)
             self.weavings.append(made)
         return self.weavings[0]
 
@@ -61,6 +61,6 @@ def plan_of(woven: Woven, *, by_inputs: bool = False) -> Plan:
 
 def copied(tensors: Tensors) -> Tensors:
     """The same Tensors, to which others may be added."""
-    copy = Tensors(exact=tensors.exact)
+    copy = Tensors()
     copy.order, copy.known = [*tensors.order], dict(tensors.known)
     return copy

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
@@ -39,8 +40,14 @@ from .rowwise import MOST, Rowwise
 from .steps import Plan
 from .tables import floats, numbers
 from .tensors import NotWovenError
+from .typesetting import WIDTH
 
 ROW = np.zeros((1, 0))  # the table of a program without inputs
+# What the straight line takes and gives, for its head.
+ONE_ROW = (
+    "sweep takes one row, all parameters, and a seed for each output; it gives lists:",
+    "the outputs, and the gradients of their sum times the seeds by theta and by the row.",
+)
 FEW = 4  # names that are shown
 WOVEN = 1000  # nodes for each line: to weave more takes longer than a plan could win back
 WARM = 4  # so many lines for each node have run before a graph is woven: by then its plan can pay
@@ -285,7 +292,8 @@ class Program:
         """The text that a book would print, or why there is none."""
         with no_collecting():
             try:
-                return book_of(self.rowwise.outputs, self.inputs, self.parameters)
+                graph = self.rowwise.outputs, self.inputs, self.parameters
+                return book_of(*graph, self.many)
             except NotWovenError as reason:
                 return reason
 
@@ -298,10 +306,12 @@ class Program:
         the text is one straight line of Python for a row, and begins with the reason.
         """
         if isinstance(self.book, NotWovenError):
-            return f"# no arrays: {self.book}\n{self.rowwise.source}"
+            reason = textwrap.wrap(f"no arrays: {self.book}", WIDTH - 2)
+            head = "\n".join(f"# {line}" for line in [*reason, *ONE_ROW])
+            return f"{head}\n{self.rowwise.source}"
         return self.book.source
 
-    def function(self, xp: Any = np) -> Functions:
+    def function(self, xp: Any = np, **kind: Any) -> Functions:
         """The functions of ``source`` in the words of an array library: NumPy, JAX, PyTorch, Dask.
 
         >>> x, w = Value(1.0, "x"), Value(2.0, "w")
@@ -310,9 +320,21 @@ class Program:
         >>> f(theta, X), f.value_and_grad(theta, X)
         (array([ 1., 25.]), (np.float64(13.0), array([16.])))
 
-        They are pure functions of arrays, without care for rows that are not finite: where the engine's rule
-        for 0 times an infinite slope matters, use the program itself.  Numbers are of the library's own
-        precision: in JAX, enable float64.
+        Recorded constants become arrays by ``xp.asarray(x, dtype=..., device=...)``, with what is given of
+        these two; the dtype is for floats.  Numbers are of the library's own precision: in JAX, enable
+        float64.
+
+        They are pure functions of arrays, without care for rows that are not finite.  Use the program itself
+        where one of these matters, which a text alone cannot keep:
+
+        - theta, X and dy are arrays of floats; integers are not converted.
+        - The engine's rule for 0 times an infinite slope is not applied, as in a branch of ``where`` that is
+          not taken.
+        - The slopes of sigmoid and tanh are h(1-h) and 1-h², which lose digits where h saturates.
+        - A number stands in front of its product, so that a product may overflow elsewhere.
+        - A derivative that JAX or PyTorch makes of ``forward`` goes through ``stop_gradient``, and has at
+          abs(0) the library's slope.
+        - Dask must know the number of rows of its arrays.
 
         Raises ValueError where arrays do not serve the graph.  They raise NotImplementedError for a word that
         the library lacks.
@@ -321,7 +343,7 @@ class Program:
             raise ValueError(
                 f"there is no array text of this program: {self.book}; call the program itself"
             )
-        return self.book.functions(xp)
+        return self.book.functions(xp, **kind)
 
     def __call__(self, X: Any = None, theta: Any = None) -> Array:
         """The outputs for all rows: (rows,), or (rows, outputs) for a sequence of outputs.

@@ -15,8 +15,19 @@ from typing import Any, cast
 import numpy as np
 
 from ..scopes import within
-from ..value import OPS, Value, toposort
-from .tensors import Axes, NotWovenError, Shape, Tensor, Tensors, joint, without
+from ..value import Op, Value, toposort
+from .tensors import (
+    Axes,
+    NotWovenError,
+    Shape,
+    Tensor,
+    Tensors,
+    joint,
+    op_of,
+    without,
+)
+
+BY_RESULT = ("sigmoid", "tanh")  # h(1-h) and 1-h²
 
 
 @dataclass
@@ -53,6 +64,13 @@ def reverse(
     Without ``book`` the partials are those that stay accurate where a book's cancel.
     """
     return Sweep(tensors, {*by}, book).run(outputs, rows)
+
+
+def table_op(z: Tensor) -> Op:
+    """The op that makes a Tensor."""
+    op = op_of(z.word)
+    assert op is not None
+    return op
 
 
 class Sweep:
@@ -148,7 +166,7 @@ class Sweep:
     # ------------------------------------------------------------------------------------- number by number
     def through(self, z: Tensor, adjoint: Tensor) -> None:
         """Through an op of the table."""
-        op = OPS[z.word]
+        op = table_op(z)
         for i, x in enumerate(z.args):
             if x not in self.needed:
                 continue
@@ -166,14 +184,14 @@ class Sweep:
         return None if slope.number == 0 else self.tensors.dot(adjoint, slope)
 
     def slope(self, z: Tensor, i: int) -> Tensor:
-        """∂z/∂operand i, as books have it, or accurate."""
-        op, places = OPS[z.word], [Value(1.5), *[Value(1.5) for _ in z.args]]
+        """∂z/∂operand i: of sigmoid and tanh as books have it, of others right at the edges too."""
+        op, places = table_op(z), [Value(1.5), *[Value(1.5) for _ in z.args]]
         operands = [
             place if x.number is None else x.number
             for place, x in zip(places[1:], z.args, strict=True)
         ]
         with within(None):
-            partials = op.book if self.book else op.partials
+            partials = op.book if self.book and z.word in BY_RESULT else op.partials
             slope = partials[i](places[0], *cast("Any", operands))
         known = dict(zip(places, (z, *z.args), strict=True))
         if z.word == "relu":  # whose result says on which side its operand is

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from ..value import OPS
-from .tensors import LEAVES, Tensor, Tensors
+from .tensors import LEAVES, Tensor, Tensors, op_of
 
 Args: TypeAlias = tuple[Tensor, ...]
 Rule: TypeAlias = Callable[[Tensors, Tensor, Args], "Tensor | None"]
@@ -33,8 +32,9 @@ def same(target: Tensors, x: Tensor, args: Args) -> Tensor:
     """The same word of new operands, through the builder's algebra."""
     if x.word in LEAVES:
         return leaf(target, x)
-    if x.word in OPS:
-        return target.op(x.word, *args)
+    op = op_of(x.word)
+    if op is not None:
+        return target.op(op.name, *args)
     if x.word in MADE:
         return MADE[x.word](target, x, args)
     return target.make(x.word, args, x.shape, x.data)
@@ -89,10 +89,23 @@ def sigmoid_of(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
 
 
 def quotient_sigmoid(target: Tensors, x: Tensor, args: Args) -> Tensor | None:
-    """exp(z) / (1 + exp(z)) too."""
+    """exp(z) / (1 + exp(z)) too, and x / (1 + exp(-z)) is x times sigmoid(z).
+
+    A number that was moved in front of a product stays there.
+    """
     z = minus_logit(args[1])
-    alike = z is not None and args[0].word == "exp" and args[0].args == (z,)
-    return target.op("sigmoid", z) if alike and z is not None else None
+    if z is None:
+        return None
+    factor, x = target.split(args[0])
+    if x.word == "exp" and x.args == (z,):
+        product = target.op("sigmoid", z)
+    else:
+        product = target.dot(x, target.op("sigmoid", target.neg(z)))
+    return (
+        product
+        if factor is None
+        else target.product(target.number(factor, product), product)
+    )
 
 
 def minus_logit(x: Tensor) -> Tensor | None:

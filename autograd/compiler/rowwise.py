@@ -22,12 +22,14 @@ import numpy as np
 
 from ..defining import define
 from ..forking import Kept
-from ..ieee import ERRORS, NUMPY, PYTHON
+from ..ieee import ERRORS, NUMPY, PYTHON, WORDS
 from ..sweeps import entries
 from ..terms import ARITHMETIC, LOGIC, Term, Tree, terms_of, text
 from ..value import NAN, Form, Op, Value, plain, toposort
 from .arrays import IN_PARTIALS, Array
 from .columnwise import Columnwise
+from .helpers import free
+from .typesetting import block
 
 MOST = 20_000  # nodes: Python's own compiler takes 20 µs and 6.6 KB for each
 FEW = 8  # rows that are not finite, which the engine computes one by one
@@ -92,6 +94,16 @@ def spreads(call: Term) -> bool:
     return math.isnan(
         NUMPY[call.word](*[NAN if isinstance(x, Term) else x for x in call.args])
     )
+
+
+def words_for(text: str) -> list[str]:
+    """The lines that get what a text reads, from Python's math and from the engine's few words."""
+    names = sorted(free(text))
+    own = [name for name in names if name in WORDS]
+    lines = [f"from math import {name}" for name in names if name not in WORDS]
+    lines += ["from autograd.ieee import WORDS", ""] if own else []
+    lines += [f'{name} = WORDS["{name}"]' for name in own]
+    return [*lines, "", ""] if lines else []
 
 
 class Rowwise:
@@ -172,13 +184,12 @@ class Rowwise:
 
     @Kept
     def source(self) -> str:
-        """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs."""
-        return "\n".join(
-            [
-                "def sweep(row, theta, seeds):",
-                *[f"    {line}" for line in self.lines],
-            ]
-        )
+        """``sweep(row, theta, seeds)`` gives the outputs, and their gradients by parameters and by inputs.
+
+        It is a module that runs as it stands.
+        """
+        text = f"def sweep(row, theta, seeds):\n{block(self.lines)}\n"
+        return "\n".join([*words_for(text), text])
 
     @Kept
     def lines(self) -> list[str]:

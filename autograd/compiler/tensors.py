@@ -29,7 +29,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..value import OPS
+from ..value import OPS, Op
 
 Shape: TypeAlias = tuple[int, ...]
 Axes: TypeAlias = tuple[int, ...]
@@ -37,7 +37,19 @@ Floats: TypeAlias = NDArray[np.float64]
 LEAVES = ("theta", "X", "const", "seed")
 # What only moves numbers; an adjoint comes back by the opposite move.
 MOVES = ("expand", "refold", "permute", "join", "part", "pick", "spread")
+SUMS = ("dot", "sum", "max", "rows", "is_larger")
+STRUCTURE = frozenset({*LEAVES, *MOVES, *SUMS})
 MODERATE = 1e8  # a factor that may change its place in a product, without harm to the numbers' range
+
+
+def word_of(op: str) -> str:
+    """The word of an op's Tensors: its name, if that is no other word."""
+    return f"{op}()" if op in STRUCTURE else op
+
+
+def op_of(word: str) -> Op | None:
+    """The op of this word, if it is an op's."""
+    return None if word in STRUCTURE else OPS.get(word.removesuffix("()"))
 
 
 class NotWovenError(NotImplementedError):
@@ -97,11 +109,10 @@ def long_axes(shape: Shape, axes: Iterable[int]) -> Axes:
 class Tensors:
     """All Tensors of a program, made once each, operands before results.
 
-    ``exact`` ones keep what only decides the sign of a zero: 0.0 + x is not x, which may be -0.0.
+    0.0 + x stays, since x may be -0.0.
     """
 
-    def __init__(self, *, exact: bool = False) -> None:
-        self.exact = exact
+    def __init__(self) -> None:
         self.order: list[Tensor] = []
         self.known: dict[Any, Tensor] = {}
 
@@ -158,15 +169,16 @@ class Tensors:
 
     # ------------------------------------------------------------------------------------- number by number
     def op(self, name: str, *args: Tensor) -> Tensor:
-        """An op of the table; what is known is computed, and what changes nothing left out."""
+        """An op by its name or word; what is known is computed, and what changes nothing left out."""
         numbers = [x.number for x in args]
         if None not in numbers and args:
-            z = OPS[name].evaluate(*[x for x in numbers if x is not None])
+            op = OPS[name.removesuffix("()")]
+            z = op.evaluate(*[x for x in numbers if x is not None])
             return self.number(z, args[0])
         shorter = SHORTER[name](self, args, numbers) if name in SHORTER else None
         if shorter is not None:
             return shorter
-        return self.make(name, args, joint(x.shape for x in args))
+        return self.make(word_of(name), args, joint(x.shape for x in args))
 
     def neg(self, x: Tensor) -> Tensor:
         return self.dot(self.number(-1.0, x), x)
@@ -327,18 +339,16 @@ def same_shape(x: Tensor, y: Tensor) -> bool:
     return joint([x.shape, y.shape]) == x.shape
 
 
-def changes_nothing(b: Tensors, number: float | None, zero: float) -> bool:
-    """Whether a number is a zero that may be left out: any, or one of this sign."""
-    return number == 0 and not (
-        b.exact and math.copysign(1, number) != math.copysign(1, zero)
-    )
+def is_zero(x: float | None, sign: float) -> bool:
+    """Whether a number is the zero of this sign: x + -0.0 is x, and -0.0 + 0.0 is not -0.0."""
+    return x == 0 and math.copysign(1.0, x) == sign
 
 
 def sum_of(b: Tensors, args: tuple[Tensor, ...], numbers: Numbers) -> Tensor | None:
     x, y = args
-    if changes_nothing(b, numbers[0], -0.0) and same_shape(y, x):
+    if is_zero(numbers[0], -1.0) and same_shape(y, x):
         return y
-    if changes_nothing(b, numbers[1], -0.0) and same_shape(x, y):
+    if is_zero(numbers[1], -1.0) and same_shape(x, y):
         return x
     for kept, other in ((x, y), (y, x)):
         factor, inner = b.split(other)
@@ -351,9 +361,9 @@ def difference(
     b: Tensors, args: tuple[Tensor, ...], numbers: Numbers
 ) -> Tensor | None:
     x, y = args
-    if changes_nothing(b, numbers[1], 0.0) and same_shape(x, y):
+    if is_zero(numbers[1], 1.0) and same_shape(x, y):
         return x
-    if changes_nothing(b, numbers[0], -0.0) and same_shape(y, x):
+    if is_zero(numbers[0], -1.0) and same_shape(y, x):
         return b.neg(y)
     factor, inner = b.split(y)
     if factor is not None and factor < 0:

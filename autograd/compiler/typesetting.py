@@ -29,9 +29,10 @@ def wrapped(line: str) -> str:
     """A line of at most WIDTH letters, or several, within brackets."""
     if len(line) <= WIDTH:
         return line
-    head, sign, text = line.partition(" = ")
-    if not sign:
-        head, sign, text = line.partition("return ")
+    for sign in (" = ", " += ", "return "):
+        head, sign, text = line.partition(sign)
+        if sign:
+            break
     sign = sign.replace(" ", GLUE)
     if len(head) > WIDTH // 2:
         start = len(head) - len(head.lstrip())

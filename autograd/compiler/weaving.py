@@ -59,14 +59,9 @@ def weave(
     outputs: Sequence[Value],
     inputs: Sequence[Value],
     parameters: Sequence[Value],
-    *,
-    exact: bool = False,
 ) -> Woven:
-    """The arrays of a graph, ``exact`` to the sign of a zero.
-
-    NotWovenError where they would be as many as its numbers.
-    """
-    weaver = Weaver(number_graph(outputs, inputs, parameters), exact=exact)
+    """The arrays of a graph.  NotWovenError where they would be as many as its numbers."""
+    weaver = Weaver(number_graph(outputs, inputs, parameters))
     try:
         tensors = weaver.outputs()
     except RaggedError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .helpers import number, spelled
+from .helpers import called_by, number
 from .phrases import (
     ATOM,
     POWER,
@@ -19,7 +19,7 @@ from .phrases import (
     tupled,
 )
 from .products import Products
-from .tensors import Tensor
+from .tensors import Tensor, op_of
 
 
 def stacked(x: Tensor) -> bool:
@@ -40,7 +40,8 @@ class Wording(Products):
         """A function of the table."""
         axes = axes_of(x)
         operands = ", ".join(self.aligned(y, axes) for y in x.args)
-        return f"{spelled(x.word)}({operands})", ATOM
+        op = op_of(x.word)
+        return f"{called_by(op) if op else x.word}({operands})", ATOM
 
     def infix(self, x: Tensor) -> Phrase:
         sign, level = INFIX[x.word]

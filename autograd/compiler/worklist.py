@@ -25,8 +25,8 @@ FEW_ARRAYS = 400  # so many are never too many
 class WorkList:
     """The arrays of a graph while they are woven; ``woven`` says how."""
 
-    def __init__(self, columns: Columns, *, exact: bool = False) -> None:
-        self.b, self.columns = Tensors(exact=exact), columns
+    def __init__(self, columns: Columns) -> None:
+        self.b, self.columns = Tensors(), columns
         self.classes = classify(columns)
         n = len(columns.ops)
         codes = {name: i for i, name in enumerate(dict.fromkeys(columns.ops))}
