@@ -204,6 +204,19 @@ def irregular() -> Any:
     return y, [x], []
 
 
+def test_constants_are_those_of_the_recording() -> None:
+    """Text and plan are made later; a constant that changes meanwhile is the old one in them, too."""
+    x, c = Value(2.0, "x"), Value(3.0, "c")
+    program = compile(sin(c * x), [x], [])
+    c.data = 5.0
+    X = np.array([[2.0]])
+    assert program(X)[0] == program.function()(np.zeros(0), X)[0] == math.sin(6.0)
+    plan = program.plans.woven()
+    assert plan and [t.data for t in plan.tensors.order if t.word == "const"] == [
+        3.0
+    ]
+
+
 def test_printing_shows_the_text() -> None:
     x = Value(1.0, "x")
     program: Program = compile(sin(x), [x])

@@ -268,13 +268,14 @@ def book_of(
     outputs: Sequence[Value],
     inputs: Sequence[Value],
     parameters: Sequence[Value],
+    recorded: Mapping[Value, float],
     many: bool = False,
 ) -> Book:
-    """The text of a graph; ``many`` outputs have an axis, even if there is one.
+    """The text of a graph, with constants as recorded; ``many`` outputs have an axis, even if there is one.
 
     NotWovenError where arrays do not serve the graph.
     """
-    woven = weave(outputs, inputs, parameters)
+    woven = weave(outputs, inputs, parameters, recorded)
     graph = woven.tensors, woven.outputs, inputs, parameters, woven.values
     return Book(*graph, many)
 

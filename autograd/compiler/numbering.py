@@ -5,7 +5,7 @@ Constants are folded, and equal constants are one number.  A product has its wei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -38,7 +38,8 @@ class Columns:
 class Numbering:
     """The columns while they grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorded: Mapping[Value, float]) -> None:
+        self.recorded = recorded
         self.ops = list[str]()
         self.args = list[tuple[int, int, int]]()
         self.ranks = [NONE]  # the last one is that of no operand
@@ -50,7 +51,7 @@ class Numbering:
     def number(self, v: Value) -> int:
         """The number of a constant, or of an op's result."""
         if v.form is None:
-            return self.constant(v.data, v)
+            return self.constant(self.recorded.get(v, v.data), v)
         xs = [
             self.constant(cast("float", x)) if x.__class__ is float else self.at[x]
             for x in v.args
@@ -115,15 +116,20 @@ class Numbering:
 
 
 def number_graph(
-    outputs: Sequence[Value], inputs: Sequence[Value], parameters: Sequence[Value]
+    outputs: Sequence[Value],
+    inputs: Sequence[Value],
+    parameters: Sequence[Value],
+    recorded: Mapping[Value, float] = {},
 ) -> Columns:
     """Every number that the outputs depend on, after all parameters and all inputs.
+
+    ``recorded`` has the constants' numbers from when a program was compiled; others are read now.
 
     >>> x, w = Value(1.0), Value(2.0)
     >>> number_graph([x * w + 3.0], [x], [w]).ops
     ['theta', 'X', 'mul', 'const', 'add']
     """
-    new = Numbering()
+    new = Numbering(recorded)
     for word, leaves in ("theta", parameters), ("X", inputs):
         new.at.update(zip(leaves, new.leaves(word, leaves), strict=True))
     for v in toposort(*outputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from ..value import Value
@@ -22,8 +22,9 @@ class Plans:
         outputs: Sequence[Value],
         inputs: Sequence[Value],
         parameters: Sequence[Value],
+        recorded: Mapping[Value, float],
     ) -> None:
-        self.graph = outputs, inputs, parameters
+        self.graph = outputs, inputs, parameters, recorded
         self.weavings = list[Woven | None]()
         self.known = dict[bool, Plan | None]()
 

@@ -201,11 +201,12 @@ class Program:
     ) -> None:
         self.inputs, self.parameters, self.many = inputs, parameters, many
         self.codes = dict[bool, Emitter | None]()
-        self.plans = Plans(outputs, inputs, parameters)
         self.runs = self.warm = 0
         self.read = -1, np.zeros(0)  # the time at which theta was read, and theta
         with no_collecting():
             self.rowwise = Rowwise(outputs, inputs, parameters)
+            recorded = self.rowwise.constants
+            self.plans = Plans(outputs, inputs, parameters, recorded)
             self.renew()
             PROGRAMS.add(self)
             self.lower(outputs)
@@ -293,7 +294,7 @@ class Program:
         with no_collecting():
             try:
                 graph = self.rowwise.outputs, self.inputs, self.parameters
-                return book_of(*graph, self.many)
+                return book_of(*graph, self.rowwise.constants, self.many)
             except NotWovenError as reason:
                 return reason
 

@@ -9,7 +9,7 @@ Every method below that weaves is a generator that yields the ids whose array it
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -59,9 +59,10 @@ def weave(
     outputs: Sequence[Value],
     inputs: Sequence[Value],
     parameters: Sequence[Value],
+    recorded: Mapping[Value, float] = {},
 ) -> Woven:
     """The arrays of a graph.  NotWovenError where they would be as many as its numbers."""
-    weaver = Weaver(number_graph(outputs, inputs, parameters))
+    weaver = Weaver(number_graph(outputs, inputs, parameters, recorded))
     try:
         tensors = weaver.outputs()
     except RaggedError:
