@@ -113,7 +113,7 @@ BREAKS = [  # module, function, change: what no suite may miss
     ("sweeps", "sweep", "reversed(order) -> order"),
     ("sweeps", "check_fresh", "x.clock > v.clock -> x.clock >= v.clock"),
     ("compiler.program", "Program.seeds", "array.ndim -> False"),
-    ("compiler.bound", "Bound.run", "self.theta[:] = theta -> pass"),
+    ("compiler.bound", "Runner.run", "self.theta[:] = theta -> pass"),
 ]
 SCRIPT = """
 import json, sys

@@ -154,7 +154,7 @@ def test_no_buffer_is_used_while_it_is_alive_for_something_else(seed: int) -> No
     calls.theta[:] = theta
     for places, values in calls.tables:
         values[:] = X.T[places]
-    calls.seeds[:] = seeds.T if calls.varying else seeds.sum(axis=0)[:, None]
+    calls.given[:] = seeds.T if calls.varying else seeds.sum(axis=0)[:, None]
     with np.errstate(all="ignore"):
         calls.run_steps(2)
     for i, array in enumerate(calls.outputs):

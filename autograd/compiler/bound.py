@@ -7,7 +7,7 @@ program get one each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -17,10 +17,11 @@ from ..defining import define
 from ..forking import unforked
 from .arrays import Array, Ref, function_of
 from .emitting import ARRAYS, Emitter
-from .layout import Block
 
 Mask: TypeAlias = NDArray[np.bool_]
 T = TypeVar("T")
+# Columns of a table, and the numbers in them.
+Block: TypeAlias = "tuple[slice | list[int], Array]"
 KINDS = 8  # so many kinds of what is lent are kept
 
 
@@ -70,7 +71,53 @@ def sizes_of(code: Emitter) -> dict[str, tuple[int, bool]]:
     }
 
 
-class Bound:
+def columns(places: list[int]) -> slice | list[int]:
+    """Columns of a table, as a slice if they are neighbours."""
+    near = slice(places[0], places[-1] + 1)
+    return near if places == [*range(near.start, near.stop)] else places
+
+
+class Runner:
+    """Two functions of no arguments on arrays: one computes the values, and one the adjoints."""
+
+    theta: Array
+    gradient: Array
+    outputs: Sequence[Any]
+    tables: Sequence[Block]
+    forward: Callable[[], Any]
+    backward: Callable[[], Any]
+    seeds: Array | None = None  # those that were written last
+
+    def run(
+        self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
+    ) -> Array:
+        """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
+        self.theta[:] = theta
+        for places, values in self.tables:
+            values[:] = rows.T[places]
+        self.forward()
+        for i, array in enumerate(self.outputs):
+            out[:, i] = array
+        if not seeds.shape[1]:
+            return np.zeros(len(theta))
+        if seeds is not self.seeds:  # those of a mean are always the same
+            self.write(seeds)
+            self.seeds = seeds
+        self.backward()
+        if back.shape[1]:
+            self.give_back(back)
+        return self.gradient
+
+    def write(self, seeds: Array) -> None:
+        """Writes the seeds to where the adjoints begin."""
+        raise NotImplementedError
+
+    def give_back(self, back: Array) -> None:
+        """Writes the gradients by the inputs."""
+        raise NotImplementedError
+
+
+class Bound(Runner):
     """Lines on buffers for n rows."""
 
     def __init__(self, code: Emitter, n: int) -> None:
@@ -89,8 +136,16 @@ class Bound:
         self.forward, self.backward = self.functions()
         size = len(layout.theta.slots)
         self.theta, self.gradient = flat["values"][:size], flat["d_values"][:size]
-        self.seeds: Array | None = None
-        self.tables = [self.table(block, places) for block, places in layout.tables]
+        self.tables, self.adjoints = [
+            [
+                (
+                    columns(places),
+                    self.arrays[name][block.slots.start : block.slots.stop],
+                )
+                for block, places in layout.tables
+            ]
+            for name in ("rows", "d_rows")
+        ]
         refs = [(layout.at(y), y) for y in layout.roots]
         self.outputs = [
             ref.view(flat[ref.buffer], n) if y.kind else y.number for ref, y in refs
@@ -110,32 +165,12 @@ class Bound:
             **views,
         }
 
-    def table(self, block: Block, places: list[int]) -> tuple[Any, Array, Array]:
-        """A block of inputs: its columns of the table, as a slice if they are neighbours, and its arrays."""
-        at = slice(block.slots.start, block.slots.stop)
-        near = slice(places[0], places[-1] + 1)
-        columns = near if places == [*range(near.start, near.stop)] else places
-        return columns, self.arrays["rows"][at], self.arrays["d_rows"][at]
+    def write(self, seeds: Array) -> None:
+        self.arrays["seeds"][:] = seeds.T
 
-    def run(
-        self, theta: Array, rows: Array, seeds: Array, out: Array, back: Array
-    ) -> Array:
-        """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
-        self.theta[:] = theta
-        for places, values, _ in self.tables:
-            values[:] = rows.T[places]
-        self.forward()
-        for i, array in enumerate(self.outputs):
-            out[:, i] = array
-        if not seeds.shape[1]:
-            return np.zeros(len(theta))
-        if seeds is not self.seeds:  # those of a mean are always the same
-            self.arrays["seeds"][:] = seeds.T
-            self.seeds = seeds
-        self.backward()
-        for places, _, adjoints in self.tables if back.shape[1] else ():
+    def give_back(self, back: Array) -> None:
+        for places, adjoints in self.adjoints:
             back[:, places] = adjoints.T
-        return self.gradient
 
     def bad(self, spared: Mask) -> Mask:
         """The rows that left the finite numbers in any array; all, if there is none.

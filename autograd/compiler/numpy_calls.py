@@ -12,12 +12,10 @@ from numpy.lib.stride_tricks import as_strided
 from ..defining import define
 from ..forking import unforked
 from .arrays import Array as Floats, function_of
+from .bound import Block, Runner, columns
 from .places import Array
 from .steps import Buffer, Operand, Plan, Step
 
-Block: TypeAlias = (
-    "tuple[slice | list[int], Floats]"  # columns of a table, and numbers
-)
 # A function, what it takes, and whether the last is named out.
 Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], bool]
 
@@ -30,8 +28,8 @@ def raw(function: Any) -> Callable[..., Any]:
 COPY, DOT, TAKE = raw(np.copyto), raw(np.dot), raw(np.take)
 
 
-class Calls:
-    """A plan on buffers for n rows; the same face as Bound's."""
+class Calls(Runner):
+    """A plan on buffers for n rows."""
 
     def __init__(self, plan: Plan, n: int) -> None:
         self.plan, self.n, self.numpy = plan, n, unforked()
@@ -45,8 +43,7 @@ class Calls:
         # without rows in the seeds, one number of an output is for all rows
         self.varying = plan.buffers[kinds["seeds"]].rows
         shape = len(plan.outputs), self.width(1, self.varying)
-        self.seeds = self.flat[kinds["seeds"]].reshape(shape)
-        self.seen: Floats | None = None
+        self.given = self.flat[kinds["seeds"]].reshape(shape)
         self.tables = self.blocks(plan.tables)
         self.adjoints = self.blocks(plan.back)
         self.outputs = [self.array(x) for x in plan.outputs]
@@ -105,25 +102,8 @@ class Calls:
         return self.array(x) if isinstance(x, Array) else np.array(x)
 
     # --------------------------------------------------------------------------------------------------- runs
-    def run(
-        self, theta: Floats, rows: Floats, seeds: Floats, out: Floats, back: Floats
-    ) -> Floats:
-        """Writes the outputs and, from seeds, the gradients by the inputs; gives that by the parameters."""
-        self.theta[:] = theta
-        for places, values in self.tables:
-            values[:] = rows.T[places]
-        self.forward()
-        for i, array in enumerate(self.outputs):
-            out[:, i] = array
-        if not seeds.shape[1]:
-            return np.zeros(len(theta))
-        if seeds is not self.seen:  # those of a mean are always the same
-            self.seeds[:] = seeds.T if self.varying else seeds.sum(axis=0)[:, None]
-            self.seen = seeds
-        self.backward()
-        if back.shape[1]:
-            self.give_back(back)
-        return self.gradient
+    def write(self, seeds: Floats) -> None:
+        self.given[:] = seeds.T if self.varying else seeds.sum(axis=0)[:, None]
 
     def give_back(self, back: Floats) -> None:
         """The gradients by the inputs; what several arrays have read is added up."""
@@ -133,12 +113,6 @@ class Calls:
                 back.T[places] += adjoints
             else:
                 np.add.at(back.T, places, adjoints)
-
-
-def columns(places: list[int]) -> slice | list[int]:
-    """Columns of a table, as a slice if they are neighbours."""
-    near = slice(places[0], places[-1] + 1)
-    return near if places == [*range(near.start, near.stop)] else places
 
 
 def text_of(call: Call, known: dict[str, Any]) -> str:
