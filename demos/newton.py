@@ -115,7 +115,7 @@ def main() -> Demo:
         orders.append(grad(orders[-1], x))
         demo.check(f"tanh at 1, order {n}", wanted, orders[n].data, "mpmath", 1e-8)
     demo.picture(
-        "tanh-second", draw(orders[2]), "The second derivative of tanh, as a graph"
+        "tanh-fourth", draw(orders[4]), "The fourth derivative of tanh, as a graph"
     )
     t, program = np.linspace(-4, 4, 401), compile(orders[1:], [x])
     curves = [

@@ -33,7 +33,7 @@ STEMS = {
     "take": "rows",
     "pick": "picked",
 }
-LOSSES = ("loss", "entropy", "bce", "mse", "hinge", "error")
+LOSS_NAMES = ("loss", "entropy", "bce", "mse", "hinge", "error")
 
 
 class Names:
@@ -250,4 +250,4 @@ def output_stem(value: Value | None, places: int, place: int) -> str:
 def is_loss(value: Value) -> bool:
     """Whether a composite that made it is called a loss."""
     scopes = value.scope.path() if value.scope else []
-    return any(word in scope.name for scope in scopes for word in LOSSES)
+    return any(word in scope.name for scope in scopes for word in LOSS_NAMES)
